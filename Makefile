@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+# Every target is a line over its tool; the tools' settings are in pyproject.toml.
+PYTHON_FILES := client/pyproject.toml pyproject.toml setup.py constraints.txt tools/environment.sh
+BUILD := .venv/bin/python tools/build.py
+CPP_FILES = $(shell find cpp tests/cpp -name '*.h' -o -name '*.cc')
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: setup demo test test-slow test-cpp check format
+
+setup: .venv/ready  ## .venv with the command and all that the tests need
+
+.venv/ready: $(PYTHON_FILES)
+	tools/environment.sh
+
+demo: setup  ## train, export, serve, send, measure; leaves nothing running
+	$(BUILD) extension && .venv/bin/python examples/demo.py
+
+test: setup  ## the whole suite but the slow tests
+	$(BUILD) extension tests && PENSTOCK_SANITIZE=address,undefined $(BUILD) tests && .venv/bin/python -m pytest
+
+test-slow: setup  ## the tests marked slow
+	$(BUILD) extension tests && .venv/bin/python -m pytest -m slow
+
+test-cpp: setup  ## the C++ tests alone; PENSTOCK_SANITIZE=address,undefined or =thread
+	"$$($(BUILD) tests)"
+
+check: setup  ## what a change must satisfy besides the tests
+	tools/check.sh
+
+format: setup  ## rewrite Python and C++ files in the house's form
+	ruff check --fix-only . && ruff format . && clang-format -i $(CPP_FILES)

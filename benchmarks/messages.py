@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The two messages of a V2 ModelInfer call, written and read field by field.
+
+Few lines of our own, so that what a server is timed and checked with depends on none of the code
+that is timed. Pure: bytes in, bytes out.
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_LENGTH_DELIMITED = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a ModelInferResponse says; `raw` has one entry for each output."""
+
+    model: str
+    names: tuple[str, ...]
+    datatypes: tuple[str, ...]
+    shapes: tuple[tuple[int, ...], ...]
+    raw: tuple[bytes, ...]
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def _field(number: int, content: bytes) -> bytes:
+    return _varint(number << 3 | _LENGTH_DELIMITED) + _varint(len(content)) + content
+
+
+def encode_request(model: str, shape: tuple[int, ...], raw: bytes) -> bytes:
+    """Return a ModelInferRequest with the one FP32 input INPUT0, its bytes in raw_input_contents."""
+    tensor = (
+        _field(1, b"INPUT0")
+        + _field(2, b"FP32")
+        + _field(3, b"".join(_varint(extent) for extent in shape))
+    )
+    return _field(1, model.encode()) + _field(5, tensor) + _field(7, raw)
+
+
+def framed(message: bytes) -> bytes:
+    """Return the message behind gRPC's prefix: not compressed, then its length."""
+    return struct.pack(">BI", 0, len(message)) + message
+
+
+def _read_varint(data: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            return value, at
+
+
+def _fields(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield each field as number and content; a varint field's content is the varint itself."""
+    at = 0
+    while at < len(data):
+        tag, at = _read_varint(data, at)
+        if tag & 7 == _LENGTH_DELIMITED:
+            size, at = _read_varint(data, at)
+            end = at + size
+        elif tag & 7 == 0:
+            _, end = _read_varint(data, at)
+        else:
+            raise ValueError(f"wire type {tag & 7} has no place in a ModelInferResponse here")
+        if end > len(data):
+            raise ValueError("the response is cut short")
+        yield tag >> 3, data[at:end]
+        at = end
+
+
+def _varints(data: bytes) -> Iterator[int]:
+    at = 0
+    while at < len(data):
+        value, at = _read_varint(data, at)
+        yield value
+
+
+def decode_response(data: bytes) -> Answer:
+    """Read a ModelInferResponse whose tensors are raw.
+
+    Raises ValueError where the bytes are not such a message.
+    """
+    model = ""
+    names: list[str] = []
+    datatypes: list[str] = []
+    shapes: list[tuple[int, ...]] = []
+    raw: list[bytes] = []
+    for number, content in _fields(data):
+        if number == 1:
+            model = content.decode()
+        elif number == 5:
+            parts = list(_fields(content))
+            names.append(b"".join(part for field, part in parts if field == 1).decode())
+            datatypes.append(b"".join(part for field, part in parts if field == 2).decode())
+            packed = b"".join(part for field, part in parts if field == 3)
+            shapes.append(tuple(_varints(packed)))
+        elif number == 6:
+            raw.append(content)
+    return Answer(
+        model=model,
+        names=tuple(names),
+        datatypes=tuple(datatypes),
+        shapes=tuple(shapes),
+        raw=tuple(raw),
+    )

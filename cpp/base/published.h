@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/monitor.h"
+
+namespace penstock::base {
+
+// An immutable value that is replaced as a whole, read by a fixed number of threads that must not
+// pay for it: looking is one relaxed load unless the value has changed since the last look.
+//
+// A reader holds what it saw until it looks again. So once every reader has looked, nobody holds
+// the value before, and whoever published may take apart what only that one still named.
+template <class T>
+class Published {
+ public:
+  explicit Published(std::size_t readers) : seen_(readers) {}
+  Published(const Published&) = delete;
+  Published& operator=(const Published&) = delete;
+
+  // Returns the number of the new value.
+  std::uint64_t publish(std::shared_ptr<const T> value) {
+    auto current = current_.lock();
+    *current = std::move(value);
+    return latest_.fetch_add(1, std::memory_order_acq_rel) + 1;
+  }
+
+  std::shared_ptr<const T> latest() { return *current_.lock(); }
+
+  // For reader `index`, on its own thread: the newest value, good until the next look.
+  const T& look(std::size_t index) {
+    Seen& seen = seen_[index];
+    const std::uint64_t latest = latest_.load(std::memory_order_acquire);
+    if (seen.number.load(std::memory_order_relaxed) != latest) {
+      std::shared_ptr<const T> before = std::move(seen.value);
+      {
+        auto current = current_.lock();
+        seen.value = *current;
+      }
+      seen.number.store(latest, std::memory_order_release);
+    }
+    return *seen.value;
+  }
+
+  // Whether every reader has looked since value `number` was published.
+  bool is_seen_by_all(std::uint64_t number) const {
+    for (const Seen& seen : seen_) {
+      if (seen.number.load(std::memory_order_acquire) < number) return false;
+    }
+    return true;
+  }
+
+ private:
+  struct alignas(64) Seen {
+    std::atomic<std::uint64_t> number = 0;
+    std::shared_ptr<const T> value;
+  };
+
+  Monitor<std::shared_ptr<const T>> current_;
+  std::atomic<std::uint64_t> latest_ = 0;
+  std::vector<Seen> seen_;
+};
+
+}  // namespace penstock::base

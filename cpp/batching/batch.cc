@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "batching/batch.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <optional>
+#include <utility>
+
+#include "base/check.h"
+#include "batching/shape.h"
+
+namespace penstock::batching {
+
+namespace {
+
+using base::Nanos;
+using base::Result;
+using base::Tensor;
+
+static_assert(std::endian::native == std::endian::little, "tensors are little-endian, as V2's");
+
+// How far behind the first ticket cut_front() looks for its like.
+constexpr std::size_t kLookAheadTickets = 256;
+
+bool is_aligned(const Tensor& tensor) {
+  return reinterpret_cast<std::uintptr_t>(tensor.bytes.bytes.data()) % base::kTensorAlignment == 0;
+}
+
+// How many bytes the first `elements` BYTES elements take, or nothing if `bytes` holds fewer.
+std::optional<std::size_t> bytes_elements_size(std::span<const std::byte> bytes,
+                                               std::int64_t elements) {
+  std::size_t at = 0;
+  for (; elements > 0; --elements) {
+    std::uint32_t length = 0;
+    if (bytes.size() - at < sizeof length) return std::nullopt;
+    std::memcpy(&length, bytes.data() + at, sizeof length);
+    at += sizeof length;
+    if (bytes.size() - at < length) return std::nullopt;
+    at += length;
+  }
+  return at;
+}
+
+}  // namespace
+
+BatchRunner::BatchRunner(std::string model_name, const base::Signature& signature,
+                         bool takes_unaligned, Clock now)
+    : model_name_(std::move(model_name)),
+      signature_(signature),
+      takes_unaligned_(takes_unaligned),
+      now_(now) {}
+
+void BatchRunner::run(Tickets tickets, ExecuteRef execute_ref, std::vector<Reply>& replies) {
+  PENSTOCK_CHECK(tickets.size() == 1 || (is_batching() && !tickets.empty()));
+  const Nanos cut_ns = now_();
+  const std::size_t first = replies.size();
+  rows_ = 0;
+  request_rows_.clear();
+  for (const auto& ticket : tickets) {
+    rows_ += ticket->rows;
+    request_rows_.push_back(ticket->rows);
+  }
+
+  Result<> result = gather(tickets);
+  const bool is_executed = result.has_value();
+  const Nanos gathered_ns = now_();
+  if (is_executed) result = execute(execute_ref);
+  const Nanos executed_ns = now_();
+  if (is_executed) last_run_ns_ = executed_ns - gathered_ns;
+
+  replies.reserve(first + tickets.size());
+  for (const auto& ticket : tickets) {
+    Outcome outcome{.outputs = {},
+                    .batch_rows = is_executed ? rows_ : 0,
+                    .queue_ns = std::max<Nanos>(0, cut_ns - ticket->enqueued_ns),
+                    .compute_input_ns = gathered_ns - cut_ns,
+                    .compute_infer_ns = executed_ns - gathered_ns};
+    if (!result) outcome.outputs = std::unexpected(result.error());
+    replies.push_back({.address = ticket->reply, .outcome = std::move(outcome)});
+  }
+  const std::span<Reply> own = std::span(replies).subspan(first);
+  if (result) {
+    scatter(own);
+    const Nanos scattered_ns = now_();
+    for (Reply& reply : own) reply.outcome.compute_output_ns = scattered_ns - executed_ns;
+  }
+  inputs_ = {};
+  gathered_.clear();
+  outputs_.clear();
+}
+
+Result<> BatchRunner::gather(Tickets tickets) {
+  const std::span<const Tensor> alone = tickets.front()->inputs;
+  PENSTOCK_CHECK(alone.size() == signature_.inputs.size());
+  const auto may_stay = [this](const Tensor& input) {
+    return takes_unaligned_ || is_aligned(input) || !input.is_present;
+  };
+  if (tickets.size() == 1 && std::ranges::all_of(alone, may_stay)) {
+    inputs_ = alone;
+    return {};
+  }
+  for (std::size_t i = 0; i < alone.size(); ++i) {
+    if (tickets.size() == 1 && may_stay(alone[i])) {
+      gathered_.push_back(alone[i]);
+    } else if (auto done = gather_input(tickets, i); !done) {
+      return done;
+    }
+  }
+  inputs_ = gathered_;
+  return {};
+}
+
+Result<> BatchRunner::gather_input(Tickets tickets, std::size_t input) {
+  const Tensor& first = tickets.front()->inputs[input];
+  Tensor& together = gathered_.emplace_back(
+      Tensor{.dtype = first.dtype, .shape = first.shape, .bytes = {}, .is_present = first.is_present});
+  if (!first.is_present) return {};
+  if (is_batching()) together.shape[0] = rows_;
+
+  std::size_t size = 0;
+  for (const auto& ticket : tickets) size += ticket->inputs[input].bytes.bytes.size();
+  together.bytes.owner = base::Buffer::try_allocate(size);
+  if (size > 0 && !together.bytes.owner) {
+    return base::fail(base::Code::kResourceExhausted,
+                      "model \"" + model_name_ + "\": no memory for the " + std::to_string(size) +
+                          " bytes of input \"" + signature_.inputs[input].name + "\" of a batch");
+  }
+  together.bytes.bytes = together.bytes.owner.bytes();
+  std::byte* to = together.bytes.owner.data();
+  for (const auto& ticket : tickets) {
+    const std::span<const std::byte> from = ticket->inputs[input].bytes.bytes;
+    if (from.empty()) continue;
+    std::memcpy(to, from.data(), from.size());
+    to += from.size();
+  }
+  return {};
+}
+
+Result<> BatchRunner::execute(ExecuteRef execute_ref) {
+  const BatchView batch{.rows = rows_, .inputs = inputs_, .request_rows = request_rows_};
+  if (auto done = execute_ref(batch, outputs_); !done) return done;
+  return check_outputs();
+}
+
+base::Error BatchRunner::broken(std::string why) const {
+  return {base::Code::kInternal, "model \"" + model_name_ + "\": its backend " + std::move(why)};
+}
+
+Result<> BatchRunner::check_outputs() const {
+  if (outputs_.size() != signature_.outputs.size()) {
+    return std::unexpected(broken("returned " + std::to_string(outputs_.size()) +
+                                  " outputs, wanted " + std::to_string(signature_.outputs.size())));
+  }
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+    if (auto checked = check_output(outputs_[i], signature_.outputs[i]); !checked) return checked;
+  }
+  return {};
+}
+
+Result<> BatchRunner::check_output(const Tensor& output, const base::TensorSpec& spec) const {
+  const auto wrong = [&](const std::string& wanted, const std::string& found) {
+    return std::unexpected(
+        broken("returned output \"" + spec.name + "\" with " + found + ", wanted " + wanted));
+  };
+  const base::Shape& shape = output.shape;
+  if (output.dtype != spec.dtype) {
+    return wrong("datatype " + std::string(name_of(spec.dtype)),
+                 "datatype " + std::string(name_of(output.dtype)));
+  }
+  if (is_batching() && (shape.rank() == 0 || shape[0] != rows_)) {
+    return wrong(std::to_string(rows_) + " rows as its first dimension", "shape " + shape.text());
+  }
+  const auto elements = shape.elements();
+  if (!elements) return wrong("dimensions that are not negative", "shape " + shape.text());
+
+  const std::span<const std::byte> bytes = output.bytes.bytes;
+  if (output.dtype == base::DType::kBytes) {
+    if (bytes_elements_size(bytes, *elements) != bytes.size()) {
+      return wrong(std::to_string(*elements) + " length-prefixed elements for its shape " +
+                       shape.text(),
+                   std::to_string(bytes.size()) + " bytes that do not hold just these");
+    }
+    return {};
+  }
+  const std::size_t element_bytes = base::element_bytes(output.dtype);
+  if (bytes.size() % element_bytes == 0 &&
+      std::cmp_equal(bytes.size() / element_bytes, *elements)) {
+    return {};
+  }
+  return wrong(std::to_string(*elements) + " elements for its shape " + shape.text(),
+               std::to_string(bytes.size()) + " bytes");
+}
+
+void BatchRunner::scatter(std::span<Reply> replies) {
+  if (replies.size() == 1) {
+    replies.front().outcome.outputs = std::move(outputs_);
+    return;
+  }
+  for (Reply& reply : replies) reply.outcome.outputs->reserve(outputs_.size());
+  for (const Tensor& output : outputs_) scatter_output(output, replies);
+}
+
+void BatchRunner::scatter_output(const Tensor& output, std::span<Reply> replies) const {
+  const std::int64_t row_elements = *output.shape.elements() / rows_;
+  const std::size_t row_bytes = output.bytes.bytes.size() / static_cast<std::size_t>(rows_);
+  std::span<const std::byte> rest = output.bytes.bytes;
+  for (std::size_t i = 0; i < replies.size(); ++i) {
+    const std::int64_t rows = request_rows_[i];
+    const std::size_t size = output.dtype == base::DType::kBytes
+                                 ? *bytes_elements_size(rest, row_elements * rows)
+                                 : row_bytes * static_cast<std::size_t>(rows);
+    Tensor& own = replies[i].outcome.outputs->emplace_back(
+        Tensor{.dtype = output.dtype,
+               .shape = output.shape,
+               .bytes = {.owner = output.bytes.owner, .bytes = rest.first(size)}});
+    own.shape[0] = rows;
+    rest = rest.subspan(size);
+  }
+}
+
+std::size_t cut_front(std::span<std::unique_ptr<Ticket>> tickets, std::int64_t rows_max) {
+  const Ticket& first = *tickets.front();
+  std::int64_t rows = first.rows;
+  std::size_t count = 1;
+  const std::size_t end = std::min(tickets.size(), kLookAheadTickets);
+  for (std::size_t i = 1; i < end && rows < rows_max; ++i) {
+    const Ticket& next = *tickets[i];
+    if (next.shape_key != first.shape_key || !same_shapes(next.inputs, first.inputs)) continue;
+    if (rows + next.rows > rows_max) break;
+    rows += next.rows;
+    const auto at = tickets.begin();
+    const auto from = at + static_cast<std::ptrdiff_t>(i);
+    if (i != count) std::rotate(at + static_cast<std::ptrdiff_t>(count), from, from + 1);
+    ++count;
+  }
+  return count;
+}
+
+}  // namespace penstock::batching

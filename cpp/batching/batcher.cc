@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "batching/batcher.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+
+namespace penstock::batching {
+
+namespace {
+
+// Threads inherit the mask of the one that starts them; signals are the control thread's.
+class AllSignalsBlocked {
+ public:
+  AllSignalsBlocked() {
+    sigset_t all;
+    sigfillset(&all);
+    PENSTOCK_CHECK(pthread_sigmask(SIG_SETMASK, &all, &before_) == 0);
+  }
+  AllSignalsBlocked(const AllSignalsBlocked&) = delete;
+  AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
+  ~AllSignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_;
+};
+
+}  // namespace
+
+Batcher::Batcher(Settings settings, base::Signature signature, std::vector<Instance> instances,
+                 Deliver deliver)
+    : settings_(std::move(settings)),
+      signature_(std::move(signature)),
+      instances_(std::move(instances)),
+      deliver_(std::move(deliver)),
+      queue_(settings_.queue) {
+  PENSTOCK_CHECK(!instances_.empty());
+  PENSTOCK_CHECK(settings_.queue.policy.batch_rows_max <= signature_.batch_rows_max);
+}
+
+Batcher::~Batcher() {
+  stop();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void Batcher::start() {
+  PENSTOCK_CHECK(threads_.empty());
+  *working_.lock() = instances_.size();
+  const AllSignalsBlocked blocked;
+  for (const Instance& instance : instances_) {
+    std::thread& thread = threads_.emplace_back([this, &instance] { work(instance); });
+    pthread_setname_np(thread.native_handle(), instance.thread_name.substr(0, 15).c_str());
+  }
+}
+
+void Batcher::drain() { queue_.close(); }
+
+void Batcher::stop() {
+  const std::vector<std::unique_ptr<Ticket>> left = queue_.abort();
+  const base::Error why{base::Code::kUnavailable,
+                        "model \"" + settings_.queue.model_name +
+                            "\": it was stopped while the request waited in its queue"};
+  std::vector<Reply> replies;
+  answer_unexecuted(left, base::monotonic_now(), &why, replies);
+}
+
+bool Batcher::wait_until_idle(base::Nanos deadline) {
+  auto working = working_.lock();
+  while (*working > 0) {
+    if (base::monotonic_now() >= deadline) return false;
+    working.wait_until(deadline);
+  }
+  return true;
+}
+
+void Batcher::work(const Instance& instance) {
+  BatchRunner runner(settings_.queue.model_name, signature_, settings_.takes_unaligned);
+  Queue::Pulled pulled;
+  std::vector<Reply> replies;
+  while (queue_.pull(base::monotonic_now, runner.last_run_ns(), pulled)) {
+    answer_unexecuted(pulled.expired, pulled.cut_ns, nullptr, replies);
+    if (pulled.tickets.empty()) continue;
+    runner.run(pulled.tickets, instance.execute, replies);
+    deliver_(replies);
+    replies.clear();
+  }
+  --*working_.lock();
+  working_.notify_all();
+}
+
+// `why` null: each ticket's own expiry.
+void Batcher::answer_unexecuted(std::span<const std::unique_ptr<Ticket>> tickets, base::Nanos now,
+                                const base::Error* why, std::vector<Reply>& replies) {
+  if (tickets.empty()) return;
+  for (const auto& ticket : tickets) {
+    base::Error error = why != nullptr ? *why : expiry(*ticket, settings_.queue, now).value();
+    Outcome outcome{.outputs = std::unexpected(std::move(error))};
+    outcome.queue_ns = std::max<base::Nanos>(0, now - ticket->enqueued_ns);
+    replies.push_back({.address = ticket->reply, .outcome = std::move(outcome)});
+  }
+  deliver_(replies);
+  replies.clear();
+}
+
+}  // namespace penstock::batching

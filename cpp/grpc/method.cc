@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "grpc/method.h"
+
+#include <array>
+#include <string>
+
+namespace penstock::grpc {
+namespace {
+
+// In the order of Method.
+constexpr std::array<std::string_view, 7> kPaths = {
+    "/inference.GRPCInferenceService/ServerLive",
+    "/inference.GRPCInferenceService/ServerReady",
+    "/inference.GRPCInferenceService/ModelReady",
+    "/inference.GRPCInferenceService/ServerMetadata",
+    "/inference.GRPCInferenceService/ModelMetadata",
+    "/inference.GRPCInferenceService/ModelInfer",
+    "/grpc.health.v1.Health/Check",
+};
+
+// A path comes from the peer and may be as long as its header list.
+constexpr std::size_t kShownBytesMax = 200;
+
+std::string quoted(std::string_view text) {
+  std::string shown = "\"";
+  shown += text.substr(0, kShownBytesMax);
+  shown += text.size() > kShownBytesMax ? "...\"" : "\"";
+  return shown;
+}
+
+bool is_known_service(std::string_view service_with_slashes) {
+  for (const std::string_view path : kPaths) {
+    if (path.substr(0, path.rfind('/') + 1) == service_with_slashes) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Method method_of(std::string_view path) {
+  if (path == path_of(Method::kModelInfer)) return Method::kModelInfer;
+  for (std::size_t i = 0; i < kPaths.size(); ++i) {
+    if (path == kPaths[i]) return static_cast<Method>(i);
+  }
+  return Method::kNotNative;
+}
+
+std::string_view path_of(Method method) {
+  const auto i = static_cast<std::size_t>(method);
+  return i < kPaths.size() ? kPaths[i] : std::string_view();
+}
+
+base::Error unknown_method(std::string_view path) {
+  const std::size_t slash = path.rfind('/');
+  if (path.empty() || path.front() != '/' || slash == 0 || slash + 1 == path.size()) {
+    return {base::Code::kUnimplemented,
+            "a gRPC path has the form \"/service/Method\", but " + quoted(path) + " came"};
+  }
+  const std::string_view service = path.substr(1, slash - 1);
+  if (!is_known_service(path.substr(0, slash + 1))) {
+    return {base::Code::kUnimplemented, "this server has no service " + quoted(service)};
+  }
+  return {base::Code::kUnimplemented, "service " + quoted(service) +
+                                          " of this server has no method " +
+                                          quoted(path.substr(slash + 1))};
+}
+
+}  // namespace penstock::grpc

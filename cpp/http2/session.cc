@@ -1,0 +1,472 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "http2/session.h"
+
+#include <nghttp2/nghttp2.h>
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <utility>
+
+#include "base/check.h"
+
+namespace penstock::http2 {
+namespace {
+
+// Slices below this are copied next to their frame header; larger ones get an iovec of their own.
+constexpr std::size_t kCopiedBytesMax = 1024;
+// Closed streams' records kept for the next ones.
+constexpr std::size_t kSpareStreamsMax = 32;
+// The header list of one section, in fields: nghttp2's own array, made per call.
+constexpr std::size_t kSentFieldsMax = 256;
+
+struct Stream {
+  std::int32_t id = 0;
+  std::size_t index = 0;  // in State::live
+  std::vector<base::Slice> body;  // given and not yet framed
+  std::size_t first = 0;          // pieces before it were framed
+  std::size_t body_bytes = 0;
+  std::vector<std::pair<std::string, std::string>> trailers;
+  bool has_trailers = false;
+  bool is_deferred = false;    // nghttp2 waits for resume_data
+  bool is_ended = false;       // this side has said its last word
+  std::size_t head_bytes = 0;  // of the request's fields, as RFC 9113 section 6.5.2 counts
+
+  void clear() {
+    body.clear();
+    trailers.clear();
+    first = body_bytes = head_bytes = 0;
+    has_trailers = is_deferred = is_ended = false;
+  }
+};
+
+std::string_view view_of(nghttp2_rcbuf* buffer) {
+  const nghttp2_vec bytes = nghttp2_rcbuf_get_buf(buffer);
+  return {reinterpret_cast<const char*>(bytes.base), bytes.len};
+}
+
+nghttp2_nv as_nv(std::string_view name, std::string_view value) {
+  // nghttp2 copies both: its type predates const.
+  return {reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data())),
+          reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data())), name.size(),
+          value.size(), NGHTTP2_NV_FLAG_NONE};
+}
+
+base::Error broken(int code) {
+  return {base::Code::kInternal,
+          std::string("the HTTP/2 connection is broken: ") + nghttp2_strerror(code)};
+}
+
+}  // namespace
+
+struct Session::State {
+  // A request's fields: a part of `fields`, turned into a span when feed() ends.
+  struct Head {
+    std::size_t event = 0;
+    std::size_t begin = 0;
+    std::size_t end = 0;
+  };
+
+  Limits limits;
+  nghttp2_session* session = nullptr;
+  std::vector<Event> events;
+  std::vector<Event> late;  // streams that closed while output was framed
+  std::vector<Field> fields;
+  std::vector<Head> heads;
+  std::vector<nghttp2_rcbuf*> held;  // what `fields` views
+  std::size_t head_begin = 0;        // in `fields`, of the section now arriving
+  std::vector<std::unique_ptr<Stream>> live;
+  std::vector<std::unique_ptr<Stream>> spare;
+  std::size_t unsent_bytes = 0;
+  Output* output = nullptr;  // only inside take_output()
+  bool is_feeding = false;
+
+  ~State() {
+    release_held();
+    // on_stream_close is not called for the streams still open; `live` owns them.
+    if (session != nullptr) nghttp2_session_del(session);
+  }
+
+  base::Result<> start();
+  Stream* find(std::int32_t id) const {
+    return static_cast<Stream*>(nghttp2_session_get_stream_user_data(session, id));
+  }
+  Stream& open_stream(std::int32_t id);
+  void close_stream(Stream& stream);
+  void release_held() {
+    for (nghttp2_rcbuf* buffer : held) nghttp2_rcbuf_decref(buffer);
+    held.clear();
+  }
+  void push(const Event& event) { (is_feeding ? events : late).push_back(event); }
+  void resume(Stream& stream);
+
+  // What nghttp2 calls. `self` is the State.
+  static int on_begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* self);
+  static int on_header(nghttp2_session*, const nghttp2_frame* frame, nghttp2_rcbuf* name,
+                       nghttp2_rcbuf* value, std::uint8_t flags, void* self);
+  static int on_data_chunk(nghttp2_session*, std::uint8_t flags, std::int32_t stream_id,
+                           const std::uint8_t* data, std::size_t size, void* self);
+  static int on_frame(nghttp2_session*, const nghttp2_frame* frame, void* self);
+  static int on_frame_sent(nghttp2_session*, const nghttp2_frame* frame, void* self);
+  static int on_stream_close(nghttp2_session*, std::int32_t stream_id, std::uint32_t error_code,
+                             void* self);
+  static ssize_t frame_length(nghttp2_session*, std::uint8_t type, std::int32_t stream_id,
+                              std::int32_t session_window, std::int32_t stream_window,
+                              std::uint32_t frame_bytes_max, void* self);
+  static ssize_t read_body(nghttp2_session*, std::int32_t stream_id, std::uint8_t* into,
+                           std::size_t size, std::uint32_t* flags, nghttp2_data_source* source,
+                           void* self);
+  static int write_body(nghttp2_session*, nghttp2_frame* frame, const std::uint8_t* head,
+                        std::size_t size, nghttp2_data_source* source, void* self);
+};
+
+// ---------------------------------------------------------------------------------------------
+// Streams
+
+Stream& Session::State::open_stream(std::int32_t id) {
+  std::unique_ptr<Stream> stream;
+  if (spare.empty()) {
+    stream = std::make_unique<Stream>();
+  } else {
+    stream = std::move(spare.back());
+    spare.pop_back();
+  }
+  stream->id = id;
+  stream->index = live.size();
+  return *live.emplace_back(std::move(stream));
+}
+
+void Session::State::close_stream(Stream& stream) {
+  unsent_bytes -= stream.body_bytes;
+  const std::size_t index = stream.index;
+  PENSTOCK_CHECK(index < live.size() && live[index].get() == &stream);
+  std::unique_ptr<Stream> owned = std::move(live[index]);
+  if (index + 1 != live.size()) {
+    live[index] = std::move(live.back());
+    live[index]->index = index;
+  }
+  live.pop_back();
+  if (spare.size() < kSpareStreamsMax) {
+    owned->clear();
+    spare.push_back(std::move(owned));
+  }
+}
+
+void Session::State::resume(Stream& stream) {
+  if (!stream.is_deferred) return;
+  stream.is_deferred = false;
+  nghttp2_session_resume_data(session, stream.id);
+}
+
+// ---------------------------------------------------------------------------------------------
+// What the peer does
+
+int Session::State::on_begin_headers(nghttp2_session* session, const nghttp2_frame* frame,
+                                     void* self) {
+  State& state = *static_cast<State*>(self);
+  state.head_begin = state.fields.size();
+  if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
+  Stream& stream = state.open_stream(frame->hd.stream_id);
+  return nghttp2_session_set_stream_user_data(session, stream.id, &stream) == 0
+             ? 0
+             : NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+int Session::State::on_header(nghttp2_session*, const nghttp2_frame* frame, nghttp2_rcbuf* name,
+                              nghttp2_rcbuf* value, std::uint8_t, void* self) {
+  State& state = *static_cast<State*>(self);
+  Stream* const stream = state.find(frame->hd.stream_id);
+  // A client's trailers mean nothing to a gRPC server.
+  if (stream == nullptr || frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
+  const Field field{view_of(name), view_of(value)};
+  stream->head_bytes += field.name.size() + field.value.size() + 32;
+  if (stream->head_bytes > state.limits.header_list_bytes_max) return 0;
+  nghttp2_rcbuf_incref(name);
+  nghttp2_rcbuf_incref(value);
+  state.held.push_back(name);
+  state.held.push_back(value);
+  state.fields.push_back(field);
+  return 0;
+}
+
+int Session::State::on_data_chunk(nghttp2_session*, std::uint8_t, std::int32_t stream_id,
+                                  const std::uint8_t* data, std::size_t size, void* self) {
+  State& state = *static_cast<State*>(self);
+  state.push({.kind = Event::Kind::kData,
+              .stream_id = stream_id,
+              .data = {reinterpret_cast<const std::byte*>(data), size}});
+  return 0;
+}
+
+int Session::State::on_frame(nghttp2_session*, const nghttp2_frame* frame, void* self) {
+  State& state = *static_cast<State*>(self);
+  const std::int32_t id = frame->hd.stream_id;
+  switch (frame->hd.type) {
+    case NGHTTP2_HEADERS:
+      if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
+        const Stream* const stream = state.find(id);
+        if (stream == nullptr) return 0;
+        if (stream->head_bytes > state.limits.header_list_bytes_max) {
+          state.push({.kind = Event::Kind::kRequestTooLarge, .stream_id = id});
+        } else {
+          state.heads.push_back({state.events.size(), state.head_begin, state.fields.size()});
+          state.push({.kind = Event::Kind::kRequest, .stream_id = id});
+        }
+      }
+      [[fallthrough]];
+    case NGHTTP2_DATA:
+      if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
+        state.push({.kind = Event::Kind::kEnd, .stream_id = id});
+      }
+      return 0;
+    case NGHTTP2_PING:
+      if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) state.push({.kind = Event::Kind::kPingAck});
+      return 0;
+    case NGHTTP2_GOAWAY:
+      state.push({.kind = Event::Kind::kGoaway, .error_code = frame->goaway.error_code});
+      return 0;
+    default:
+      return 0;
+  }
+}
+
+int Session::State::on_stream_close(nghttp2_session*, std::int32_t stream_id,
+                                    std::uint32_t error_code, void* self) {
+  State& state = *static_cast<State*>(self);
+  Stream* const stream = state.find(stream_id);
+  if (stream == nullptr) return 0;
+  if (!stream->is_ended) {
+    state.push({.kind = Event::Kind::kStreamClosed,
+                .stream_id = stream_id,
+                .error_code = error_code});
+  }
+  state.close_stream(*stream);
+  return 0;
+}
+
+// ---------------------------------------------------------------------------------------------
+// What this side does
+
+int Session::State::on_frame_sent(nghttp2_session* session, const nghttp2_frame* frame, void*) {
+  // RFC 9113 section 8.1: a server that has said everything before the request was complete asks
+  // the client to stop sending it.
+  if (frame->hd.type == NGHTTP2_HEADERS && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0 &&
+      nghttp2_session_get_stream_remote_close(session, frame->hd.stream_id) == 0) {
+    nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_NO_ERROR);
+  }
+  return 0;
+}
+
+ssize_t Session::State::frame_length(nghttp2_session*, std::uint8_t, std::int32_t,
+                                     std::int32_t session_window, std::int32_t stream_window,
+                                     std::uint32_t frame_bytes_max, void*) {
+  // As much as the peer takes: nghttp2 by itself would stop at 16 KiB.
+  return std::max<std::int64_t>(
+      1, std::min<std::int64_t>({session_window, stream_window, frame_bytes_max}));
+}
+
+ssize_t Session::State::read_body(nghttp2_session* session, std::int32_t stream_id, std::uint8_t*,
+                                  std::size_t size, std::uint32_t* flags,
+                                  nghttp2_data_source* source, void*) {
+  Stream& stream = *static_cast<Stream*>(source->ptr);
+  const std::size_t framed = std::min(size, stream.body_bytes);
+  const bool is_all = framed == stream.body_bytes;
+  if (framed == 0 && !stream.has_trailers) {
+    stream.is_deferred = true;
+    return NGHTTP2_ERR_DEFERRED;
+  }
+  *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+  if (is_all && stream.has_trailers) {
+    *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
+    std::array<nghttp2_nv, kSentFieldsMax> sent;
+    const std::size_t count = std::min(stream.trailers.size(), sent.size());
+    for (std::size_t i = 0; i < count; ++i) {
+      sent[i] = as_nv(stream.trailers[i].first, stream.trailers[i].second);
+    }
+    if (nghttp2_submit_trailer(session, stream_id, sent.data(), count) != 0) {
+      return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    }
+  }
+  return static_cast<ssize_t>(framed);
+}
+
+int Session::State::write_body(nghttp2_session*, nghttp2_frame*, const std::uint8_t* head,
+                               std::size_t size, nghttp2_data_source* source, void* self) {
+  State& state = *static_cast<State*>(self);
+  Stream& stream = *static_cast<Stream*>(source->ptr);
+  constexpr std::size_t kFrameHeadBytes = 9;
+  // A DATA frame of no bytes says nothing here: the trailers end the stream.
+  if (size == 0) return 0;
+  state.output->append({reinterpret_cast<const std::byte*>(head), kFrameHeadBytes});
+  stream.body_bytes -= size;
+  state.unsent_bytes -= size;
+  while (size > 0) {
+    base::Slice& piece = stream.body[stream.first];
+    const std::size_t count = std::min(size, piece.bytes.size());
+    const std::span<const std::byte> part = piece.bytes.first(count);
+    const bool is_done = count == piece.bytes.size();
+    piece.bytes = piece.bytes.subspan(count);
+    if (count <= kCopiedBytesMax) {
+      state.output->append(part);
+      if (is_done) piece.owner.reset();
+    } else {
+      state.output->append({is_done ? std::move(piece.owner) : piece.owner, part});
+    }
+    if (is_done) ++stream.first;
+    size -= count;
+  }
+  if (stream.body_bytes == 0) {
+    stream.body.clear();
+    stream.first = 0;
+  }
+  return 0;
+}
+
+base::Result<> Session::State::start() {
+  nghttp2_session_callbacks* callbacks = nullptr;
+  nghttp2_option* option = nullptr;
+  PENSTOCK_CHECK(nghttp2_session_callbacks_new(&callbacks) == 0);
+  PENSTOCK_CHECK(nghttp2_option_new(&option) == 0);
+  nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
+  nghttp2_session_callbacks_set_on_header_callback2(callbacks, on_header);
+  nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data_chunk);
+  nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
+  nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_sent);
+  nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
+  nghttp2_session_callbacks_set_data_source_read_length_callback(callbacks, frame_length);
+  nghttp2_session_callbacks_set_send_data_callback(callbacks, write_body);
+  nghttp2_option_set_no_auto_window_update(option, 1);
+  nghttp2_option_set_max_outbound_ack(option, limits.outbound_acks_max);
+  // Closed streams need no place in a priority tree that nobody will ask about.
+  nghttp2_option_set_no_closed_streams(option, 1);
+  int code = nghttp2_session_server_new2(&session, callbacks, this, option);
+  nghttp2_session_callbacks_del(callbacks);
+  nghttp2_option_del(option);
+  if (code != 0) return std::unexpected(broken(code));
+  const std::array<nghttp2_settings_entry, 4> settings = {{
+      {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits.concurrent_streams_max},
+      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits.stream_window_bytes},
+      {NGHTTP2_SETTINGS_MAX_FRAME_SIZE, limits.frame_bytes_max},
+      {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, limits.header_list_bytes_max},
+  }};
+  code = nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, settings.data(), settings.size());
+  if (code == 0) {
+    code = nghttp2_session_set_local_window_size(
+        session, NGHTTP2_FLAG_NONE, 0, static_cast<std::int32_t>(limits.connection_window_bytes));
+  }
+  if (code != 0) return std::unexpected(broken(code));
+  return {};
+}
+
+// ---------------------------------------------------------------------------------------------
+// The face
+
+Session::Session(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Session::~Session() = default;
+
+base::Result<std::unique_ptr<Session>> Session::open(const Limits& limits) {
+  auto state = std::make_unique<State>();
+  state->limits = limits;
+  if (auto started = state->start(); !started) return std::unexpected(started.error());
+  return std::unique_ptr<Session>(new Session(std::move(state)));
+}
+
+base::Result<std::span<const Event>> Session::feed(std::span<const std::byte> input) {
+  State& state = *state_;
+  state.release_held();
+  state.fields.clear();
+  state.heads.clear();
+  state.events.clear();
+  state.events.swap(state.late);
+  state.is_feeding = true;
+  const ssize_t read = nghttp2_session_mem_recv(
+      state.session, reinterpret_cast<const std::uint8_t*>(input.data()), input.size());
+  state.is_feeding = false;
+  if (read < 0) return std::unexpected(broken(static_cast<int>(read)));
+  for (const State::Head& head : state.heads) {
+    state.events[head.event].fields =
+        std::span(state.fields).subspan(head.begin, head.end - head.begin);
+  }
+  return std::span<const Event>(state.events);
+}
+
+void Session::send_headers(std::int32_t stream_id, std::span<const Field> fields, bool is_last) {
+  Stream* const stream = state_->find(stream_id);
+  if (stream == nullptr) return;
+  std::array<nghttp2_nv, kSentFieldsMax> sent;
+  const std::size_t count = std::min(fields.size(), sent.size());
+  for (std::size_t i = 0; i < count; ++i) sent[i] = as_nv(fields[i].name, fields[i].value);
+  const nghttp2_data_provider body = {.source = {.ptr = stream},
+                                      .read_callback = State::read_body};
+  stream->is_ended = is_last;
+  if (nghttp2_submit_response(state_->session, stream_id, sent.data(), count,
+                              is_last ? nullptr : &body) != 0) {
+    reset_stream(stream_id, kInternalError);
+  }
+}
+
+void Session::send_data(std::int32_t stream_id, base::Slice bytes) {
+  Stream* const stream = state_->find(stream_id);
+  if (stream == nullptr || bytes.bytes.empty()) return;
+  stream->body_bytes += bytes.bytes.size();
+  state_->unsent_bytes += bytes.bytes.size();
+  stream->body.push_back(std::move(bytes));
+  state_->resume(*stream);
+}
+
+void Session::send_trailers(std::int32_t stream_id, std::span<const Field> fields) {
+  Stream* const stream = state_->find(stream_id);
+  if (stream == nullptr) return;
+  stream->is_ended = stream->has_trailers = true;
+  for (const Field& field : fields) stream->trailers.emplace_back(field.name, field.value);
+  state_->resume(*stream);
+}
+
+void Session::reset_stream(std::int32_t stream_id, std::uint32_t error_code) {
+  Stream* const stream = state_->find(stream_id);
+  if (stream == nullptr) return;
+  stream->is_ended = true;
+  nghttp2_submit_rst_stream(state_->session, NGHTTP2_FLAG_NONE, stream_id, error_code);
+}
+
+void Session::consumed(std::int32_t stream_id, std::size_t bytes) {
+  // On a stream that is gone this gives back to the connection alone.
+  nghttp2_session_consume(state_->session, stream_id, bytes);
+}
+
+void Session::submit_ping() { nghttp2_submit_ping(state_->session, NGHTTP2_FLAG_NONE, nullptr); }
+
+void Session::submit_shutdown_notice() { nghttp2_submit_shutdown_notice(state_->session); }
+
+void Session::submit_goaway(std::uint32_t error_code, std::string_view why) {
+  nghttp2_submit_goaway(state_->session, NGHTTP2_FLAG_NONE,
+                        nghttp2_session_get_last_proc_stream_id(state_->session), error_code,
+                        reinterpret_cast<const std::uint8_t*>(why.data()), why.size());
+}
+
+base::Result<> Session::take_output(Output& output) {
+  State& state = *state_;
+  state.output = &output;
+  while (output.size() < state.limits.output_bytes_max) {
+    const std::uint8_t* bytes = nullptr;
+    const ssize_t size = nghttp2_session_mem_send(state.session, &bytes);
+    if (size < 0) return std::unexpected(broken(static_cast<int>(size)));
+    if (size == 0) break;
+    output.append({reinterpret_cast<const std::byte*>(bytes), static_cast<std::size_t>(size)});
+  }
+  state.output = nullptr;
+  return {};
+}
+
+bool Session::wants_write() const { return nghttp2_session_want_write(state_->session) != 0; }
+
+bool Session::is_finished() const {
+  return nghttp2_session_want_read(state_->session) == 0 &&
+         nghttp2_session_want_write(state_->session) == 0;
+}
+
+std::size_t Session::open_streams() const { return state_->live.size(); }
+
+std::size_t Session::unsent_bytes() const { return state_->unsent_bytes; }
+
+}  // namespace penstock::http2

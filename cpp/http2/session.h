@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "http2/event.h"
+#include "http2/limits.h"
+#include "http2/output.h"
+
+namespace penstock::http2 {
+
+// One server-side HTTP/2 connection as a value machine: bytes in, events out; verbs in, bytes out.
+// It owns no socket, clock or thread. nghttp2 does the protocol; its callbacks append an event or
+// frame bytes and return, so nothing here is re-entrant. Lives on an io thread.
+//
+// Flow control: received data is given back to the peer's windows by consumed(), so whoever stops
+// calling it stops the sender.
+//
+// Every verb that names a stream has no effect on one that is gone: a peer may reset a stream at
+// any time, and nobody has to ask first.
+class Session {
+ public:
+  static base::Result<std::unique_ptr<Session>> open(const Limits& limits);
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+  ~Session();
+
+  // What the peer did with these bytes, in order. The events and their views last until the next
+  // call, and `input` must too. An error means that the connection is broken beyond repair: write
+  // what take_output() still gives (a GOAWAY), then close.
+  base::Result<std::span<const Event>> feed(std::span<const std::byte> input);
+
+  // A response's headers, beginning with :status. `fields` is copied. With `is_last`, this side of
+  // the stream ends here.
+  void send_headers(std::int32_t stream_id, std::span<const Field> fields, bool is_last);
+  // Appends body bytes, without copying them.
+  void send_data(std::int32_t stream_id, base::Slice bytes);
+  // Ends this side of the stream after all data sent so far. `fields` is copied.
+  void send_trailers(std::int32_t stream_id, std::span<const Field> fields);
+  void reset_stream(std::int32_t stream_id, std::uint32_t error_code);
+  // `bytes` of received body need no more room: the windows open again by that much.
+  void consumed(std::int32_t stream_id, std::size_t bytes);
+
+  void submit_ping();
+  // RFC 9113 section 6.8, the two steps of a graceful shutdown: a notice that leaves room for
+  // requests already on their way, then the last id, past which nothing is processed.
+  void submit_shutdown_notice();
+  void submit_goaway(std::uint32_t error_code, std::string_view why);
+
+  // Frames what may be sent now onto the end of `output`, until that holds
+  // Limits::output_bytes_max. An error means the same as one of feed().
+  base::Result<> take_output(Output& output);
+
+  bool wants_write() const;
+  // Nothing more will be read or written: close the socket.
+  bool is_finished() const;
+  std::size_t open_streams() const;
+  // Body bytes given to send_data() and not yet framed.
+  std::size_t unsent_bytes() const;
+
+ private:
+  struct State;  // everything that nghttp2's callbacks touch; defined beside them
+  explicit Session(std::unique_ptr<State> state);
+
+  std::unique_ptr<State> state_;
+};
+
+// RFC 9113 section 7, the codes this server sends.
+inline constexpr std::uint32_t kNoError = 0x0;
+inline constexpr std::uint32_t kProtocolError = 0x1;
+inline constexpr std::uint32_t kInternalError = 0x2;
+inline constexpr std::uint32_t kRefusedStream = 0x7;
+inline constexpr std::uint32_t kCancel = 0x8;
+inline constexpr std::uint32_t kEnhanceYourCalm = 0xb;
+
+}  // namespace penstock::http2

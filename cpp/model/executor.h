@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/tensor.h"
+
+namespace penstock::model {
+
+// One batch, ready to execute. Inputs stand in the order of Signature::inputs; with a batch
+// dimension, each has `rows` as its first one. Every present input starts at a multiple of
+// base::kTensorAlignment unless Traits::takes_unaligned says the executor does not mind.
+struct ExecutorBatch {
+  std::int64_t rows = 0;
+  std::span<const base::Tensor> inputs;
+  // How many rows each request of the batch brought, in order; their sum is `rows`.
+  std::span<const std::int64_t> request_rows;
+};
+
+// What the way of a request may assume about an executor.
+struct ExecutorTraits {
+  bool is_native = false;           // never enters Python: may run on an io thread
+  bool is_thread_safe = false;      // run() may be called by several threads at a time
+  bool takes_unaligned = false;     // reads inputs at any address
+  bool gains_from_batching = true;  // false: n rows cost n times one row, so gathering is waste
+};
+
+// A loaded version that can run one batch. Made and destroyed by the engine's loader; run() is
+// called by an instance thread, or by io threads if it is native and thread-safe.
+class Executor {
+ public:
+  Executor() = default;
+  Executor(const Executor&) = delete;
+  Executor& operator=(const Executor&) = delete;
+  virtual ~Executor() = default;
+
+  virtual const base::Signature& signature() const = 0;
+  virtual ExecutorTraits traits() const = 0;
+
+  // Computes every output of the signature, in its order, into `outputs` (empty at the call).
+  // With a batch dimension each output's first dimension must be `batch.rows`. An output may share
+  // the bytes of an input. Fails the whole batch with a sentence that names no request.
+  virtual base::Result<> run(const ExecutorBatch& batch, std::vector<base::Tensor>& outputs) = 0;
+};
+
+}  // namespace penstock::model

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/connection.h"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <array>
+#include <cerrno>
+
+namespace penstock::net {
+namespace {
+
+// Pieces handed to one sendmsg.
+constexpr std::size_t kPiecesMax = 64;
+
+}  // namespace
+
+Connection::ReadResult Connection::read(std::span<std::byte> into) {
+  const ssize_t got = ::recv(fd_.get(), into.data(), into.size(), 0);
+  if (got > 0) return {Read::kSome, static_cast<std::size_t>(got)};
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return {Read::kNothing, 0};
+  return {Read::kEnd, 0};
+}
+
+Connection::Write Connection::send(http2::Output& output) {
+  while (!output.is_empty()) {
+    std::array<iovec, kPiecesMax> pieces;
+    msghdr message{};
+    message.msg_iov = pieces.data();
+    message.msg_iovlen = output.gather(pieces);
+    const ssize_t sent = message.msg_iovlen == 1
+                             ? ::send(fd_.get(), pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL)
+                             : ::sendmsg(fd_.get(), &message, MSG_NOSIGNAL);
+    if (sent < 0) {
+      if (errno == EINTR) continue;
+      return errno == EAGAIN ? Write::kPart : Write::kBroken;
+    }
+    written_bytes_ += static_cast<std::uint64_t>(sent);
+    output.advance(static_cast<std::size_t>(sent));
+  }
+  return Write::kAll;
+}
+
+Connection::Write Connection::write(http2::Output& scratch) {
+  if (!unwritten_.is_empty()) {
+    if (const Write sent = send(unwritten_); sent != Write::kAll) return sent;
+    unwritten_ = http2::Output();
+  }
+  const std::uint64_t stop = written_bytes_ + kWritePassBytes;
+  while (written_bytes_ < stop) {
+    // Even a session that has failed may still have a GOAWAY to say.
+    const bool is_broken = !session_->take_output(scratch);
+    if (scratch.is_empty()) return is_broken ? Write::kBroken : Write::kAll;
+    const Write sent = send(scratch);
+    if (sent == Write::kPart) {
+      std::swap(unwritten_, scratch);
+      scratch = http2::Output();
+      return sent;
+    }
+    if (sent == Write::kBroken || is_broken) {
+      scratch.clear();
+      return Write::kBroken;
+    }
+  }
+  return Write::kPart;
+}
+
+void Connection::shut_down_writing() { ::shutdown(fd_.get(), SHUT_WR); }
+
+}  // namespace penstock::net

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "base/error.h"
+#include "base/timer_wheel.h"
+#include "base/unique_fd.h"
+#include "http2/output.h"
+#include "http2/session.h"
+#include "net/lifetime.h"
+#include "net/service.h"
+
+namespace penstock::net {
+
+// A socket and the HTTP/2 session that speaks over it. Owned by an io thread, and lives there.
+class Connection {
+ public:
+  Connection(base::UniqueFd fd, std::unique_ptr<http2::Session> session, PeerKey peer)
+      : key(peer), fd_(std::move(fd)), session_(std::move(session)) {}
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  enum class Read { kSome, kNothing, kEnd };
+  struct ReadResult {
+    Read what = Read::kNothing;
+    std::size_t bytes = 0;
+  };
+  // One recv into `into`.
+  ReadResult read(std::span<std::byte> into);
+
+  static constexpr std::size_t kWritePassBytes = std::size_t{2} << 20;
+
+  enum class Write { kAll, kPart, kBroken };
+  // Writes what the session has to say. `scratch` is empty and shared by the thread's connections:
+  // only bytes that the socket refuses are kept here, so an idle connection holds no buffer.
+  // Stops at kWritePassBytes (kPart), so that one eager reader does not hold up the others.
+  Write write(http2::Output& scratch);
+
+  // Says that nothing more will be written; what still comes is read and thrown away.
+  void shut_down_writing();
+
+  http2::Session& session() { return *session_; }
+  int fd() const { return fd_.get(); }
+  std::uint64_t take_written_bytes() { return std::exchange(written_bytes_, 0); }
+
+  const PeerKey key;
+  LifetimeState lifetime;
+  base::Timer timer;             // for the next step of its lifetime
+  bool is_touched = false;       // stands in the thread's list of sessions to write
+  bool is_waiting_to_write = false;  // the poller watches for room
+
+ private:
+  Write send(http2::Output& output);
+
+  base::UniqueFd fd_;
+  std::unique_ptr<http2::Session> session_;
+  http2::Output unwritten_;
+  std::uint64_t written_bytes_ = 0;
+};
+
+}  // namespace penstock::net

@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/io_thread.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace penstock::net {
+namespace {
+
+constexpr std::size_t kInputBytes = std::size_t{128} << 10;
+constexpr std::size_t kHandedOverMax = 4096;
+constexpr std::size_t kAcceptedPerPass = 64;
+constexpr std::uint64_t kAcceptorToken = std::numeric_limits<std::uint64_t>::max() - 1;
+// How long accepting rests when the process has no descriptor left.
+constexpr base::Nanos kAcceptRest = 100 * base::kMillisecond;
+
+// Connections opened together must not all end together: their ages spread over 0.9 to 1.1 times
+// the maximum, by a multiplicative hash of the connection's number.
+base::Nanos jittered_age(base::Nanos age_max, std::uint64_t id) {
+  if (age_max == base::kNever) return age_max;
+  const auto spread = static_cast<base::Nanos>((id * 0x9e3779b97f4a7c15ULL) >> 54);  // 0..1023
+  return age_max / 10 * 9 + age_max / 5 / 1024 * spread;
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<IoThread>> IoThread::open(const IoOptions& options) {
+  auto poller = Poller::open();
+  if (!poller) return std::unexpected(poller.error());
+  return std::unique_ptr<IoThread>(new IoThread(options, std::move(*poller)));
+}
+
+IoThread::IoThread(const IoOptions& options, Poller poller)
+    : options_(options),
+      lifetime_(options.lifetime),
+      poller_(std::move(poller)),
+      timers_(base::monotonic_now()),
+      input_(kInputBytes),
+      handed_over_(kHandedOverMax) {}
+
+IoThread::~IoThread() { join(); }
+
+void IoThread::start(Service& service, std::optional<Acceptor> acceptor,
+                     std::vector<IoThread*> accepts_into) {
+  service_ = &service;
+  acceptor_ = std::move(acceptor);
+  accepts_into_ = std::move(accepts_into);
+  thread_ = std::thread([this] { run(); });
+}
+
+void IoThread::join() {
+  if (!thread_.joinable()) return;
+  post_stop();
+  thread_.join();
+}
+
+void IoThread::hand_over(base::UniqueFd socket) {
+  const auto pushed = handed_over_.push(std::move(socket));
+  // A socket that finds no room is closed with `socket`.
+  if (pushed.taken == 0) connections_.fetch_sub(1, std::memory_order_relaxed);
+  if (pushed.needs_wake) wake();
+}
+
+void IoThread::post_drain() {
+  Stage serving = Stage::kServing;
+  wanted_stage_.compare_exchange_strong(serving, Stage::kDraining);
+  wake();
+}
+
+void IoThread::post_stop() {
+  wanted_stage_.store(Stage::kStopped);
+  wake();
+}
+
+void IoThread::touch(std::uint32_t slot) {
+  Connection* const connection = slots_[slot].get();
+  if (connection == nullptr || connection->is_touched) return;
+  connection->is_touched = true;
+  touched_.push_back(slot);
+}
+
+void IoThread::run() {
+  pthread_setname_np(pthread_self(), "penstock-io");
+  if (acceptor_ && !poller_.watch(acceptor_->fd(), kAcceptorToken)) acceptor_.reset();
+  base::Nanos now = base::monotonic_now();
+  while (stage_ != Stage::kStopped) {
+    const std::span<const Readiness> ready = poller_.wait(now, next_wake(now));
+    now = base::monotonic_now();
+    for (const Readiness& one : ready) {
+      if (one.token == kAcceptorToken) {
+        accept_waiting(now);
+        continue;
+      }
+      Connection* const connection = slots_[one.token].get();
+      if (connection == nullptr) continue;
+      if (one.is_writable) touch(connection->key.slot);
+      if (one.is_readable) read(*connection, now);
+    }
+    pass(now);
+  }
+  for (const auto& connection : slots_) {
+    if (connection != nullptr) close(*connection, CloseReason::kStopped);
+  }
+  service_->finish_pass(base::monotonic_now());
+  closed_.clear();
+}
+
+void IoThread::pass(base::Nanos now) {
+  const Stage wanted = wanted_stage_.load();
+  if (wanted == Stage::kDraining && stage_ == Stage::kServing) begin_drain(now);
+  stage_ = wanted;
+  adopt_handed_over(now);
+  if (now >= accept_again_ns_ && acceptor_) {
+    accept_again_ns_ = base::kNever;
+    if (!poller_.watch(acceptor_->fd(), kAcceptorToken)) accept_again_ns_ = now + kAcceptRest;
+  }
+  timers_.advance(now, [&](base::Timer& timer) {
+    step(*static_cast<Connection*>(timer.owner), now);
+  });
+  service_->finish_pass(now);
+  // By index: writing one session may touch another slot no more, but close() may run here.
+  for (std::size_t i = 0; i < touched_.size(); ++i) {
+    Connection* const connection = slots_[touched_[i]].get();
+    if (connection == nullptr) continue;
+    connection->is_touched = false;
+    write(*connection, now);
+  }
+  touched_.clear();
+  closed_.clear();
+  if ((bytes_in_ | bytes_out_) != 0) {
+    service_->transferred(std::exchange(bytes_in_, 0), std::exchange(bytes_out_, 0));
+  }
+}
+
+base::Nanos IoThread::next_wake(base::Nanos now) {
+  return std::min({timers_.next_expiry(now), service_->next_wake(now), accept_again_ns_});
+}
+
+// ---------------------------------------------------------------------------------------------
+// New connections
+
+void IoThread::accept_waiting(base::Nanos now) {
+  for (std::size_t i = 0; i < kAcceptedPerPass && acceptor_; ++i) {
+    auto socket = acceptor_->accept();
+    if (!socket) {
+      if (socket.error().code == base::Code::kResourceExhausted) {
+        // The listener stays readable: watching it on would spin.
+        poller_.unwatch(acceptor_->fd());
+        accept_again_ns_ = now + kAcceptRest;
+      }
+      return;
+    }
+    IoThread* const fewest = *std::ranges::min_element(
+        accepts_into_, {}, [](const IoThread* thread) { return thread->connections(); });
+    // Counted here, so that a burst is spread although no other thread has seen its share yet.
+    fewest->connections_.fetch_add(1, std::memory_order_relaxed);
+    if (fewest == this) {
+      open_connection(std::move(*socket), now);
+    } else {
+      fewest->hand_over(std::move(*socket));
+    }
+  }
+}
+
+void IoThread::adopt_handed_over(base::Nanos now) {
+  handed_over_.drain(adopted_);
+  for (base::UniqueFd& socket : adopted_) open_connection(std::move(socket), now);
+  adopted_.clear();
+}
+
+void IoThread::open_connection(base::UniqueFd socket, base::Nanos now) {
+  const std::size_t open = slots_.size() - free_slots_.size();
+  auto session = http2::Session::open(options_.http2);
+  if (open >= options_.connections_max || stage_ == Stage::kStopped || !session) {
+    connections_.fetch_sub(1, std::memory_order_relaxed);
+    return;
+  }
+  if (free_slots_.empty()) {
+    free_slots_.push_back(static_cast<std::uint32_t>(slots_.size()));
+    slots_.emplace_back();
+  }
+  const PeerKey key{free_slots_.back(), next_id_++};
+  if (!poller_.watch(socket.get(), key.slot)) {
+    connections_.fetch_sub(1, std::memory_order_relaxed);
+    return;
+  }
+  free_slots_.pop_back();
+  slots_[key.slot] =
+      std::make_unique<Connection>(std::move(socket), std::move(*session), key);
+  Connection& connection = *slots_[key.slot];
+  connection.timer.owner = &connection;
+  connection.lifetime.opened_ns = connection.lifetime.received_ns = now;
+  connection.lifetime.age_max_ns = jittered_age(lifetime_.age_max_ns, key.id);
+  service_->opened(key, connection.session());
+  if (stage_ == Stage::kDraining) begin_goaway(connection, now);
+  step(connection, now);
+  touch(key.slot);  // the server's SETTINGS need no invitation
+}
+
+// ---------------------------------------------------------------------------------------------
+// Reading and writing
+
+void IoThread::read(Connection& connection, base::Nanos now) {
+  std::size_t budget = options_.read_bytes_per_pass;
+  for (;;) {
+    const Connection::ReadResult got = connection.read(input_);
+    if (got.what == Connection::Read::kNothing) return;
+    if (got.what == Connection::Read::kEnd) return close(connection, CloseReason::kPeerClosed);
+    bytes_in_ += got.bytes;
+    if (connection.lifetime.lingering_ns == base::kNever) {
+      connection.lifetime.received_ns = now;
+      const auto events = connection.session().feed(std::span(input_).first(got.bytes));
+      touch(connection.key.slot);
+      if (!events) {
+        write(connection, now);  // the GOAWAY that says what was wrong
+        if (slots_[connection.key.slot].get() == &connection) {
+          close(connection, CloseReason::kProtocolError);
+        }
+        return;
+      }
+      if (!events->empty()) service_->received(connection.key, *events, now);
+      for (const http2::Event& event : *events) {
+        if (event.kind == http2::Event::Kind::kPingAck &&
+            connection.lifetime.notice_ns != base::kNever) {
+          begin_goaway(connection, now);
+        }
+      }
+    }
+    // A short read means that the socket is empty; the poller tells when it is not.
+    budget -= std::min(budget, got.bytes);
+    if (got.bytes < input_.size() || budget == 0) return;
+  }
+}
+
+void IoThread::write(Connection& connection, base::Nanos now) {
+  const Connection::Write wrote = connection.write(scratch_);
+  bytes_out_ += connection.take_written_bytes();
+  if (wrote == Connection::Write::kBroken) return close(connection, CloseReason::kPeerClosed);
+  const bool waits = wrote == Connection::Write::kPart;
+  if (waits != connection.is_waiting_to_write) {
+    connection.is_waiting_to_write = waits;
+    poller_.rewatch(connection.fd(), connection.key.slot, waits);
+  }
+  if (!waits && connection.session().is_finished()) begin_linger(connection, now);
+}
+
+// ---------------------------------------------------------------------------------------------
+// Ends
+
+void IoThread::step(Connection& connection, base::Nanos now) {
+  LifetimeState& state = connection.lifetime;
+  state.has_calls = connection.session().open_streams() > 0;
+  const LifetimeStep next = next_step(state, lifetime_, now);
+  timers_.schedule(connection.timer, next.next_ns);
+  switch (next.action) {
+    case LifetimeAction::kNone:
+      return;
+    case LifetimeAction::kPing:
+      state.pinged_ns = now;
+      connection.session().submit_ping();
+      break;
+    case LifetimeAction::kNotice:
+      state.notice_ns = now;
+      connection.session().submit_shutdown_notice();
+      connection.session().submit_ping();  // its answer shows that the notice was read
+      break;
+    case LifetimeAction::kGoaway:
+      begin_goaway(connection, now);
+      break;
+    case LifetimeAction::kCloseKeepalive:
+      return close(connection, CloseReason::kKeepalive);
+    case LifetimeAction::kCloseAge:
+      return close(connection, CloseReason::kAge);
+    case LifetimeAction::kCloseLingered:
+      return close(connection, CloseReason::kFinished);
+  }
+  touch(connection.key.slot);
+}
+
+void IoThread::begin_goaway(Connection& connection, base::Nanos now) {
+  LifetimeState& state = connection.lifetime;
+  if (state.goaway_ns != base::kNever) return;
+  if (state.notice_ns == base::kNever) state.notice_ns = now;
+  state.goaway_ns = now;
+  connection.session().submit_goaway(http2::kNoError, "this connection ends");
+  touch(connection.key.slot);
+  timers_.schedule(connection.timer, base::after(now, lifetime_.age_grace_ns));
+}
+
+void IoThread::begin_linger(Connection& connection, base::Nanos now) {
+  if (connection.lifetime.lingering_ns != base::kNever) return;
+  connection.lifetime.lingering_ns = now;
+  connection.shut_down_writing();
+  timers_.schedule(connection.timer, base::after(now, kLingerMax));
+}
+
+void IoThread::close(Connection& connection, CloseReason reason) {
+  const PeerKey key = connection.key;
+  service_->closed(key, connection.lifetime.lingering_ns != base::kNever ? CloseReason::kFinished
+                                                                         : reason);
+  poller_.unwatch(connection.fd());
+  connection.timer.cancel();
+  closed_.push_back(std::move(slots_[key.slot]));
+  free_slots_.push_back(key.slot);
+  connections_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void IoThread::begin_drain(base::Nanos now) {
+  if (acceptor_) {
+    poller_.unwatch(acceptor_->fd());
+    acceptor_.reset();
+  }
+  lifetime_.age_grace_ns = base::kNever;  // the engine's exit timeout bounds a drain
+  for (const auto& slot : slots_) {
+    if (slot == nullptr || slot->lifetime.notice_ns != base::kNever) continue;
+    slot->lifetime.notice_ns = now;
+    slot->session().submit_shutdown_notice();
+    slot->session().submit_ping();
+    step(*slot, now);
+    touch(slot->key.slot);
+  }
+}
+
+}  // namespace penstock::net

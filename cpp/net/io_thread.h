@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <thread>
+#include <vector>
+
+#include "base/channel.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/timer_wheel.h"
+#include "http2/limits.h"
+#include "http2/output.h"
+#include "net/acceptor.h"
+#include "net/connection.h"
+#include "net/lifetime.h"
+#include "net/poller.h"
+#include "net/service.h"
+
+namespace penstock::net {
+
+struct IoOptions {
+  http2::Limits http2;
+  LifetimeOptions lifetime;
+  std::size_t connections_max = 20'000;               // of this thread; more are refused
+  std::size_t read_bytes_per_pass = 512 << 10;  // of one connection, then the others have their turn
+};
+
+// One event loop with the connections it owns. A pass reads every socket that has something, lets
+// the Service answer what was gathered, and writes every session that has something to say.
+//
+//   accept or be handed a socket -> read -> Session::feed -> Service::received
+//                                            Service::finish_pass
+//                                   write <- Session::take_output
+//
+// Made and joined by the engine. post_*(), hand_over(), wake() and connections() are for any
+// thread, all else is the loop's own.
+class IoThread : public Host {
+ public:
+  static base::Result<std::unique_ptr<IoThread>> open(const IoOptions& options);
+  ~IoThread() override;
+
+  // `service` must outlive the thread. Where `accepts_into` is not empty, this thread owns
+  // `acceptor` and deals its connections out: each goes to the thread that has fewest.
+  void start(Service& service, std::optional<Acceptor> acceptor,
+             std::vector<IoThread*> accepts_into);
+  void join();
+
+  void wake() const { poller_.wake(); }
+  // A new connection; closed at once if the thread has stopped or is full.
+  void hand_over(base::UniqueFd socket);
+  // Stops accepting and ends every connection gracefully: GOAWAY in two steps, then close when the
+  // last call is answered.
+  void post_drain();
+  // Closes everything and ends the loop.
+  void post_stop();
+  std::size_t connections() const { return connections_.load(std::memory_order_relaxed); }
+
+  void touch(std::uint32_t slot) override;
+
+ private:
+  enum class Stage : std::uint8_t { kServing, kDraining, kStopped };
+
+  IoThread(const IoOptions& options, Poller poller);
+  void run();
+  void pass(base::Nanos now);
+  void accept_waiting(base::Nanos now);
+  void adopt_handed_over(base::Nanos now);
+  void open_connection(base::UniqueFd socket, base::Nanos now);
+  void read(Connection& connection, base::Nanos now);
+  void write(Connection& connection, base::Nanos now);
+  void step(Connection& connection, base::Nanos now);
+  void begin_goaway(Connection& connection, base::Nanos now);
+  void begin_linger(Connection& connection, base::Nanos now);
+  void close(Connection& connection, CloseReason reason);
+  void begin_drain(base::Nanos now);
+  base::Nanos next_wake(base::Nanos now);
+
+  const IoOptions options_;
+  LifetimeOptions lifetime_;
+  Poller poller_;
+  Service* service_ = nullptr;
+  std::optional<Acceptor> acceptor_;
+  std::vector<IoThread*> accepts_into_;
+  base::Nanos accept_again_ns_ = base::kNever;  // after the process ran out of descriptors
+  base::TimerWheel timers_;
+  std::vector<std::unique_ptr<Connection>> slots_;
+  std::vector<std::uint32_t> free_slots_;
+  std::vector<std::unique_ptr<Connection>> closed_;  // kept to the end of the pass that closed them
+  std::vector<std::uint32_t> touched_;
+  std::vector<base::UniqueFd> adopted_;  // scratch of adopt_handed_over()
+  std::uint64_t next_id_ = 1;
+  http2::Output scratch_;
+  std::vector<std::byte> input_;
+  std::uint64_t bytes_in_ = 0;
+  std::uint64_t bytes_out_ = 0;
+  Stage stage_ = Stage::kServing;
+
+  base::Channel<base::UniqueFd> handed_over_;
+  std::atomic<Stage> wanted_stage_ = Stage::kServing;
+  std::atomic<std::size_t> connections_ = 0;
+  std::thread thread_;
+};
+
+}  // namespace penstock::net

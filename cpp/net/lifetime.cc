@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/lifetime.h"
+
+#include <algorithm>
+
+namespace penstock::net {
+namespace {
+
+using base::after;
+using base::kNever;
+using base::Nanos;
+
+struct Rule {
+  LifetimeAction action;
+  Nanos due_ns;
+};
+
+Rule keepalive_rule(const LifetimeState& state, const LifetimeOptions& options) {
+  if (state.pinged_ns != kNever) {
+    // Any byte after the ping proves the peer alive, whether it is the answer or not.
+    if (state.received_ns >= state.pinged_ns) {
+      return {LifetimeAction::kPing, after(state.received_ns, options.keepalive_time_ns)};
+    }
+    return {LifetimeAction::kCloseKeepalive, after(state.pinged_ns, options.keepalive_timeout_ns)};
+  }
+  return {LifetimeAction::kPing, after(state.received_ns, options.keepalive_time_ns)};
+}
+
+Rule age_rule(const LifetimeState& state, const LifetimeOptions& options) {
+  if (state.goaway_ns != kNever) {
+    return {LifetimeAction::kCloseAge, after(state.goaway_ns, options.age_grace_ns)};
+  }
+  if (state.notice_ns != kNever) {
+    return {LifetimeAction::kGoaway, after(state.notice_ns, kNoticeWaitMax)};
+  }
+  return {LifetimeAction::kNotice, after(state.opened_ns, state.age_max_ns)};
+}
+
+}  // namespace
+
+LifetimeStep next_step(const LifetimeState& state, const LifetimeOptions& options, Nanos now) {
+  if (state.lingering_ns != kNever) {
+    const Nanos due = after(state.lingering_ns, kLingerMax);
+    return {now >= due ? LifetimeAction::kCloseLingered : LifetimeAction::kNone, due};
+  }
+  const Rule age = age_rule(state, options);
+  Rule keepalive = keepalive_rule(state, options);
+  const bool is_waiting = keepalive.action == LifetimeAction::kCloseKeepalive;
+  if (!is_waiting && !state.has_calls && !options.keepalive_without_calls) {
+    // Calls may begin at any time: look again when the ping would have been due.
+    if (now >= keepalive.due_ns) keepalive.due_ns = after(now, options.keepalive_time_ns);
+    keepalive.action = LifetimeAction::kNone;
+  }
+  if (now >= age.due_ns) {
+    const Nanos next = age.action == LifetimeAction::kNotice ? after(now, kNoticeWaitMax)
+                                                             : after(now, options.age_grace_ns);
+    return {age.action, std::min(next, keepalive.due_ns > now ? keepalive.due_ns : next)};
+  }
+  if (now >= keepalive.due_ns) {
+    return {keepalive.action, std::min(after(now, options.keepalive_timeout_ns), age.due_ns)};
+  }
+  return {LifetimeAction::kNone, std::min(age.due_ns, keepalive.due_ns)};
+}
+
+}  // namespace penstock::net

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/poller.h"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <limits>
+
+namespace penstock::net {
+namespace {
+
+constexpr std::uint64_t kWakeToken = std::numeric_limits<std::uint64_t>::max();
+
+epoll_event interest(std::uint64_t token, bool for_room_to_write) {
+  epoll_event event{};
+  event.events = EPOLLIN | (for_room_to_write ? EPOLLOUT : 0U);
+  event.data.u64 = token;
+  return event;
+}
+
+int milliseconds_until(base::Nanos now, base::Nanos deadline) {
+  if (deadline == base::kNever) return -1;
+  if (deadline <= now) return 0;
+  // Rounded up: waking before the deadline would only mean waiting again.
+  const base::Nanos wait = (deadline - now + base::kMillisecond - 1) / base::kMillisecond;
+  return static_cast<int>(std::min<base::Nanos>(wait, std::numeric_limits<int>::max()));
+}
+
+}  // namespace
+
+base::Result<Poller> Poller::open() {
+  base::UniqueFd poll(epoll_create1(EPOLL_CLOEXEC));
+  base::UniqueFd wake(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  if (!poll || !wake) {
+    return base::fail(base::Code::kResourceExhausted,
+                      std::string("cannot make an event loop: ") + std::strerror(errno));
+  }
+  Poller poller(std::move(poll), std::move(wake));
+  if (auto watched = poller.watch(poller.wake_.get(), kWakeToken); !watched) {
+    return std::unexpected(watched.error());
+  }
+  return poller;
+}
+
+base::Result<> Poller::watch(int fd, std::uint64_t token, bool for_room_to_write) {
+  epoll_event event = interest(token, for_room_to_write);
+  if (epoll_ctl(poll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) {
+    return base::fail(base::Code::kResourceExhausted,
+                      std::string("cannot watch a socket: ") + std::strerror(errno));
+  }
+  return {};
+}
+
+void Poller::rewatch(int fd, std::uint64_t token, bool for_room_to_write) {
+  epoll_event event = interest(token, for_room_to_write);
+  epoll_ctl(poll_.get(), EPOLL_CTL_MOD, fd, &event);
+}
+
+void Poller::unwatch(int fd) { epoll_ctl(poll_.get(), EPOLL_CTL_DEL, fd, nullptr); }
+
+std::span<const Readiness> Poller::wait(base::Nanos now, base::Nanos deadline) {
+  std::array<epoll_event, std::tuple_size_v<decltype(ready_)>> events;
+  const int count = epoll_wait(poll_.get(), events.data(), static_cast<int>(events.size()),
+                               milliseconds_until(now, deadline));
+  std::size_t found = 0;
+  for (int i = 0; i < count; ++i) {
+    const epoll_event& event = events[static_cast<std::size_t>(i)];
+    if (event.data.u64 == kWakeToken) {
+      std::uint64_t wakes = 0;
+      [[maybe_unused]] const ssize_t got = ::read(wake_.get(), &wakes, sizeof wakes);
+      continue;
+    }
+    ready_[found++] = {.token = event.data.u64,
+                       .is_readable = (event.events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0,
+                       .is_writable = (event.events & EPOLLOUT) != 0};
+  }
+  return {ready_.data(), found};
+}
+
+void Poller::wake() const {
+  const std::uint64_t one = 1;
+  // It fails only when a wake is pending already, which is as good.
+  [[maybe_unused]] const ssize_t put = ::write(wake_.get(), &one, sizeof one);
+}
+
+}  // namespace penstock::net

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/unique_fd.h"
+
+namespace penstock::net {
+
+// One thing that happened on a watched file descriptor.
+struct Readiness {
+  std::uint64_t token = 0;  // what watch() gave it
+  bool is_readable = false;  // or at its end, or in error: a read tells
+  bool is_writable = false;
+};
+
+// epoll, level-triggered, and a way for other threads to end a wait. Lives on an io thread; wake()
+// is for any thread.
+class Poller {
+ public:
+  static base::Result<Poller> open();
+
+  base::Result<> watch(int fd, std::uint64_t token, bool for_room_to_write = false);
+  void rewatch(int fd, std::uint64_t token, bool for_room_to_write);
+  void unwatch(int fd);
+
+  // Waits until something happens or `deadline` comes, which is `now` for no wait at all. Wakes
+  // are not among what it returns.
+  std::span<const Readiness> wait(base::Nanos now, base::Nanos deadline);
+  void wake() const;
+
+ private:
+  Poller(base::UniqueFd poll, base::UniqueFd wake)
+      : poll_(std::move(poll)), wake_(std::move(wake)) {}
+
+  base::UniqueFd poll_;
+  base::UniqueFd wake_;
+  std::array<Readiness, 256> ready_{};
+};
+
+}  // namespace penstock::net

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "http2/event.h"
+#include "http2/session.h"
+
+namespace penstock::net {
+
+// Names one connection of an io thread: the slot is reused, the id never is.
+struct PeerKey {
+  std::uint32_t slot = 0;
+  std::uint64_t id = 0;
+};
+
+enum class CloseReason : std::uint8_t {
+  kPeerClosed,     // the peer ended or broke the TCP connection
+  kProtocolError,  // it broke HTTP/2
+  kFinished,       // drained after a GOAWAY
+  kKeepalive,      // it did not answer a ping
+  kAge,            // the grace after its maximum age is over
+  kStopped,        // the server stops
+};
+inline constexpr std::size_t kCloseReasonCount = 6;
+
+// What an io thread does with the connections it owns. All calls come from that thread; the
+// Service may use a session between opened() and closed(), in any of its calls, and says so by
+// Host::touch().
+class Service {
+ public:
+  Service() = default;
+  Service(const Service&) = delete;
+  Service& operator=(const Service&) = delete;
+  virtual ~Service() = default;
+
+  virtual void opened(PeerKey peer, http2::Session& session) = 0;
+  // `events` and what they view last until the end of the call.
+  virtual void received(PeerKey peer, std::span<const http2::Event> events, base::Nanos now) = 0;
+  virtual void closed(PeerKey peer, CloseReason reason) = 0;
+  // Once per pass of the event loop, after the sockets were read and before they are written:
+  // answers from other threads, timers, whatever the pass has gathered.
+  virtual void finish_pass(base::Nanos now) = 0;
+  // When finish_pass() must be called even if no socket has anything to say.
+  virtual base::Nanos next_wake(base::Nanos now) = 0;
+  // Bytes that crossed this thread's sockets since the last call.
+  virtual void transferred(std::uint64_t bytes_in, std::uint64_t bytes_out) = 0;
+};
+
+// What a Service may ask of its io thread, from that thread.
+class Host {
+ public:
+  Host() = default;
+  Host(const Host&) = delete;
+  Host& operator=(const Host&) = delete;
+  virtual ~Host() = default;
+
+  // The session of this slot has something to write.
+  virtual void touch(std::uint32_t slot) = 0;
+};
+
+}  // namespace penstock::net

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/tensor.h"
+#include "wire/infer_request.h"
+
+namespace penstock::wire {
+
+// Protobuf inference.ModelInferRequest -> `request`, without copying names or raw tensors.
+// `message` is kept alive by the inputs' slices. Packed FP32 / FP64 typed contents are views too
+// (packed little-endian floats are the raw form); other typed contents are decoded into a block.
+// Checks what can be checked without knowing the model: the protobuf's own form, known datatypes,
+// ranks and dimensions that are sane, one source of bytes per tensor (all raw or all typed),
+// bytes that match shape x datatype, BYTES elements that end where the tensor ends.
+// Errors are kInvalidArgument and name the tensor, what was wanted and what came.
+base::Result<> decode_infer_request(const base::Slice& message, InferRequest& request);
+
+// One output of an answer: its tensor and the name it goes by.
+struct InferOutput {
+  std::string_view name;
+  const base::Tensor* tensor = nullptr;
+};
+
+struct InferAnswer {
+  std::string_view model_name;
+  std::string_view model_version;
+  std::string_view id;
+  std::span<const InferOutput> outputs;
+};
+
+// An encoded message in pieces, in order: small parts are copied together, large tensors are
+// referred to. Ready for writev.
+struct EncodedMessage {
+  std::vector<base::Slice> pieces;
+  std::size_t size = 0;
+};
+
+// Tensors of at least this many bytes are referred to rather than copied.
+inline constexpr std::size_t kReferredBytesMin = 2048;
+
+// `answer` -> inference.ModelInferResponse with raw_output_contents, preceded by `prefix_bytes`
+// bytes left undefined for the caller's framing (gRPC's 5; they are the start of the first piece
+// and counted in `size`).
+void encode_infer_answer(const InferAnswer& answer, std::size_t prefix_bytes,
+                         EncodedMessage& encoded);
+
+}  // namespace penstock::wire

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+
+// What one request may hold at most. The size of the message itself is bounded by grpc/.
+namespace penstock::wire {
+
+inline constexpr std::size_t kInputsMax = 1024;
+inline constexpr std::size_t kRequestedOutputsMax = 1024;
+// Of the request, its inputs and its requested outputs together.
+inline constexpr std::size_t kParametersMax = 4096;
+// Characters of a peer's string that a sentence repeats.
+inline constexpr std::size_t kQuotedCharactersMax = 100;
+
+}  // namespace penstock::wire

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/tensor.h"
+
+// The small messages of inference.GRPCInferenceService and grpc.health.v1: protobuf bytes in,
+// values out, and back. Everything but tensors, which infer_codec.h does.
+namespace penstock::wire {
+
+// ModelReadyRequest and ModelMetadataRequest: fields 1 and 2.
+struct ModelQuery {
+  std::string_view name;
+  std::string_view version;  // empty: the one the server chooses
+};
+
+base::Result<ModelQuery> decode_model_query(std::string_view message);
+
+// grpc.health.v1.HealthCheckRequest: field 1, the service asked about.
+base::Result<std::string_view> decode_health_request(std::string_view message);
+
+enum class ServingStatus { kUnknown = 0, kServing = 1, kNotServing = 2, kServiceUnknown = 3 };
+std::string encode_health_answer(ServingStatus status);
+
+// ServerLiveResponse, ServerReadyResponse, ModelReadyResponse: field 1.
+std::string encode_flag(bool value);
+
+struct ServerDescription {
+  std::string_view name;
+  std::string_view version;
+  std::span<const std::string_view> extensions;
+};
+std::string encode_server_metadata(const ServerDescription& server);
+
+struct ModelDescription {
+  std::string_view name;
+  std::span<const std::string> versions;
+  std::string_view platform;
+  const base::Signature* signature = nullptr;
+};
+// With a batch dimension every shape starts with -1.
+std::string encode_model_metadata(const ModelDescription& model);
+
+}  // namespace penstock::wire

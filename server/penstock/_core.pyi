@@ -1,0 +1,159 @@
+"""The native core: the engine that answers requests, and the values it is configured with.
+
+Only `penstock.engine` imports this module; it gives these types to the rest of the house.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+class CoreError(Exception):
+    """A failure the core reports: `code` is gRPC's name of the kind, e.g. "INVALID_ARGUMENT"."""
+
+    code: str
+
+class TensorSpec:
+    """What a model expects or gives under one name.
+
+    `dims` leaves out the batch dimension where the model batches; -1 is any size.
+    `datatype` is the V2 protocol's name, e.g. "FP32".
+    """
+
+    name: str
+    datatype: str
+    dims: list[int]
+    is_optional: bool
+    def __init__(
+        self, name: str, datatype: str, dims: Sequence[int], is_optional: bool = False
+    ) -> None: ...
+
+class OrtOptions:
+    """How a model's ONNX Runtime sessions are made."""
+
+    intra_op_threads: int  # 1
+    inter_op_threads: int  # 1
+    is_parallel: bool  # False: operators run one after another
+    graph_level: int  # 99 = all; 0 none, 1 basic, 2 extended
+    providers: list[tuple[str, dict[str, str]]]  # in order of preference; empty: CPU
+    config_entries: dict[str, str]  # session config entries, passed on as they are
+    def __init__(self) -> None: ...
+
+class QueueOptions:
+    """How requests wait for an execution. Durations in microseconds."""
+
+    preferred_batch_sizes: list[int]  # empty: any size goes
+    delay_max_us: int  # 0: a free instance takes what is there
+    tickets_max: int  # 0: the core's own bound
+    default_timeout_us: int  # 0: none
+    is_timeout_delay: bool  # False: a timed-out request is refused; True: served last
+    def __init__(self) -> None: ...
+
+class ModelSpec:
+    """Everything the core needs to load one version."""
+
+    name: str
+    version: int
+    platform: str  # what ModelMetadata calls it, e.g. "onnxruntime_onnx"
+    backend: str  # "onnxruntime", "identity" or "python"
+    model_path: str  # of the .onnx file; unused by the others
+    batch_rows_max: int | None  # the configuration's max_batch_size; None: not configured
+    batch_rows_default: int  # used when not configured and the graph's first dims are all dynamic
+    inputs: list[TensorSpec]  # as configured; empty: read from the graph
+    outputs: list[TensorSpec]
+    instance_count: int
+    lane: str  # "auto", "inline" or "batch"
+    queue: QueueOptions
+    ort: OrtOptions
+    # backend "python": one per instance, called as
+    # execute(inputs: dict[str, numpy array or None], request_rows: list[int])
+    #   -> dict[str, numpy array], once per batch, with read-only views of the batch buffers.
+    # BYTES tensors come and go as object arrays of bytes.
+    python_executes: list[Callable[[dict[str, Any], list[int]], dict[str, Any]]]
+    def __init__(self, name: str, version: int, backend: str) -> None: ...
+
+class LoadedModel:
+    """What became of a ModelSpec."""
+
+    name: str
+    version: int
+    inputs: list[TensorSpec]
+    outputs: list[TensorSpec]
+    batch_rows_max: int
+    lane: str  # "inline" or "batch"
+    row_cost_us: float | None  # measured at load with one row; None if it could not be
+
+class EngineOptions:
+    """What an engine listens on and the bounds it keeps. Durations in milliseconds."""
+
+    grpc_address: str  # "0.0.0.0"
+    grpc_port: int  # 8001; 0: one the system chooses
+    is_port_shared: bool  # SO_REUSEPORT
+    io_threads: int
+    message_bytes_max: int  # of one request, after decompression
+    inflight_bytes_max: int  # received and not yet answered, all connections of one io thread
+    connections_max: int
+    concurrent_streams_max: int  # per connection
+    compression_level: str  # of answers: "none", "low", "medium", "high"
+    keepalive_time_ms: int
+    keepalive_timeout_ms: int
+    keepalive_permit_without_calls: bool
+    connection_age_max_ms: int  # 0: no maximum
+    connection_age_grace_ms: int
+    drain_delay_ms: int
+    exit_timeout_ms: int
+    server_name: str  # "triton": clients assert it
+    server_version: str
+    extensions: list[str]
+    onnxruntime_library: str  # of the installed wheel; "": no such backend
+    preload_libraries: list[str]  # opened before it, for GPU builds
+    def __init__(self) -> None: ...
+
+class Engine:
+    """The server's native side. Every method may be called from any Python thread."""
+
+    def __init__(self, options: EngineOptions) -> None: ...
+    def start(self) -> None:
+        """Listens and starts the io threads. Raises CoreError UNAVAILABLE if the port is taken."""
+
+    @property
+    def grpc_port(self) -> int: ...
+    def load(self, spec: ModelSpec) -> LoadedModel:
+        """Loads, warms and publishes one version; blocks, without the interpreter's lock.
+
+        Raises CoreError with a sentence that says what is wrong with the model or its
+        configuration. What was served under this name and version before goes on being served
+        until the new one is ready.
+        """
+
+    def set_failed(self, name: str, version: int, reason: str) -> None:
+        """ModelReady answers false and ModelInfer UNAVAILABLE, both with this reason."""
+
+    def unload(self, name: str, version: int) -> None:
+        """Takes a version out of service; requests already accepted are answered."""
+
+    def set_ready(self, is_ready: bool) -> None:
+        """What ServerReady and the health check say, unless the engine is draining."""
+
+    def install_signal_handlers(self) -> None:
+        """SIGTERM and SIGINT start the drain, natively: also while Python cannot run.
+
+        A second signal, or the end of the exit timeout, ends the process at once.
+        """
+
+    def drain(self) -> None:
+        """Starts a graceful drain, as SIGTERM does. Returns at once."""
+
+    @property
+    def drained_fd(self) -> int:
+        """A file descriptor that becomes readable when the drain is complete."""
+
+    @property
+    def is_draining(self) -> bool: ...
+    def stop(self) -> None:
+        """Ends every thread of the engine and joins them, without the interpreter's lock."""
+
+    def metrics_text(self) -> str:
+        """Prometheus text exposition of all counters."""
+
+def version() -> str: ...
+def isa() -> str:
+    """The best instruction set this machine has, e.g. "avx512_vnni"."""

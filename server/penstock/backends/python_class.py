@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A model written in Python: from the path of its model.py to the callables the core enters."""
+
+import hashlib
+import importlib.util
+import logging
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from types import ModuleType
+from typing import Any, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from penstock.backend import Batch, Context
+from penstock.errors import BackendError
+from penstock.repository.config_file import ModelConfig
+from penstock.repository.plan import ModelPlan, TensorPlan
+
+__all__ = ["Execute", "python_executes"]
+
+log = logging.getLogger(__name__)
+
+Arrays = Mapping[str, NDArray[Any] | None]
+Execute = Callable[[Arrays, Sequence[int]], dict[str, NDArray[Any]]]
+
+#: Datatype -> what numpy calls it. BF16 has no name there and travels as 16-bit patterns.
+NUMPY_TYPES: dict[str, np.dtype[Any]] = {
+    "BOOL": np.dtype(np.bool_),
+    "FP16": np.dtype(np.float16),
+    "BF16": np.dtype(np.uint16),
+    "FP32": np.dtype(np.float32),
+    "FP64": np.dtype(np.float64),
+    "BYTES": np.dtype(np.object_),
+} | {
+    f"{kind.upper()}{bits}": np.dtype(f"{kind}{bits}")
+    for kind in ("int", "uint")
+    for bits in (8, 16, 32, 64)
+}
+
+
+class PythonModel(Protocol):
+    """What a model's class has."""
+
+    def execute(self, batch: Batch) -> Mapping[str, Any]:
+        """Computes every output of the batch."""
+
+
+def python_executes(plan: ModelPlan, config: ModelConfig) -> list[Execute]:
+    """One callable per instance of the plan: imports the file, makes and loads the objects.
+
+    Raises BackendError if the file has not exactly one class with `execute`, or if its code fails.
+    """
+    model_class = _model_class(_imported(plan), plan)
+    executes = []
+    for instance in range(plan.instance_count):
+        context = Context(
+            model=plan.name,
+            version=plan.version,
+            folder=plan.model_path.parent,
+            config=config,
+            instance=instance,
+        )
+        executes.append(_execute(_loaded(model_class, context, plan), plan))
+    return executes
+
+
+def _imported(plan: ModelPlan) -> ModuleType:
+    """The module at the plan's path, under a name that no other has.
+
+    It is a package, so that `from . import features` finds a file beside model.py.
+    """
+    path = plan.model_path
+    name = f"penstock_model_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}"
+    for module in [m for m in sys.modules if m == name or m.startswith(f"{name}.")]:
+        del sys.modules[module]  # an earlier load of this path; its objects live on
+    spec = importlib.util.spec_from_file_location(
+        name, path, submodule_search_locations=[str(path.parent)]
+    )
+    if spec is None or spec.loader is None:
+        raise BackendError(f"{path} cannot be imported: wanted a file that ends in .py.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        log.exception("model_import_failed", extra={"model": plan.name, "version": plan.version})
+        raise BackendError(f"{path} cannot be imported: {_named(error)}") from error
+    return module
+
+
+def _model_class(module: ModuleType, plan: ModelPlan) -> type[PythonModel]:
+    classes = [
+        item
+        for item in vars(module).values()
+        if isinstance(item, type) and item.__module__ == module.__name__
+    ]
+    usable = [item for item in classes if callable(getattr(item, "execute", None))]
+    if len(usable) == 1 and usable[0].__name__ != "TritonPythonModel":
+        return cast("type[PythonModel]", usable[0])
+    if usable and usable[0].__name__ == "TritonPythonModel":
+        raise BackendError(
+            f"{plan.model_path} is written for Triton's Python backend, whose requests are not "
+            "served yet: wanted a class with execute(self, batch), see penstock.backend."
+        )
+    found = ", ".join(item.__name__ for item in usable) or "none"
+    raise BackendError(
+        f"{plan.model_path}: wanted one class with execute(self, batch), found {found}."
+    )
+
+
+def _loaded(model_class: type[PythonModel], context: Context, plan: ModelPlan) -> PythonModel:
+    try:
+        model = model_class()
+        if (load := getattr(model, "load", None)) is not None:
+            load(context)
+    except Exception as error:
+        log.exception("model_load_raised", extra={"model": plan.name, "version": plan.version})
+        raise BackendError(
+            f"{model_class.__name__} of {plan.model_path} failed to load: {_named(error)}"
+        ) from error
+    return model
+
+
+def _execute(model: PythonModel, plan: ModelPlan) -> Execute:
+    """`model.execute` as the core calls it: plain values in, checked arrays out."""
+
+    def execute(inputs: Arrays, request_rows: Sequence[int]) -> dict[str, NDArray[Any]]:
+        batch = Batch(inputs, request_rows)
+        try:
+            answer = model.execute(batch)
+            return {tensor.name: _output(answer, tensor) for tensor in plan.outputs}
+        except Exception as error:
+            log.exception(
+                "model_failed",
+                extra={"model": plan.name, "version": plan.version, "rows": batch.rows},
+            )
+            raise BackendError(f"Model {plan.name!r} failed: {_named(error)}") from None
+
+    return execute
+
+
+def _output(answer: Mapping[str, Any], tensor: TensorPlan) -> NDArray[Any]:
+    if not isinstance(answer, Mapping):
+        raise BackendError(
+            f"execute returned {type(answer).__name__}: wanted a dict from output to array."
+        )
+    if tensor.name not in answer:
+        raise BackendError(f"execute returned {list(answer)}: wanted output {tensor.name!r}.")
+    wanted = NUMPY_TYPES[tensor.datatype]
+    value = answer[tensor.name]
+    if not isinstance(value, np.ndarray):
+        value = np.asarray(value, dtype=wanted)
+    if tensor.datatype == "BYTES":
+        return _bytes_array(value)
+    if tensor.datatype == "BF16" and value.dtype.itemsize == 2:
+        value = value.view(np.uint16)
+    if value.dtype != wanted:
+        raise BackendError(
+            f"output {tensor.name!r} is {value.dtype}: wanted {wanted}, for {tensor.datatype}."
+        )
+    return np.ascontiguousarray(value) if value.ndim else value
+
+
+def _bytes_array(value: NDArray[Any]) -> NDArray[Any]:
+    """`value` as an object array of bytes: texts become UTF-8, numpy's own strings objects."""
+    flat = [item.encode() if isinstance(item, str) else item for item in value.ravel().tolist()]
+    array = np.empty(len(flat), dtype=np.object_)
+    array[:] = flat
+    return array.reshape(value.shape)
+
+
+def _named(error: BaseException) -> str:
+    """An exception in a sentence: our own by their words, others with their kind."""
+    return str(error) if isinstance(error, BackendError) else f"{type(error).__name__}: {error}"

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything that can be set about a server: the one list of its options.
+
+A field here is at once a flag (`grpc_port` is `--grpc-port`), a key of the configuration file and a
+line of `--print-config`; the description is the help of all three. Names are Triton's where Triton
+has the flag. Durations and sizes carry their unit, except in names that are Triton's.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic_core import PydanticCustomError
+
+from penstock.cores import usable_cores
+
+__all__ = ["ServerOptions"]
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Milliseconds = Annotated[int, Field(ge=0, le=2**31 - 1)]
+Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Bytes = Annotated[int, Field(ge=1, le=2**40)]
+
+
+BackendConfig = dict[str, dict[str, str]]
+#: The section of settings that name no backend.
+ALL_BACKENDS = ""
+BATCH_ROWS_DEFAULT = 64
+
+
+class ServerOptions(BaseModel):
+    """How a server is run. Defaults are those of `penstock serve`."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_default=False, protected_namespaces=()
+    )
+
+    model_repository: list[str] = Field([], description="Folder of models. May be repeated.")
+    model_load_thread_count: Count = Field(4, description="Models loaded at the same time.")
+    backend_config: BackendConfig = Field(
+        {},
+        description="A backend's setting: BACKEND,KEY=VALUE, e.g. "
+        "onnxruntime,default-max-batch-size=64. May be repeated.",
+    )
+    exit_on_error: bool = Field(
+        False, description="Exit if a model fails to load. False: serve the others."
+    )
+    strict_readiness: bool = Field(
+        False, description="Ready only if every model is. False: once each was tried."
+    )
+
+    grpc_address: str = Field("0.0.0.0", description="Address that gRPC listens on.")
+    grpc_port: Port = Field(8001, description="Port of gRPC. 0: one the system chooses.")
+    grpc_infer_thread_count: Count = Field(
+        default_factory=usable_cores,
+        description="Threads that serve connections. Default: the cores this process may use.",
+    )
+    reuse_grpc_port: bool = Field(False, description="Let several servers share the gRPC port.")
+    grpc_infer_response_compression_level: Literal["none", "low", "medium", "high"] = Field(
+        "none", description="How hard answers are compressed for clients that accept it."
+    )
+    grpc_keepalive_time: Milliseconds = Field(
+        7_200_000, description="Milliseconds without traffic after which a client is pinged."
+    )
+    grpc_keepalive_timeout: Milliseconds = Field(
+        20_000, description="Milliseconds to wait for the answer to a ping."
+    )
+    grpc_keepalive_permit_without_calls: bool = Field(
+        False, description="Ping also when no call is open."
+    )
+    grpc_max_connection_age: Milliseconds = Field(
+        0, description="Milliseconds after which a connection is asked to close. 0: never."
+    )
+    grpc_max_connection_age_grace: Milliseconds = Field(
+        0, description="Milliseconds given to its open calls after that. 0: as long as they take."
+    )
+    grpc_concurrent_streams_max: Count = Field(
+        1024, description="Calls open at a time on one connection."
+    )
+    connections_max: Count = Field(16_384, description="Connections open at a time.")
+    message_bytes_max: Bytes = Field(
+        256 << 20, description="Largest request, in bytes, after decompression."
+    )
+    inflight_bytes_max: Bytes = Field(
+        1 << 30,
+        description="Bytes of requests received and not yet answered, per connection thread.",
+    )
+
+    http_port: Port = Field(8000, description="Port of REST, which this version does not serve.")
+
+    allow_metrics: bool = Field(True, description="Serve metrics.")
+    metrics_address: str = Field(
+        "", description="Address that metrics listen on. Empty: the address of gRPC."
+    )
+    metrics_port: Port = Field(8002, description="Port of metrics. 0: one the system chooses.")
+
+    drain_delay_secs: Annotated[float, Field(ge=0, le=86_400)] = Field(
+        0.0, description="Seconds to go on accepting calls, not ready, after SIGTERM."
+    )
+    exit_timeout_secs: Annotated[float, Field(gt=0, le=86_400)] = Field(
+        30.0, description="Seconds after SIGTERM at which the process ends in any case."
+    )
+
+    log_format: Literal["console", "json", "default", "ISO8601"] = Field(
+        "console", description="console or json. Triton's default and ISO8601 mean console."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least serious event to log."
+    )
+    log_verbose: Annotated[int, Field(ge=0)] = Field(
+        0, description="1 or more: the same as --log-level debug."
+    )
+
+    @field_validator("log_format")
+    @classmethod
+    def _triton_formats_are_console(cls, wanted: str) -> str:
+        return "json" if wanted == "json" else "console"
+
+    @field_validator("backend_config")
+    @classmethod
+    def _batch_size_is_a_number(cls, found: BackendConfig) -> BackendConfig:
+        for backend, settings in found.items():
+            size = settings.get("default-max-batch-size", "1")
+            if not (size.isascii() and size.isdigit() and int(size) >= 1):
+                raise PydanticCustomError(
+                    "batch_size",
+                    "Input should be a whole number of at least 1 as default-max-batch-size of "
+                    "{backend}",
+                    {"backend": backend or "all backends"},
+                )
+        return found
+
+    @property
+    def repositories(self) -> list[Path]:
+        """The folders of models, in the order given."""
+        return [Path(folder).expanduser() for folder in self.model_repository]
+
+    @property
+    def metrics_host(self) -> str:
+        """The address that metrics listen on."""
+        return self.metrics_address or self.grpc_address
+
+    @property
+    def logged_level(self) -> str:
+        """The least serious event to log, with `log_verbose` counted in."""
+        return "debug" if self.log_verbose else self.log_level
+
+    def batch_rows_default(self, backend: str) -> int:
+        """Rows of a batch for models that batch but do not say how much."""
+        key = "default-max-batch-size"
+        for section in (backend, ALL_BACKENDS):
+            if key in self.backend_config.get(section, {}):
+                return int(self.backend_config[section][key])
+        return BATCH_ROWS_DEFAULT

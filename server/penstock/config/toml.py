@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Options written as TOML, each with its help as a comment."""
+
+import json
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from penstock.config.options import ServerOptions
+
+__all__ = ["options_as_toml"]
+
+
+def options_as_toml(options: ServerOptions) -> str:
+    """A configuration file that says the same as `options`, in full."""
+    plain: list[str] = []
+    tables: list[str] = []
+    for name, field in ServerOptions.model_fields.items():
+        value = getattr(options, name)
+        comment = textwrap.wrap(field.description or "", 94)
+        if isinstance(value, Mapping):  # TOML wants tables after all plain keys
+            for key, settings in value.items():
+                tables += ["", f"[{name}.{_text(key)}]"]
+                tables += [f"{_text(setting)} = {_value(text)}" for setting, text in settings.items()]
+        else:
+            plain += [f"# {line}" for line in comment] + [f"{name} = {_value(value)}", ""]
+    return "\n".join(plain[:-1] + tables) + "\n"
+
+
+def _value(value: Any) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return repr(value)
+        case list():
+            return "[" + ", ".join(_value(item) for item in value) + "]"
+        case str() | Path():
+            return _text(str(value))
+    raise TypeError(f"no TOML for {type(value).__name__}")
+
+
+def _text(text: str) -> str:
+    # JSON's strings are TOML's basic strings, but for DEL, which TOML wants escaped.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The native core, as the rest of the house knows it: the one importer of `penstock._core`.
+
+Plans and options go in, plain values come out, and every failure is an `EngineError`.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from penstock import __version__
+from penstock.backends.onnxruntime_library import OnnxRuntimeLibrary
+from penstock.config import ServerOptions
+from penstock.errors import EngineError, ListenError
+from penstock.repository.plan import ModelPlan, QueuePlan, SessionPlan, TensorPlan
+
+try:
+    from penstock import _core
+except ImportError as error:  # pragma: no cover - a broken installation
+    raise EngineError(
+        f"The native core cannot be loaded ({error}): build it with `pip install .` or `make setup`.",
+        code="FAILED_PRECONDITION",
+    ) from error
+
+__all__ = ["Engine", "LoadedVersion", "isa"]
+
+#: Of Triton's extensions, those that this server answers to.
+EXTENSIONS = ("parameters",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedVersion:
+    """What became of a plan: a version that is served.
+
+    `row_cost_us` is the cost of one row measured at load, in microseconds; None if it could not be.
+    """
+
+    name: str
+    version: int
+    inputs: tuple[TensorPlan, ...]
+    outputs: tuple[TensorPlan, ...]
+    batch_rows_max: int
+    lane: str
+    row_cost_us: float | None
+
+
+class Engine:
+    """The server's native side: its threads, connections and models.
+
+    Every method may be called from any thread; those that wait do so without the interpreter's
+    lock. Made once per process, by `app`.
+    """
+
+    def __init__(self, options: ServerOptions, library: OnnxRuntimeLibrary | None) -> None:
+        """Without a `library` there is no onnxruntime backend."""
+        self._options = options
+        self._core = _core.Engine(_engine_options(options, library))
+
+    def start(self) -> None:
+        """Listens. Raises ListenError if the address cannot be had."""
+        address = f"{self._options.grpc_address}:{self._options.grpc_port}"
+        try:
+            self._core.start()
+        except _core.CoreError as error:
+            raise ListenError(f"gRPC cannot listen on {address}: {error}") from None
+
+    @property
+    def grpc_port(self) -> int:
+        """The port in use, also when the system chose it."""
+        return self._core.grpc_port
+
+    def load(
+        self, plan: ModelPlan, executes: Sequence[Callable[..., dict[str, Any]]] = ()
+    ) -> LoadedVersion:
+        """Loads, warms and publishes one version; blocks. `executes`: a Python model's instances.
+
+        Raises EngineError with what is wrong with the model or its configuration.
+        """
+        with _engine_errors():
+            loaded = self._core.load(_model_spec(plan, executes))
+        return LoadedVersion(
+            name=loaded.name,
+            version=loaded.version,
+            inputs=_tensor_plans(loaded.inputs),
+            outputs=_tensor_plans(loaded.outputs),
+            batch_rows_max=loaded.batch_rows_max,
+            lane=loaded.lane,
+            row_cost_us=loaded.row_cost_us,
+        )
+
+    def set_failed(self, name: str, version: int, reason: str) -> None:
+        """Answers for a version that could not be loaded: not ready, for this reason."""
+        with _engine_errors():
+            self._core.set_failed(name, version, reason)
+
+    def unload(self, name: str, version: int) -> None:
+        """Takes a version out of service; requests already accepted are answered."""
+        with _engine_errors():
+            self._core.unload(name, version)
+
+    def set_ready(self, is_ready: bool) -> None:
+        """What ServerReady and the health check say, unless the engine is draining."""
+        self._core.set_ready(is_ready)
+
+    def install_signal_handlers(self) -> None:
+        """SIGTERM and SIGINT start the drain, also while Python cannot run.
+
+        A second signal, or the end of the exit timeout, ends the process at once.
+        """
+        self._core.install_signal_handlers()
+
+    def drain(self) -> None:
+        """Starts a graceful drain, as SIGTERM does. Returns at once."""
+        self._core.drain()
+
+    @property
+    def drained_fd(self) -> int:
+        """A file descriptor that becomes readable when the drain is complete."""
+        return self._core.drained_fd
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether a drain has begun."""
+        return self._core.is_draining
+
+    def stop(self) -> None:
+        """Ends and joins every native thread. Must be called before the interpreter ends."""
+        self._core.stop()
+
+    def metrics_text(self) -> str:
+        """The core's counters in Prometheus' text format."""
+        return self._core.metrics_text()
+
+
+def isa() -> str:
+    """The best instruction set this machine has, e.g. "avx512_vnni"."""
+    return _core.isa()
+
+
+@contextmanager
+def _engine_errors() -> Iterator[None]:
+    try:
+        yield
+    except _core.CoreError as error:
+        raise EngineError(str(error), code=error.code) from None
+
+
+def _engine_options(
+    options: ServerOptions, library: OnnxRuntimeLibrary | None
+) -> _core.EngineOptions:
+    made = _core.EngineOptions()
+    made.grpc_address = options.grpc_address
+    made.grpc_port = options.grpc_port
+    made.is_port_shared = options.reuse_grpc_port
+    made.io_threads = options.grpc_infer_thread_count
+    made.message_bytes_max = options.message_bytes_max
+    made.inflight_bytes_max = options.inflight_bytes_max
+    made.connections_max = options.connections_max
+    made.concurrent_streams_max = options.grpc_concurrent_streams_max
+    made.compression_level = options.grpc_infer_response_compression_level
+    made.keepalive_time_ms = options.grpc_keepalive_time
+    made.keepalive_timeout_ms = options.grpc_keepalive_timeout
+    made.keepalive_permit_without_calls = options.grpc_keepalive_permit_without_calls
+    made.connection_age_max_ms = options.grpc_max_connection_age
+    made.connection_age_grace_ms = options.grpc_max_connection_age_grace
+    made.drain_delay_ms = round(options.drain_delay_secs * 1000)
+    made.exit_timeout_ms = round(options.exit_timeout_secs * 1000)
+    made.server_name = "triton"  # Triton's own client examples assert it
+    made.server_version = __version__
+    made.extensions = list(EXTENSIONS)
+    made.onnxruntime_library = str(library.path) if library else ""
+    made.preload_libraries = [str(path) for path in library.preload] if library else []
+    return made
+
+
+def _model_spec(
+    plan: ModelPlan, executes: Sequence[Callable[..., dict[str, Any]]]
+) -> _core.ModelSpec:
+    spec = _core.ModelSpec(plan.name, plan.version, plan.backend)
+    spec.platform = plan.platform
+    spec.model_path = str(plan.model_path)
+    spec.batch_rows_max = plan.batch_rows_max
+    spec.batch_rows_default = plan.batch_rows_default
+    spec.inputs = _tensor_specs(plan.inputs)
+    spec.outputs = _tensor_specs(plan.outputs)
+    spec.instance_count = plan.instance_count
+    spec.lane = plan.lane
+    spec.queue = _queue_options(plan.queue)
+    spec.ort = _ort_options(plan.session)
+    spec.python_executes = list(executes)
+    return spec
+
+
+def _queue_options(plan: QueuePlan) -> _core.QueueOptions:
+    made = _core.QueueOptions()
+    made.preferred_batch_sizes = list(plan.preferred_batch_sizes)
+    made.delay_max_us = plan.delay_max_us
+    made.tickets_max = plan.tickets_max
+    made.default_timeout_us = plan.default_timeout_us
+    made.is_timeout_delay = plan.is_timeout_delay
+    return made
+
+
+def _ort_options(plan: SessionPlan) -> _core.OrtOptions:
+    made = _core.OrtOptions()
+    made.intra_op_threads = plan.intra_op_threads
+    made.inter_op_threads = plan.inter_op_threads
+    made.is_parallel = plan.is_parallel
+    made.graph_level = plan.graph_level
+    made.providers = [(name, dict(options)) for name, options in plan.providers]
+    made.config_entries = dict(plan.config_entries)
+    return made
+
+
+def _tensor_specs(plans: Sequence[TensorPlan]) -> list[_core.TensorSpec]:
+    return [_core.TensorSpec(p.name, p.datatype, p.dims, p.is_optional) for p in plans]
+
+
+def _tensor_plans(specs: Sequence[_core.TensorSpec]) -> tuple[TensorPlan, ...]:
+    return tuple(
+        TensorPlan(
+            name=spec.name,
+            datatype=spec.datatype,
+            dims=tuple(spec.dims),
+            is_optional=spec.is_optional,
+        )
+        for spec in specs
+    )

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can go wrong, drawn as a tree.
+
+    PenstockError
+    ├── OptionsError        a flag or a line of the configuration file is wrong
+    ├── RepositoryError     a model's folder or its config.pbtxt is wrong
+    │   └── UnsupportedError    it asks for something this server does not do yet
+    ├── BackendError        a model's own code is wrong, or failed
+    ├── ListenError         an address cannot be listened on
+    └── EngineError         the native core refused; `code` is its own
+
+Every message is one sentence or two: what was wanted, what was found and, where there is one, the
+mend. A command prints it and exits 1; a traceback is shown only with --debug.
+"""
+
+__all__ = [
+    "BackendError",
+    "EngineError",
+    "ListenError",
+    "OptionsError",
+    "PenstockError",
+    "RepositoryError",
+    "UnsupportedError",
+]
+
+
+class PenstockError(Exception):
+    """Whatever the server can say about a failure. `code` is gRPC's name of the kind."""
+
+    code = "INTERNAL"
+
+
+class OptionsError(PenstockError):
+    """A flag or a line of the configuration file is wrong."""
+
+    code = "INVALID_ARGUMENT"
+
+
+class RepositoryError(PenstockError):
+    """A model's folder or its configuration is wrong."""
+
+    code = "INVALID_ARGUMENT"
+
+
+class UnsupportedError(RepositoryError):
+    """A model's configuration asks for something that this server does not do yet."""
+
+    code = "UNIMPLEMENTED"
+
+
+class BackendError(PenstockError):
+    """A model's own code cannot be used, or failed."""
+
+    code = "INTERNAL"
+
+
+class ListenError(PenstockError):
+    """An address cannot be listened on."""
+
+    code = "UNAVAILABLE"
+
+
+class EngineError(PenstockError):
+    """The native core refused something."""
+
+    def __init__(self, message: str, *, code: str) -> None:
+        """`code` is gRPC's name of the kind, e.g. "INVALID_ARGUMENT"."""
+        super().__init__(message)
+        self.code = code

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A model's config.pbtxt, read."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from google.protobuf import text_format
+from penstock_client._proto.model_config_pb2 import ModelConfig
+
+from penstock.errors import RepositoryError
+from penstock.repository.layout import FoundModel
+
+__all__ = ["ModelConfig", "WrittenConfig", "parse_config", "read_config"]
+
+NOT_WRITTEN = -(2**31)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenConfig:
+    """A configuration, and whether it says anything about the batch size.
+
+    In protobuf 0 and nothing are the same; for us `max_batch_size: 0` is a wish not to batch, and
+    silence leaves the size to the model's graph.
+    """
+
+    config: ModelConfig
+    has_batch_size: bool
+
+
+def read_config(model: FoundModel) -> WrittenConfig:
+    """The configuration of `model`; an empty one with its name if it has none.
+
+    Raises RepositoryError if the file cannot be read or parsed, or names another model.
+    """
+    path = model.config_path
+    if path is None:
+        return WrittenConfig(config=ModelConfig(name=model.name), has_batch_size=False)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RepositoryError(f"{path}: cannot be read: {error}.") from None
+    written = parse_config(text, path)
+    if written.config.name not in ("", model.name):
+        raise RepositoryError(
+            f"{path}: the configuration is for a model {written.config.name!r}, but its folder is "
+            f"called {model.name!r}. Rename one, or leave the name out."
+        )
+    written.config.name = model.name
+    return written
+
+
+def parse_config(text: str, path: Path) -> WrittenConfig:
+    """Parses text protobuf. `path` is for errors; RepositoryError says line, column and reason."""
+    config = ModelConfig(max_batch_size=NOT_WRITTEN)
+    try:
+        text_format.Merge(text, config)  # like Parse, but a field may have a value already
+    except text_format.ParseError as error:
+        raise RepositoryError(f"{path}: is not a model configuration: {error}.") from None
+    has_batch_size = config.max_batch_size != NOT_WRITTEN
+    if not has_batch_size:
+        config.max_batch_size = 0
+    return WrittenConfig(config=config, has_batch_size=has_batch_size)

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What lies in a model repository.
+
+    models/                    a repository
+      digits/                  a model, named by its folder
+        config.pbtxt           optional
+        1/                     a version: a whole number that does not start with 0
+          model.onnx           what the backend loads
+
+Folders that are not versions are left alone: people keep notes, warm-up data and backups there.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from penstock.errors import RepositoryError
+
+__all__ = ["CONFIG_FILE", "FoundModel", "find_models"]
+
+CONFIG_FILE = "config.pbtxt"
+VERSION_MAX = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundModel:
+    """A model's folder. `versions` is sorted, the latest last."""
+
+    name: str
+    folder: Path
+    versions: tuple[int, ...]
+
+    def version_folder(self, version: int) -> Path:
+        """Where the files of `version` lie."""
+        return self.folder / str(version)
+
+    @property
+    def config_path(self) -> Path | None:
+        """The model's configuration, if it has one."""
+        path = self.folder / CONFIG_FILE
+        return path if path.is_file() else None
+
+
+def find_models(repositories: Sequence[Path]) -> list[FoundModel]:
+    """The models of all `repositories`, by name.
+
+    Raises RepositoryError if a repository is no folder, or if two hold a model of one name.
+    """
+    found: dict[str, FoundModel] = {}
+    for repository in repositories:
+        for folder in _folders(repository):
+            if (other := found.get(folder.name)) is not None:
+                raise RepositoryError(
+                    f"Two models are called {folder.name!r}: {other.folder} and {folder}. "
+                    "Rename one of the folders."
+                )
+            found[folder.name] = FoundModel(
+                name=folder.name, folder=folder, versions=_versions(folder)
+            )
+    return [found[name] for name in sorted(found)]
+
+
+def _folders(repository: Path) -> list[Path]:
+    try:
+        entries = sorted(repository.iterdir())
+    except FileNotFoundError:
+        raise RepositoryError(f"There is no model repository {repository}.") from None
+    except OSError as error:
+        raise RepositoryError(
+            f"The model repository {repository} cannot be read: {error.strerror}."
+        ) from None
+    return [entry for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
+
+
+def _versions(folder: Path) -> tuple[int, ...]:
+    names = (entry.name for entry in folder.iterdir() if entry.is_dir())
+    numbers = (int(name) for name in names if _is_version(name))
+    return tuple(sorted(number for number in numbers if number <= VERSION_MAX))
+
+
+def _is_version(name: str) -> bool:
+    return name.isascii() and name.isdigit() and not name.startswith("0")

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Loads what a repository holds, several models at a time, each for itself.
+
+A model that fails is told to the engine and to the log, and stops no other. Runs in worker threads:
+reading a model and warming it may take seconds.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from penstock.backends.python_class import python_executes
+from penstock.config import ServerOptions
+from penstock.engine import Engine, LoadedVersion
+from penstock.errors import PenstockError
+from penstock.repository.config_file import WrittenConfig, read_config
+from penstock.repository.instances import Machine
+from penstock.repository.layout import FoundModel
+from penstock.repository.onnxruntime import ignored_parameters
+from penstock.repository.plan import ModelPlan
+from penstock.repository.support import ignored_fields, refuse_unsupported
+from penstock.repository.translate import translate
+from penstock.repository.versions import wanted_versions
+
+__all__ = ["LoadReport", "load_models"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadReport:
+    """What became of one version of one model: `loaded`, or the `reason` why not."""
+
+    name: str
+    version: int
+    seconds: float
+    backend: str = ""
+    loaded: LoadedVersion | None = None
+    reason: str = ""
+
+
+def load_models(
+    models: Sequence[FoundModel], engine: Engine, options: ServerOptions, machine: Machine
+) -> list[LoadReport]:
+    """Loads every wanted version of `models`; blocks until each was tried."""
+
+    def load(model: FoundModel) -> list[LoadReport]:
+        return _load_model(model, engine, options, machine)
+
+    with ThreadPoolExecutor(options.model_load_thread_count, "penstock-load") as pool:
+        return [report for reports in pool.map(load, models) for report in reports]
+
+
+def _load_model(
+    model: FoundModel, engine: Engine, options: ServerOptions, machine: Machine
+) -> list[LoadReport]:
+    try:
+        written = read_config(model)
+        refuse_unsupported(written.config)
+        versions = wanted_versions(model.versions, written.config.version_policy)
+    except PenstockError as error:
+        version = model.versions[-1] if model.versions else 1
+        return [_failed(engine, model.name, version, error, seconds=0.0)]
+    _warn_of_ignored(model, written)
+    return [_load_version(model, v, written, engine, options, machine) for v in versions]
+
+
+def _load_version(
+    model: FoundModel,
+    version: int,
+    written: WrittenConfig,
+    engine: Engine,
+    options: ServerOptions,
+    machine: Machine,
+) -> LoadReport:
+    started = time.monotonic()
+    try:
+        plan = _plan(model, version, written, options, machine)
+        executes = python_executes(plan, written.config) if plan.backend == "python" else ()
+        loaded = engine.load(plan, executes)
+    except PenstockError as error:
+        return _failed(engine, model.name, version, error, time.monotonic() - started)
+    seconds = time.monotonic() - started
+    log.info(
+        "model_loaded",
+        extra={
+            "model": model.name,
+            "version": version,
+            "backend": plan.backend,
+            "lane": loaded.lane,
+            "seconds": round(seconds, 3),
+        },
+    )
+    return LoadReport(
+        name=model.name, version=version, seconds=seconds, backend=plan.backend, loaded=loaded
+    )
+
+
+def _plan(
+    model: FoundModel,
+    version: int,
+    written: WrittenConfig,
+    options: ServerOptions,
+    machine: Machine,
+) -> ModelPlan:
+    files = frozenset(entry.name for entry in model.version_folder(version).iterdir())
+    return translate(
+        model,
+        version,
+        written,
+        files=files,
+        machine=machine,
+        batch_rows_default=options.batch_rows_default("onnxruntime"),
+    )
+
+
+def _failed(
+    engine: Engine, name: str, version: int, error: PenstockError, seconds: float
+) -> LoadReport:
+    reason = str(error)
+    log.error("model_failed_to_load", extra={"model": name, "version": version, "reason": reason})
+    engine.set_failed(name, version, reason)
+    return LoadReport(name=name, version=version, seconds=seconds, reason=reason)
+
+
+def _warn_of_ignored(model: FoundModel, written: WrittenConfig) -> None:
+    ignored = ignored_fields(written.config)
+    if written.config.backend not in ("python", "identity"):
+        ignored += ignored_parameters(written.config)
+    if ignored:
+        log.warning(
+            "model_config_fields_ignored", extra={"model": model.name, "fields": ", ".join(ignored)}
+        )

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is to be loaded, as plain values: the answer to a model's configuration.
+
+`repository.translate` makes a plan, `engine` hands it to the native core. Fields mean what the
+core's own ModelSpec says of them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+__all__ = ["ModelPlan", "QueuePlan", "SessionPlan", "TensorPlan"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TensorPlan:
+    """A tensor as configured. `dims` leaves out the batch dimension; -1 is any size."""
+
+    name: str
+    datatype: str
+    dims: tuple[int, ...]
+    is_optional: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueuePlan:
+    """How requests wait. Durations in microseconds; 0 is none, or the core's own bound."""
+
+    preferred_batch_sizes: tuple[int, ...] = ()
+    delay_max_us: int = 0
+    tickets_max: int = 0
+    default_timeout_us: int = 0
+    is_timeout_delay: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionPlan:
+    """How ONNX Runtime's sessions are made."""
+
+    intra_op_threads: int = 1
+    inter_op_threads: int = 1
+    is_parallel: bool = False
+    graph_level: int = 99
+    providers: tuple[tuple[str, Mapping[str, str]], ...] = ()
+    config_entries: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelPlan:
+    """One version of one model."""
+
+    name: str
+    version: int
+    platform: str
+    backend: str
+    model_path: Path
+    batch_rows_max: int | None
+    batch_rows_default: int
+    inputs: tuple[TensorPlan, ...] = ()
+    outputs: tuple[TensorPlan, ...] = ()
+    instance_count: int = 1
+    lane: str = "auto"
+    queue: QueuePlan = QueuePlan()
+    session: SessionPlan = SessionPlan()

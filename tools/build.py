@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Builds the C++ core: writes one ninja file from one glob, then lets ninja do what is needed.
+
+    python tools/build.py [target ...]
+
+Targets: `extension` (penstock._core, into server/penstock/), `tests` (the C++ tests' runner) and
+`core` (penstock-core, the engine as a program without Python, where cpp/engine/main.cc exists).
+Without a target: extension and tests. The last lines of standard output are the files built.
+
+PENSTOCK_SANITIZE=address,undefined or =thread builds `tests` and `core` with those sanitizers;
+each variant has object files of its own, so changing over compiles nothing twice. CXX names the
+compiler. Which file goes where is decided by its place: cpp/bindings/ only into the extension,
+cpp/engine/main*.cc only into penstock-core, tests/cpp/ only into the runner, all else into each.
+"""
+
+import fcntl
+import os
+import re
+import shlex
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+OBJECTS = Path("build/cpp")
+SOABI = sysconfig.get_config_var("SOABI")
+EXTENSION = Path(f"server/penstock/_core{sysconfig.get_config_var('EXT_SUFFIX')}")
+COMPILER = os.environ.get("CXX", "g++")
+
+#: The compiler that the checks run on: there, a warning is an error. Newer ones know more warnings,
+#: and nobody's installation should fail over one of those.
+STRICT_COMPILER_MAJOR = 12
+
+COMPILE = shlex.split(
+    "-std=c++23 -Icpp -pthread -fPIC -fvisibility=hidden -fno-semantic-interposition -fno-plt "
+    "-fstack-protector-strong -Wall -Wextra -Wpedantic -Wconversion -Wshadow"
+)
+LINK = shlex.split("-pthread -Wl,--as-needed -Wl,-z,relro,-z,now")
+LIBRARIES = shlex.split("-lnghttp2 -lz -ldl")
+OPTIMISED = shlex.split("-O2 -g1 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2")
+WATCHED = shlex.split("-O1 -g1 -fno-omit-frame-pointer -D_GLIBCXX_ASSERTIONS")
+
+#: Header that the build needs -> the Debian package that has it.
+DEBIAN_PACKAGE = {
+    "nghttp2/nghttp2.h": "libnghttp2-dev",
+    "protozero/pbf_reader.hpp": "libprotozero-dev",
+    "zlib.h": "zlib1g-dev",
+    "Python.h": "python3-dev",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """One set of flags, with object files of its own under build/cpp/<name>/."""
+
+    name: str
+    compile: Sequence[str]
+    link: Sequence[str] = ()
+    has_extension: bool = False
+
+    @property
+    def folder(self) -> Path:
+        """Where the variant's objects and programs lie, relative to the checkout."""
+        return OBJECTS / self.name
+
+
+def sanitized(kinds: str) -> Variant:
+    """The variant for PENSTOCK_SANITIZE=`kinds`."""
+    flag = f"-fsanitize={kinds}"
+    return Variant(
+        name=kinds.replace(",", "-"),
+        compile=[*WATCHED, flag, "-fno-sanitize-recover=all"],
+        link=[flag],
+    )
+
+
+VARIANTS = {
+    "": Variant(name="release", compile=OPTIMISED, has_extension=True),
+    "address,undefined": sanitized("address,undefined"),
+    "thread": sanitized("thread"),
+}
+
+
+class BuildError(Exception):
+    """The build cannot go on; the message is one sentence that says what to do."""
+
+
+@dataclass(slots=True)
+class NinjaFile:
+    """The text of a ninja file, edge by edge."""
+
+    lines: list[str] = field(default_factory=list)
+
+    def rule(self, name: str, command: str, **settings: str) -> None:
+        """Adds a rule; `settings` are ninja's own (`depfile`, `deps`, `description`)."""
+        self.lines += [f"rule {name}", f"  command = {command}"]
+        self.lines += [f"  {key} = {value}" for key, value in settings.items()] + [""]
+
+    def edge(self, output: object, rule: str, inputs: Iterable[object], **variables: str) -> None:
+        """Adds a build edge."""
+        self.lines.append(f"build {escape(output)}: {rule} {' '.join(map(escape, inputs))}")
+        self.lines += [f"  {key} = {value}" for key, value in variables.items()]
+
+    def text(self) -> str:
+        """The whole file."""
+        return "\n".join(self.lines) + "\n"
+
+
+def escape(path: object) -> str:
+    """`path` as ninja wants it in a build line."""
+    return re.sub(r"([$: ])", r"$\1", str(path))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """The one glob, sorted by what each file is linked into. Paths are relative to the checkout."""
+
+    core: tuple[Path, ...]
+    bindings: tuple[Path, ...]
+    mains: tuple[Path, ...]
+    tests: tuple[Path, ...]
+
+    @classmethod
+    def find(cls, root: Path) -> "Sources":
+        """Reads the tree."""
+        found = sorted(path.relative_to(root) for path in root.glob("cpp/**/*.cc"))
+        bindings = [path for path in found if path.parts[1] == "bindings"]
+        mains = [path for path in found if path.match("cpp/engine/main*.cc")]
+        return cls(
+            core=tuple(path for path in found if path not in bindings and path not in mains),
+            bindings=tuple(bindings),
+            mains=tuple(mains),
+            tests=tuple(sorted(path.relative_to(root) for path in root.glob("tests/cpp/*.cc"))),
+        )
+
+
+def python_includes() -> list[str]:
+    """Include flags for Python and pybind11, as system folders: their warnings are not ours."""
+    try:
+        import pybind11
+    except ImportError:
+        raise BuildError("pybind11 is missing: pip install pybind11 ninja.") from None
+    folders = [pybind11.get_include(), sysconfig.get_path("include")]
+    return [argument for folder in folders for argument in ("-isystem", folder)]
+
+
+def ninja_file(sources: Sources, *, strict: bool, includes: Sequence[str]) -> str:
+    """The ninja file for all variants. Only cpp/bindings/ is compiled with `includes`."""
+    ninja = NinjaFile()
+    ninja.lines += ["ninja_required_version = 1.8", f"builddir = {OBJECTS}", ""]
+    warnings = ["-Werror"] if strict else []
+    for variant in VARIANTS.values():
+        flags = shlex.join([COMPILER, *COMPILE, *variant.compile, *warnings])
+        ninja.rule(
+            f"compile_{variant.name}",
+            f"{flags} $includes -MMD -MF $out.d -c $in -o $out",
+            depfile="$out.d",
+            deps="gcc",
+            description=f"{variant.name}: $in",
+        )
+        ninja.rule(
+            f"link_{variant.name}",
+            f"{shlex.join([COMPILER, *LINK, *variant.link])} $kind -o $out $in "
+            + shlex.join(LIBRARIES),
+            description=f"{variant.name}: $out",
+        )
+        add_variant(ninja, variant, sources, includes)
+    return ninja.text()
+
+
+def add_variant(
+    ninja: NinjaFile, variant: Variant, sources: Sources, includes: Sequence[str]
+) -> None:
+    """Adds the edges of one variant: its objects, and the files linked from them."""
+
+    def objects(paths: Iterable[Path], suffix: str = ".o", **variables: str) -> list[Path]:
+        outputs = []
+        for source in paths:
+            output = variant.folder / source.with_suffix(suffix)
+            ninja.edge(output, f"compile_{variant.name}", [source], **variables)
+            outputs.append(output)
+        return outputs
+
+    def link(output: Path, inputs: Iterable[Path], **variables: str) -> None:
+        ninja.edge(output, f"link_{variant.name}", inputs, **variables)
+
+    core = objects(sources.core)
+    link(variant.folder / "penstock-tests", core + objects(sources.tests))
+    link(variant.folder / "penstock-core", core + objects(sources.mains))
+    if variant.has_extension:
+        # An object compiled against one Python's headers must not meet another Python.
+        bindings = objects(sources.bindings, f".{SOABI}.o", includes=shlex.join(includes))
+        link(EXTENSION, core + bindings, kind="-shared")
+
+
+def compiler_major() -> int:
+    """The compiler's major version. Raises BuildError where there is no compiler."""
+    try:
+        answer = subprocess.run([COMPILER, "-dumpversion"], capture_output=True, text=True)
+    except FileNotFoundError:
+        raise BuildError(f"No C++ compiler {COMPILER!r}: apt-get install g++.") from None
+    return int(answer.stdout.partition(".")[0] or 0)
+
+
+def missing_packages(includes: Sequence[str]) -> list[str]:
+    """Debian packages whose headers the compiler does not find."""
+    questions = "".join(
+        f"#if !__has_include(<{header}>)\n{package}\n#endif\n"
+        for header, package in DEBIAN_PACKAGE.items()
+    )
+    answer = subprocess.run(
+        [COMPILER, "-E", "-P", "-x", "c++", *includes, "-"],
+        input=questions,
+        capture_output=True,
+        text=True,
+    )
+    return answer.stdout.split()
+
+
+def output_of(target: str, variant: Variant) -> Path:
+    """The file that `target` makes in `variant`, relative to the checkout."""
+    match target:
+        case "extension" if variant.has_extension:
+            return EXTENSION
+        case "extension":
+            raise BuildError(f"The extension has no {variant.name} variant; try tests or core.")
+        case "tests":
+            return variant.folder / "penstock-tests"
+        case "core":
+            return variant.folder / "penstock-core"
+        case _:
+            raise BuildError(f"Unknown target {target!r}: wanted extension, tests or core.")
+
+
+def build(targets: Sequence[str], sanitize: str = "") -> list[Path]:
+    """Brings `targets` up to date and returns their absolute paths.
+
+    Two builds at once wait for each other. Raises BuildError where the compiler, a header or ninja
+    is missing, and where compiling fails (ninja has then shown why).
+    """
+    if sanitize not in VARIANTS:
+        known = ", ".join(repr(kinds) for kinds in VARIANTS if kinds)
+        raise BuildError(f"PENSTOCK_SANITIZE is {sanitize!r}: wanted {known} or nothing.")
+    outputs = [output_of(target, VARIANTS[sanitize]) for target in targets]
+    try:
+        import ninja
+    except ImportError:
+        raise BuildError("ninja is missing: pip install ninja pybind11.") from None
+
+    includes = python_includes()
+    strict = compiler_major() == STRICT_COMPILER_MAJOR
+    plan = ninja_file(Sources.find(ROOT), strict=strict, includes=includes)
+    folder = ROOT / OBJECTS
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        written = folder / "build.ninja"
+        if not written.exists() or written.read_text() != plan:
+            if packages := missing_packages(includes):
+                raise BuildError(f"Headers are missing: apt-get install {' '.join(packages)}.")
+            written.write_text(plan)
+        command = [str(path) for path in (Path(ninja.BIN_DIR) / "ninja", "-f", written, *outputs)]
+        if subprocess.run(command, cwd=ROOT, stdout=sys.stderr).returncode != 0:
+            raise BuildError("The C++ build failed.")
+    return [ROOT / output for output in outputs]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The command line. Returns the exit status."""
+    try:
+        sanitize = os.environ.get("PENSTOCK_SANITIZE", "")
+        outputs = build(arguments or ["extension", "tests"], sanitize)
+    except BuildError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(*outputs, sep="\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Makes .venv: the command, the core and all that the tests need. Does only what is missing.
+#
+# System packages that are missing are installed when run as root on Debian or a relative of it;
+# otherwise they are named, and nothing is changed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { printf '\033[1m%s\033[0m\n' "$*" >&2; }
+stop() { printf '%s\n' "$*" >&2; exit 1; }
+
+find_python() {
+    local name
+    for name in ${PYTHON:-} python3.11 python3 python3.12 python3.13; do
+        if "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            printf '%s' "$name"
+            return
+        fi
+    done
+}
+
+has_header() { printf '#include <%s>\n' "$1" | g++ -E -x c++ "${@:2}" - >/dev/null 2>&1; }
+
+# The Debian packages that this machine lacks, one a line.
+missing_packages() {
+    local python=$1 include
+    command -v g++ >/dev/null || echo g++
+    has_header cstdint && {
+        has_header nghttp2/nghttp2.h || echo libnghttp2-dev
+        has_header protozero/pbf_reader.hpp || echo libprotozero-dev
+        has_header zlib.h || echo zlib1g-dev
+    } || echo libnghttp2-dev libprotozero-dev zlib1g-dev
+    if [ -z "$python" ]; then
+        echo python3 python3-dev python3-venv
+    else
+        "$python" -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
+        include=$("$python" -c 'import sysconfig; print(sysconfig.get_path("include"))')
+        [ -e "$include/Python.h" ] || echo python3-dev
+    fi
+    command -v h2load >/dev/null || echo nghttp2-client  # the tests' and benchmarks' load
+}
+
+install_packages() {
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+        stop "System packages are missing; run as root: apt-get install $*"
+    fi
+    say "Installing system packages: $*"
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq
+    apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+# promtool checks the metrics in one test. Debian's package would start a Prometheus as well, so
+# only the program is taken out of it; without it that test says that it was skipped.
+fetch_promtool() {
+    local folder
+    command -v promtool >/dev/null || [ -x .venv/bin/promtool ] && return
+    command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || return 0
+    folder=$(mktemp -d)
+    if (cd "$folder" && chmod 755 . && apt-get download -qq prometheus >/dev/null 2>&1); then
+        dpkg-deb --fsys-tarfile "$folder"/prometheus_*.deb | tar -xO ./usr/bin/promtool \
+            >"$folder/promtool" && install -m 755 "$folder/promtool" .venv/bin/promtool
+    fi
+    rm -rf "$folder"
+}
+
+python=$(find_python)
+read -r -d '' -a packages < <(missing_packages "$python") || true
+if [ ${#packages[@]} -gt 0 ]; then
+    install_packages "${packages[@]}"
+    python=$(find_python)
+fi
+[ -n "$python" ] || stop "Penstock needs Python 3.11 or newer; name one with PYTHON=..."
+
+if ! .venv/bin/python -c 'import pip' 2>/dev/null; then
+    say "Making .venv with $("$python" -V)"
+    rm -rf .venv
+    "$python" -m venv .venv
+fi
+pip() { .venv/bin/python -m pip --disable-pip-version-check --quiet "$@" -c constraints.txt; }
+
+say "Installing the build's own requirements"
+read -r -a requirements < <(.venv/bin/python -c 'import tomllib
+print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])')
+pip install "${requirements[@]}"
+say "Building the core"
+.venv/bin/python tools/build.py extension >/dev/null
+say "Installing Penstock and what its tests need"
+pip install --no-build-isolation -e ./client -e '.[demo,dev]'
+fetch_promtool
+touch .venv/ready
+say "Ready: .venv/bin/penstock --help"
