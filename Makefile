@@ -2,7 +2,7 @@
 # Every target is a line over its tool; the tools' settings are in pyproject.toml.
 PYTHON_FILES := client/pyproject.toml pyproject.toml setup.py constraints.txt tools/environment.sh
 BUILD := .venv/bin/python tools/build.py
-CPP_FILES = $(shell find cpp tests/cpp -name '*.h' -o -name '*.cc')
+CPP_FILES = $(shell find cpp tests/cpp benchmarks -path '*/build' -prune -o -name '*.h' -print -o -name '*.cc' -print)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .PHONY: setup demo test test-slow test-cpp check format
@@ -13,10 +13,11 @@ setup: .venv/ready  ## .venv with the command and all that the tests need
 	tools/environment.sh
 
 demo: setup  ## train, export, serve, send, measure; leaves nothing running
-	$(BUILD) extension && .venv/bin/python examples/demo.py
+	$(BUILD) extension >/dev/null && .venv/bin/python examples/demo.py
 
 test: setup  ## the whole suite but the slow tests
-	$(BUILD) extension tests && PENSTOCK_SANITIZE=address,undefined $(BUILD) tests && .venv/bin/python -m pytest
+	$(BUILD) extension tests && PENSTOCK_SANITIZE=address,undefined $(BUILD) tests
+	.venv/bin/python -m pytest
 
 test-slow: setup  ## the tests marked slow
 	$(BUILD) extension tests && .venv/bin/python -m pytest -m slow
@@ -25,7 +26,7 @@ test-cpp: setup  ## the C++ tests alone; PENSTOCK_SANITIZE=address,undefined or 
 	"$$($(BUILD) tests)"
 
 check: setup  ## what a change must satisfy besides the tests
-	tools/check.sh
+	tools/check.sh $(CPP_FILES)
 
 format: setup  ## rewrite Python and C++ files in the house's form
 	ruff check --fix-only . && ruff format . && clang-format -i $(CPP_FILES)

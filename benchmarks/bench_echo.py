@@ -21,14 +21,11 @@ def main() -> None:
     request = messages.encode_request("identity", rows.shape, rows.tobytes())
     with runner.stage(opts) as stage:
         models.add_identity(stage.folder / "models", "identity", _WIDTH)
-        contestants = [
-            stage.penstock(stage.folder / "models", request),
-            stage.rival("bare_h2_echo", request),
-            stage.rival("grpc_cpp_echo", request),
-            stage.rival("grpc_aio_echo", request),
-        ]
+        stage.penstock(stage.folder / "models", request)
+        for rival in ("bare_h2_echo", "grpc_cpp_echo", "grpc_aio_echo"):
+            stage.rival(rival, request)
         load = Load(connections=8, streams=16, body=stage.body("request", request))
-        samples = stage.echo_load(contestants, request, echoes(rows), load)
+        samples = stage.time_under_h2load(request, echoes(rows), load)
         answer = report.cpu_table("Identity [1,16], 8 connections x 16 streams", samples)
         own = answer[runner.PENSTOCK]["cpu_us_per_request"]["median"]
         goals = [

@@ -37,7 +37,7 @@ def _field(number: int, content: bytes) -> bytes:
 
 
 def encode_request(model: str, shape: tuple[int, ...], raw: bytes) -> bytes:
-    """Return a ModelInferRequest with the one FP32 input INPUT0, its bytes in raw_input_contents."""
+    """Return a ModelInferRequest with one input, INPUT0, FP32, its bytes in raw_input_contents."""
     tensor = (
         _field(1, b"INPUT0")
         + _field(2, b"FP32")

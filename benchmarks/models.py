@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The models that are timed and the model repositories that Penstock serves them from."""
 
+import itertools
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +19,7 @@ ENCODER_ROWS = 8
 ENCODER_TOKENS = 32
 ENCODER_WIDTH = 256
 ENCODER_HEADS = 4
-ENCODER_LAYERS = 2
+ENCODER_LAYERS = 4
 
 
 def _config(name: str, lines: list[str], inputs: list[int], outputs: list[int]) -> str:
@@ -92,7 +94,7 @@ class _Graph:
         self.weights.append(numpy_helper.from_array(array, name))
         return name
 
-    def node(self, kind: str, *inputs: str, output: str | None = None, **attributes: object) -> str:
+    def node(self, kind: str, *inputs: str, output: str | None = None, **attributes: Any) -> str:
         name = output or f"t{len(self.nodes)}"
         self.nodes.append(helper.make_node(kind, list(inputs), [name], **attributes))
         return name
@@ -127,7 +129,7 @@ class _Graph:
 def _mlp() -> onnx.ModelProto:
     graph = _Graph(seed=1)
     x = "INPUT0"
-    for rows, columns in zip(MLP_WIDTHS[:-2], MLP_WIDTHS[1:-1], strict=True):
+    for rows, columns in itertools.pairwise(MLP_WIDTHS[:-1]):
         x = graph.node("Relu", graph.dense(x, rows, columns))
     graph.dense(x, MLP_WIDTHS[-2], MLP_WIDTHS[-1], output="OUTPUT0")
     return graph.model([MLP_WIDTHS[0]], [MLP_WIDTHS[-1]])

@@ -61,19 +61,13 @@ def versions() -> dict[str, str]:
     return found
 
 
-def record(question: str, answer: dict[str, Any], *, is_quick: bool) -> Path | None:
-    """Write the answer with its circumstances; return the file, or None for a smoke run.
-
-    A smoke run times nothing worth keeping, so it leaves nothing behind.
-    """
-    if is_quick:
-        return None
+def record(question: str, answer: dict[str, Any]) -> Path:
+    """Write the answer with date, commit and versions; return the file."""
     now = datetime.datetime.now(datetime.UTC)
     payload = {
         "question": question,
         "date": now.isoformat(timespec="seconds"),
         "commit": commit(),
-        "machine": machine(),
         "versions": versions(),
         **answer,
     }

@@ -27,7 +27,7 @@ RIVALS = ROOT / "benchmarks" / "rivals"
 PENSTOCK = "penstock"
 
 _PENSTOCK_COMMAND = (
-    f"{ROOT}/.venv/bin/penstock serve --model-repository {{repository}} --grpc-port {{grpc_port}} "
+    ".venv/bin/penstock serve --model-repository {repository} --grpc-port {grpc_port} "
     "--metrics-port {metrics_port} --grpc-infer-thread-count 1"
 )
 
@@ -39,7 +39,7 @@ class Options:
     penstock: str
     seconds: float
     repeats: int
-    is_quick: bool
+    is_recorded: bool
     server_core: int
     load_core: int
 
@@ -65,16 +65,17 @@ def options(description: str) -> Options:
     parser.add_argument("--seconds", type=float, default=2.0, help="of each run")
     parser.add_argument("--repeats", type=int, default=9, help="runs of each contestant")
     parser.add_argument("--quick", action="store_true", help="a smoke run; nothing is recorded")
+    parser.add_argument("--discard", action="store_true", help="record nothing")
     parser.add_argument("--server-core", type=int, default=0)
     parser.add_argument("--load-core", type=int, default=1)
     given = parser.parse_args()
     if not (BUILD / "bare_h2_echo").exists():
         sys.exit("the rivals are not built: run benchmarks/rivals/build.sh")
     return Options(
-        penstock=given.penstock,
+        penstock=given.penstock.replace(f"{ROOT}/", ""),
         seconds=0.2 if given.quick else given.seconds,
         repeats=2 if given.quick else given.repeats,
-        is_quick=given.quick,
+        is_recorded=not (given.quick or given.discard),
         server_core=given.server_core,
         load_core=given.load_core,
     )
@@ -89,10 +90,13 @@ class Stage:
         self.folder = folder
         self._stack = stack
         self.machine = record.machine()
+        self.servers: list[Server] = []
 
     def _start(self, name: str, argv: Sequence[str], probe: bytes, port: int | None) -> Server:
         core = self.options.server_core
-        return self._stack.enter_context(running(name, argv, core, probe, port))
+        server = self._stack.enter_context(running(name, argv, core, probe, port))
+        self.servers.append(server)
+        return server
 
     def penstock(self, repository: Path, probe: bytes) -> Server:
         """Start Penstock over a model repository."""
@@ -138,13 +142,13 @@ class Stage:
         )
 
     def time_in_turns(
-        self, contestants: Sequence[Server], once: Callable[[Server, int], Sample], in_flight: int
+        self, once: Callable[[Server, int], Sample], in_flight: int
     ) -> dict[str, list[Sample]]:
-        """Run each contestant `repeats` times, in turns; `once` takes a number of requests.
+        """Run every server `repeats` times, in turns; `once` takes a number of requests.
 
         The first run, not counted, finds how many requests fill the time.
         """
-        by_name = {server.name: server for server in contestants}
+        by_name = {server.name: server for server in self.servers}
         requests = {}
         for name, server in by_name.items():
             count = 4 * in_flight
@@ -160,33 +164,38 @@ class Stage:
                 samples[name].append(once(by_name[name], requests[name]))
         return samples
 
-    def echo_load(
-        self, contestants: Sequence[Server], request: bytes, check: Check, load: h2load.Load
+    def time_under_h2load(
+        self, request: bytes, check: Check, load: h2load.Load
     ) -> dict[str, list[Sample]]:
-        """Time the contestants under h2load, a real client checking each before and after."""
-        answers = {server.name: verify(server, request, check) for server in contestants}
+        """Time every server under h2load, a real client checking each before and after."""
+        answers = {server.name: verify(server, request, check) for server in self.servers}
 
         def once(server: Server, requests: int) -> Sample:
             return self.load_once(server, load, requests, answers[server.name])
 
-        samples = self.time_in_turns(contestants, once, load.connections * load.streams)
-        for server in contestants:
+        samples = self.time_in_turns(once, load.connections * load.streams)
+        for server in self.servers:
             verify(server, request, check)
         return samples
 
     def keep(self, question: str, answer: dict[str, Any]) -> None:
         """Record the answer and say where."""
-        facts = {**answer, "machine": self.machine, "options": asdict(self.options)}
-        path = record.record(question, facts, is_quick=self.options.is_quick)
-        machine, commit = self.machine, record.commit()
-        print(f"\n{machine['processor']}, {machine['cores']} cores; commit {commit}")
-        print(f"recorded in {path.relative_to(ROOT)}" if path else "a smoke run: not recorded")
+        facts = {"machine": self.machine, "options": asdict(self.options), **answer}
+        machine = self.machine
+        print(f"\n{machine['processor']}, {machine['cores']} cores; commit {record.commit()}")
+        if self.options.is_recorded:
+            print("recorded in", record.record(question, facts).relative_to(ROOT))
+        else:
+            print("not recorded")
 
 
 @contextlib.contextmanager
 def stage(opts: Options) -> Iterator[Stage]:
     """Give a stage whose servers and files are gone when the block ends."""
-    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder, contextlib.ExitStack() as stack:
+    with (
+        tempfile.TemporaryDirectory(prefix="benchmark-") as folder,
+        contextlib.ExitStack() as stack,
+    ):
         yield Stage(opts, Path(folder), stack)
 
 

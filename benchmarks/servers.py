@@ -18,6 +18,8 @@ from benchmarks import h2load, messages
 
 _START_SECONDS_MAX = 60.0
 _CALL_SECONDS_MAX = 30.0
+_NOT_YET = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.NOT_FOUND)
+_ROOT = Path(__file__).resolve().parent.parent
 
 Check = Callable[[messages.Answer], None]
 
@@ -73,9 +75,8 @@ def ask(port: int, request: bytes) -> bytes:
     """
     options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
     with grpc.insecure_channel(f"127.0.0.1:{port}", options=options) as channel:
-        call = channel.unary_unary(h2load.PATH)
-        response: bytes = call(request, timeout=_CALL_SECONDS_MAX)
-        return response
+        call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(h2load.PATH)
+        return call(request, timeout=_CALL_SECONDS_MAX)
 
 
 def verify(server: Server, request: bytes, check: Check) -> int:
@@ -111,6 +112,9 @@ def _await_answer(process: subprocess.Popen[bytes], port: int, request: bytes, l
             return
         except grpc.RpcError as error:
             last = str(error)
+            is_early = isinstance(error, grpc.Call) and error.code() in _NOT_YET
+            if not is_early:
+                break
             time.sleep(0.1)
     said = log.read_text(errors="replace")
     raise RuntimeError(f"{process.args!r} did not answer: {last}\nIt printed:\n{said}")
@@ -129,7 +133,10 @@ def running(
         log = Path(folder) / "log"
         with log.open("wb") as sink:
             process = subprocess.Popen(
-                ["taskset", "-c", str(core), *argv], stdout=sink, stderr=subprocess.STDOUT
+                ["taskset", "-c", str(core), *argv],
+                cwd=_ROOT,
+                stdout=sink,
+                stderr=subprocess.STDOUT,
             )
         try:
             bound = _announced_port(process, log) if port is None else port

@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# Usage: tools/check.sh C++_FILE...
 # Format, lint, types, the native stub and the architecture. Runs everything, then fails if any did.
 set -uo pipefail
 cd "$(dirname "$0")/.."
+PATH=$PWD/.venv/bin:$PATH
 failed=()
 step() {
-    printf '\033[1m%s\033[0m\n' "$*" >&2
+    printf '\033[1m%.100s\033[0m\n' "$*" >&2
     "$@" || failed+=("$1 ${2:-}")
 }
-cpp_files() { find cpp tests/cpp benchmarks -name '*.h' -o -name '*.cc'; }
 
 step ruff check .
 step ruff format --check .
-mapfile -t files < <(cpp_files)
-step clang-format --dry-run -Werror "${files[@]}"
+step clang-format --dry-run -Werror "$@"
 step mypy
 step python tools/build.py extension
 step python -m mypy.stubtest penstock._core --mypy-config-file pyproject.toml

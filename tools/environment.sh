@@ -38,13 +38,12 @@ missing_packages() {
         include=$("$python" -c 'import sysconfig; print(sysconfig.get_path("include"))')
         [ -e "$include/Python.h" ] || echo python3-dev
     fi
-    command -v h2load >/dev/null || echo nghttp2-client  # the tests' and benchmarks' load
 }
 
+is_able_to_install() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
+
 install_packages() {
-    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-        stop "System packages are missing; run as root: apt-get install $*"
-    fi
+    is_able_to_install || stop "System packages are missing; run as root: apt-get install $*"
     say "Installing system packages: $*"
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -qq
@@ -72,6 +71,15 @@ if [ ${#packages[@]} -gt 0 ]; then
     python=$(find_python)
 fi
 [ -n "$python" ] || stop "Penstock needs Python 3.11 or newer; name one with PYTHON=..."
+
+# h2load is the benchmarks' load; everything else goes without it.
+if ! command -v h2load >/dev/null; then
+    if is_able_to_install; then
+        install_packages nghttp2-client
+    else
+        say "The benchmarks will also need h2load: apt-get install nghttp2-client"
+    fi
+fi
 
 if ! .venv/bin/python -c 'import pip' 2>/dev/null; then
     say "Making .venv with $("$python" -V)"

@@ -8,7 +8,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 build=$root/benchmarks/build
 python=${PYTHON:-$root/.venv/bin/python}
-flags="-std=c++23 -O2 -DNDEBUG -Wall -Wextra -Wshadow -Werror -I$here -isystem $build/proto"
+flags="-std=c++23 -O2 -DNDEBUG -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -I$here -isystem $build/proto"
 protos="$root/proto/inference.proto $root/proto/inference_extensions.proto $root/proto/model_config.proto"
 
 mkdir -p "$build/proto" "$build/python" "$build/objects"

@@ -30,12 +30,12 @@ struct EchoCall {
   Buffer message;           // taken once the prefix says how long it is
   size_t message_size = 0;  // announced
   size_t received = 0;
-  std::string head;             // the answer up to the tensor's bytes
-  std::string_view tensor;      // lies in `message`
-  size_t sent = 0;              // of head and tensor together
+  std::string head;         // the answer up to the tensor's bytes
+  std::string_view tensor;  // lies in `message`
+  size_t sent = 0;          // of head and tensor together
   bool is_refused = false;
-  bool is_pointed_at = false;   // something unsent may point into `message`
-  EchoCall* next = nullptr;     // the connection's calls
+  bool is_pointed_at = false;  // something unsent may point into `message`
+  EchoCall* next = nullptr;    // the connection's calls
   EchoCall* previous = nullptr;
 
   // False: not a message this server takes.

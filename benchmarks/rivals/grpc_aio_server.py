@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Python grpc.aio server of ModelInfer on uvloop, as a careful engineer would write it by hand."""
+"""A grpc.aio server of ModelInfer on uvloop, as a careful engineer would write it by hand."""
 
 import asyncio
 import sys

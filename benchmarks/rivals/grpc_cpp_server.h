@@ -67,9 +67,8 @@ class MessageStore final : public grpc::MessageAllocator<Request, Response> {
 };
 
 template <class Answer>
-class Service final
-    : public inference::GRPCInferenceService::WithCallbackMethod_ModelInfer<
-          inference::GRPCInferenceService::Service> {
+class Service final : public inference::GRPCInferenceService::WithCallbackMethod_ModelInfer<
+                          inference::GRPCInferenceService::Service> {
  public:
   explicit Service(Answer answer) : answer_(std::move(answer)) {
     this->SetMessageAllocatorFor_ModelInfer(&store_);

@@ -42,11 +42,13 @@ class MessagePool {
 
   static size_t index_of(size_t size) { return static_cast<size_t>(std::countr_zero(size)); }
 
-  // A slab of huge pages where the kernel has them: one TLB entry then covers two messages of 1 MiB.
+  // A slab of huge pages where the kernel has them: one TLB entry then covers two messages of 1
+  // MiB.
   static void refill(std::vector<char*>& free, size_t size) {
     const size_t slab_bytes = size > kSlabBytes ? size : kSlabBytes;
     const size_t alignment = size_t{2} << 20;
-    void* slab = std::aligned_alloc(alignment, (slab_bytes + alignment - 1) / alignment * alignment);
+    void* slab =
+        std::aligned_alloc(alignment, (slab_bytes + alignment - 1) / alignment * alignment);
     if (slab == nullptr) std::abort();
     madvise(slab, slab_bytes, MADV_HUGEPAGE);
     for (size_t at = slab_bytes; at >= size; at -= size) {

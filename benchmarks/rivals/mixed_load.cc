@@ -4,9 +4,9 @@
 //
 //   mixed_load PORT CONNECTIONS STREAMS REQUESTS FILE
 //
-// FILE: for each request, its bytes and those of its answer, both with gRPC's 5-byte prefix and each
-// after a length of 4 bytes, little-endian. Prints "REQUESTS SECONDS"; any wrong answer ends it with
-// a reason and exit status 1. One thread.
+// FILE: for each request, its bytes and those of its answer, both with gRPC's 5-byte prefix and
+// each after a length of 4 bytes, little-endian. Prints "REQUESTS SECONDS"; any wrong answer ends
+// it with a reason and exit status 1. One thread.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -111,10 +111,12 @@ void start_call(Connection& connection) {
   if (load.started == load.wanted) return;
   const size_t turn = static_cast<size_t>(load.started++) % load.exchanges.size();
   auto* call = new Call{.exchange = &load.exchanges[turn]};
-  static const std::array headers{
-      header(":method", "POST"), header(":scheme", "http"), header(":authority", "127.0.0.1"),
-      header(":path", "/inference.GRPCInferenceService/ModelInfer"),
-      header("content-type", "application/grpc"), header("te", "trailers")};
+  static const std::array headers{header(":method", "POST"),
+                                  header(":scheme", "http"),
+                                  header(":authority", "127.0.0.1"),
+                                  header(":path", "/inference.GRPCInferenceService/ModelInfer"),
+                                  header("content-type", "application/grpc"),
+                                  header("te", "trailers")};
   nghttp2_data_provider data{};
   data.source.ptr = call;
   data.read_callback = read_request;
@@ -165,9 +167,8 @@ void send_out(Connection& connection) {
       connection.unsent.append(reinterpret_cast<const char*>(bytes), static_cast<size_t>(size));
     }
     if (connection.unsent.empty()) return;
-    const ssize_t sent =
-        send(connection.fd, connection.unsent.data(), connection.unsent.size(),
-             MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t sent = send(connection.fd, connection.unsent.data(), connection.unsent.size(),
+                              MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent < 0 && errno == EAGAIN) return;
     if (sent < 0) fail("the server closed a connection");
     connection.unsent.erase(0, static_cast<size_t>(sent));
@@ -244,4 +245,9 @@ int main(int count, char** arguments) {
   }
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
   std::printf("%ld %.6f\n", load.finished, taken.count());
+  for (const auto& connection : connections) {
+    nghttp2_session_del(connection->session);
+    close(connection->fd);
+  }
+  nghttp2_session_callbacks_del(callbacks);
 }

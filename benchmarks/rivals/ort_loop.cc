@@ -6,36 +6,18 @@
 // Shapes of the whole batch as "8,32,128"; INPUT_FILE holds the batch as raw FP32. Each line on
 // standard input is a number of seconds to run for, answered by a line "BATCHES SECONDS SUM", where
 // SUM is the sum of the last output, to be checked.
-#include <array>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
-#include <functional>
 #include <iostream>
 #include <numeric>
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include "ort_session.h"
-
-namespace {
-
-std::vector<int64_t> parse_shape(const std::string& text) {
-  std::vector<int64_t> shape;
-  std::istringstream stream(text);
-  for (std::string part; std::getline(stream, part, ',');) shape.push_back(std::stoll(part));
-  return shape;
-}
-
-size_t count_of(const std::vector<int64_t>& shape) {
-  return static_cast<size_t>(
-      std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>()));
-}
-
-}  // namespace
+#include "shape.h"
 
 int main(int count, char** arguments) {
   if (count != 7) {
@@ -44,10 +26,10 @@ int main(int count, char** arguments) {
     return 2;
   }
   rivals::OrtSession session(arguments[1], arguments[2], std::atoi(arguments[3]));
-  const std::vector<int64_t> in_shape = parse_shape(arguments[5]);
-  const std::vector<int64_t> out_shape = parse_shape(arguments[6]);
-  std::vector<float> input(count_of(in_shape));
-  std::vector<float> output(count_of(out_shape));
+  const std::vector<int64_t> in_shape = rivals::parse_shape(arguments[5]);
+  const std::vector<int64_t> out_shape = rivals::parse_shape(arguments[6]);
+  std::vector<float> input(rivals::count_of(in_shape));
+  std::vector<float> output(rivals::count_of(out_shape));
   std::ifstream file(arguments[4], std::ios::binary);
   if (!file.read(reinterpret_cast<char*>(input.data()),
                  static_cast<std::streamsize>(input.size() * sizeof(float)))) {

@@ -47,7 +47,9 @@ class Outbox {
     }
   }
 
-  void point_at(const char* bytes, size_t size) { pieces_.push_back({bytes, size, false, nullptr}); }
+  void point_at(const char* bytes, size_t size) {
+    pieces_.push_back({bytes, size, false, nullptr});
+  }
   void mark_done(EchoCall* call) { pieces_.push_back({nullptr, 0, false, call}); }
 
   // Calls `done(call)` for each call whose last byte has gone.

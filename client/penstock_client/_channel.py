@@ -79,8 +79,9 @@ def channel_options(
     tls: TlsOptions | None, more: Sequence[ChannelOption]
 ) -> tuple[ChannelOption, ...]:
     """Gives the settings of a channel; later ones win, so the caller's come last."""
-    named = tls is not None and tls.server_name is not None
-    override = (("grpc.ssl_target_name_override", tls.server_name),) if tls and named else ()
+    override: tuple[ChannelOption, ...] = ()
+    if tls is not None and tls.server_name is not None:
+        override = (("grpc.ssl_target_name_override", tls.server_name),)
     return tuple(dict((*_OPTIONS, *override, *more)).items())
 
 
@@ -106,7 +107,8 @@ def grpc_metadata(metadata: MetadataLike | None) -> Metadata | None:
     """Gives metadata as gRPC wants it: pairs with lower-case keys."""
     if metadata is None:
         return None
-    pairs = metadata.items() if isinstance(metadata, Mapping) else metadata
+    # A mapping could be an iterable of pairs as well, so a checker cannot tell the two apart.
+    pairs: Any = metadata.items() if isinstance(metadata, Mapping) else metadata
     return tuple((key.lower(), value) for key, value in pairs)
 
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """NumPy arrays to ModelInferRequest and ModelInferResponse to NumPy arrays: bytes on both sides.
 
-Law: a tensor's bytes are copied once into the request message, and not at all out of a response
-whose bytes lie aligned there. What cannot be sent is InvalidArgument, an answer that breaks the
-protocol is MalformedResponse; both name the tensor, what was wanted and what was found.
+Law: a tensor's bytes are copied once into the request message, and not at all out of a large
+response in which they lie aligned. What cannot be sent is InvalidArgument, an answer that breaks
+the protocol is MalformedResponse; both name the tensor, what was wanted and what was found.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ __all__ = ["decode_response", "encode_parameters", "encode_request"]
 
 _RAW_INPUT_CONTENTS = pb.ModelInferRequest.RAW_INPUT_CONTENTS_FIELD_NUMBER
 _RAW_OUTPUT_CONTENTS = pb.ModelInferResponse.RAW_OUTPUT_CONTENTS_FIELD_NUMBER
+# From here on copying costs more than looking for the raw contents by hand.
+_CUT_BYTES_MIN = 16 << 10
 _INT64_MIN, _INT64_MAX, _UINT64_MAX = -(2**63), 2**63 - 1, 2**64 - 1
 
 
@@ -158,8 +160,7 @@ def _byte_strings(name: str, array: npt.NDArray[Any]) -> list[bytes]:
 def decode_response(message: bytes) -> InferResult:
     """Reads a serialized ModelInferResponse, raw or typed; MalformedResponse when it is broken."""
     try:
-        rest, raws = split_field(message, _RAW_OUTPUT_CONTENTS)
-        response = pb.ModelInferResponse.FromString(rest)
+        response, raws = _parsed(message)
     except (WireError, DecodeError) as error:
         raise MalformedResponse(f"the answer is no ModelInferResponse: {error}") from error
     if raws and len(raws) != len(response.outputs):
@@ -182,6 +183,15 @@ def decode_response(message: bytes) -> InferResult:
     )
 
 
+def _parsed(message: bytes) -> tuple[pb.ModelInferResponse, Sequence[memoryview | bytes]]:
+    """Gives a response and its raw contents, which are not copied when the message is large."""
+    if len(message) < _CUT_BYTES_MIN:
+        response = pb.ModelInferResponse.FromString(message)
+        return response, response.raw_output_contents
+    rest, raws = split_field(message, _RAW_OUTPUT_CONTENTS)
+    return pb.ModelInferResponse.FromString(rest), raws
+
+
 def _parameters(given: Mapping[str, pb.InferParameter]) -> dict[str, ParameterValue]:
     values: dict[str, ParameterValue] = {}
     for key, parameter in given.items():
@@ -199,7 +209,7 @@ def _output_datatype(output: pb.ModelInferResponse.InferOutputTensor) -> Datatyp
 
 
 def _from_raw(
-    output: pb.ModelInferResponse.InferOutputTensor, content: memoryview
+    output: pb.ModelInferResponse.InferOutputTensor, content: memoryview | bytes
 ) -> npt.NDArray[Any]:
     datatype = _output_datatype(output)
     shape = tuple(output.shape)
@@ -227,7 +237,9 @@ def _from_typed(output: pb.ModelInferResponse.InferOutputTensor) -> npt.NDArray[
         bits = bfloat16.float32_to_bits(np.array(elements, np.float32))
         return _native_bf16(_shaped(output.name, bits, shape))
     try:
-        array = np.array(elements, datatype.dtype)
+        # A float beyond FP16's range is infinity there, as it is for the server.
+        with np.errstate(over="ignore"):
+            array = np.array(elements, datatype.dtype)
     except OverflowError as error:
         raise MalformedResponse(
             f"output {output.name!r} of {datatype.name} has an element out of range: {error}"
@@ -240,7 +252,7 @@ def _native_bf16(bits: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return bits if dtype is None else bits.view(dtype)
 
 
-def _split_byte_strings(name: str, content: memoryview) -> list[bytes]:
+def _split_byte_strings(name: str, content: memoryview | bytes) -> list[bytes]:
     elements: list[bytes] = []
     at, end = 0, len(content)
     while at < end:

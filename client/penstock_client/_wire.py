@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The few bytes of protobuf that are read and written by hand, so that tensors are not copied.
 
-A message's raw contents are its largest part. protobuf would copy them into its own memory and out
-again on both ways. So a request is the serialized rest followed by the raw contents, joined once;
-of a response the raw contents are cut out as views, and protobuf parses what is left.
+A large message's raw contents are nearly all of it. protobuf would copy them into its own memory
+and out again on both ways. So a request is the serialized rest followed by the raw contents,
+joined once; of a large response the raw contents are cut out as views, and protobuf parses what is
+left.
 """
 
 from __future__ import annotations

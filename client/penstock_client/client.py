@@ -184,12 +184,15 @@ class Client:
                     message = stub(call.request, left_s, pairs, None, None, packing)
                     trailers = ()
             except grpc.RpcError as error:
-                with self._lock:
-                    failure = failure_of(error)
-                    pause_s = attempts.failed(failure, now_s=monotonic(), random=random())
-                self._closed.wait(pause_s)
-                now_s = monotonic()
+                failure = failure_of(error)
+            except ValueError as error:
+                # What gRPC raises when the channel was closed just now.
+                raise ClientClosed("the client is closed") from error
             else:
                 with self._lock:
                     attempts.succeeded()
                 return call.decode(message, trailers)
+            with self._lock:
+                pause_s = attempts.failed(failure, now_s=monotonic(), random=random())
+            self._closed.wait(pause_s)
+            now_s = monotonic()

@@ -26,8 +26,8 @@ ParameterValue = bool | int | float | str
 class InferResult(dict[str, npt.NDArray[Any]]):
     """The outputs by name, in the server's order, and what the server said beside them.
 
-    The arrays are aligned and read-only: where the bytes lie well in the received message an
-    array is a view of them, otherwise a copy. `array.copy()` gives one to write into.
+    The arrays are aligned and read-only: where its bytes lie aligned in a large message, an array
+    is a view of them, otherwise a copy. `array.copy()` gives one to write into.
     """
 
     __slots__ = ("id", "model_name", "model_version", "parameters")

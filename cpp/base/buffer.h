@@ -56,7 +56,8 @@ class Buffer {
     std::atomic<std::uint32_t> references{1};
     std::uint32_t size_class = 0;
     std::size_t size = 0;
-    Block* next = nullptr;  // in the pool
+    Block* next = nullptr;     // in the pool
+    void* memory = nullptr;    // what malloc gave; the block starts at its first aligned address
 
     std::byte* bytes() { return reinterpret_cast<std::byte*>(this) + sizeof(Block); }
   };
@@ -67,6 +68,7 @@ class Buffer {
   void retain() const {
     if (block_ != nullptr) block_->references.fetch_add(1, std::memory_order_relaxed);
   }
+  static Block* make_block(std::size_t bytes);
   static void free_block(Block* block);
 
   Block* block_ = nullptr;

@@ -19,8 +19,8 @@ template <class T>
 class Channel {
  public:
   struct Pushed {
-    std::size_t taken = 0;      // how many of the values the channel now owns
-    bool needs_wake = false;    // it was empty before: the receiver may be asleep
+    std::size_t taken = 0;    // how many of the values the channel now owns
+    bool needs_wake = false;  // it was empty before: the receiver may be asleep
   };
 
   // Holds at most `capacity` values, which must be positive.

@@ -64,23 +64,26 @@ void BatchRunner::run(Tickets tickets, ExecuteRef execute_ref, std::vector<Reply
 
   Result<> result = gather(tickets);
   const bool is_executed = result.has_value();
-  const Nanos gathered_ns = now_();
+  // Without a copy there is nothing to time, and reading the clock costs as much as a small batch.
+  const Nanos gathered_ns = gathered_.empty() ? cut_ns : now_();
   if (is_executed) result = execute(execute_ref);
   const Nanos executed_ns = now_();
   if (is_executed) last_run_ns_ = executed_ns - gathered_ns;
 
   replies.reserve(first + tickets.size());
   for (const auto& ticket : tickets) {
-    Outcome outcome{.outputs = {},
-                    .batch_rows = is_executed ? rows_ : 0,
-                    .queue_ns = std::max<Nanos>(0, cut_ns - ticket->enqueued_ns),
-                    .compute_input_ns = gathered_ns - cut_ns,
-                    .compute_infer_ns = executed_ns - gathered_ns};
-    if (!result) outcome.outputs = std::unexpected(result.error());
-    replies.push_back({.address = ticket->reply, .outcome = std::move(outcome)});
+    Reply& reply = replies.emplace_back();
+    reply.address = ticket->reply;
+    reply.outcome.batch_rows = is_executed ? rows_ : 0;
+    reply.outcome.queue_ns = std::max<Nanos>(0, cut_ns - ticket->enqueued_ns);
+    reply.outcome.compute_input_ns = gathered_ns - cut_ns;
+    reply.outcome.compute_infer_ns = executed_ns - gathered_ns;
+    if (!result) reply.outcome.outputs = std::unexpected(result.error());
   }
   const std::span<Reply> own = std::span(replies).subspan(first);
-  if (result) {
+  if (result && own.size() == 1) {
+    own.front().outcome.outputs = std::move(outputs_);
+  } else if (result) {
     scatter(own);
     const Nanos scattered_ns = now_();
     for (Reply& reply : own) reply.outcome.compute_output_ns = scattered_ns - executed_ns;
@@ -113,8 +116,8 @@ Result<> BatchRunner::gather(Tickets tickets) {
 
 Result<> BatchRunner::gather_input(Tickets tickets, std::size_t input) {
   const Tensor& first = tickets.front()->inputs[input];
-  Tensor& together = gathered_.emplace_back(
-      Tensor{.dtype = first.dtype, .shape = first.shape, .bytes = {}, .is_present = first.is_present});
+  Tensor& together = gathered_.emplace_back(Tensor{
+      .dtype = first.dtype, .shape = first.shape, .bytes = {}, .is_present = first.is_present});
   if (!first.is_present) return {};
   if (is_batching()) together.shape[0] = rows_;
 
@@ -129,7 +132,9 @@ Result<> BatchRunner::gather_input(Tickets tickets, std::size_t input) {
   together.bytes.bytes = together.bytes.owner.bytes();
   std::byte* to = together.bytes.owner.data();
   for (const auto& ticket : tickets) {
-    const std::span<const std::byte> from = ticket->inputs[input].bytes.bytes;
+    const Tensor& own = ticket->inputs[input];
+    PENSTOCK_CHECK(!is_batching() || (own.shape.rank() > 0 && own.shape[0] == ticket->rows));
+    const std::span<const std::byte> from = own.bytes.bytes;
     if (from.empty()) continue;
     std::memcpy(to, from.data(), from.size());
     to += from.size();
@@ -177,9 +182,9 @@ Result<> BatchRunner::check_output(const Tensor& output, const base::TensorSpec&
   const std::span<const std::byte> bytes = output.bytes.bytes;
   if (output.dtype == base::DType::kBytes) {
     if (bytes_elements_size(bytes, *elements) != bytes.size()) {
-      return wrong(std::to_string(*elements) + " length-prefixed elements for its shape " +
-                       shape.text(),
-                   std::to_string(bytes.size()) + " bytes that do not hold just these");
+      return wrong(
+          std::to_string(*elements) + " length-prefixed elements for its shape " + shape.text(),
+          std::to_string(bytes.size()) + " bytes that do not hold just these");
     }
     return {};
   }
@@ -193,10 +198,6 @@ Result<> BatchRunner::check_output(const Tensor& output, const base::TensorSpec&
 }
 
 void BatchRunner::scatter(std::span<Reply> replies) {
-  if (replies.size() == 1) {
-    replies.front().outcome.outputs = std::move(outputs_);
-    return;
-  }
   for (Reply& reply : replies) reply.outcome.outputs->reserve(outputs_.size());
   for (const Tensor& output : outputs_) scatter_output(output, replies);
 }
@@ -210,11 +211,11 @@ void BatchRunner::scatter_output(const Tensor& output, std::span<Reply> replies)
     const std::size_t size = output.dtype == base::DType::kBytes
                                  ? *bytes_elements_size(rest, row_elements * rows)
                                  : row_bytes * static_cast<std::size_t>(rows);
-    Tensor& own = replies[i].outcome.outputs->emplace_back(
-        Tensor{.dtype = output.dtype,
-               .shape = output.shape,
-               .bytes = {.owner = output.bytes.owner, .bytes = rest.first(size)}});
+    Tensor& own = replies[i].outcome.outputs->emplace_back();
+    own.dtype = output.dtype;
+    own.shape = output.shape;
     own.shape[0] = rows;
+    own.bytes = {.owner = output.bytes.owner, .bytes = rest.first(size)};
     rest = rest.subspan(size);
   }
 }

@@ -31,8 +31,8 @@ struct BatchView {
 class ExecuteRef {
  public:
   template <class Callable>
-    requires(!std::is_same_v<std::remove_cvref_t<Callable>, ExecuteRef>)
-  ExecuteRef(Callable& callable)
+  requires(!std::is_same_v<std::remove_cvref_t<Callable>, ExecuteRef>)
+      ExecuteRef(Callable& callable)
       : callable_(const_cast<void*>(static_cast<const void*>(&callable))),
         call_([](void* self, const BatchView& batch, std::vector<base::Tensor>& outputs) {
           return (*static_cast<Callable*>(self))(batch, outputs);

@@ -39,7 +39,7 @@ Batcher::Batcher(Settings settings, base::Signature signature, std::vector<Insta
       deliver_(std::move(deliver)),
       queue_(settings_.queue) {
   PENSTOCK_CHECK(!instances_.empty());
-  PENSTOCK_CHECK(settings_.queue.policy.batch_rows_max <= signature_.batch_rows_max);
+  PENSTOCK_CHECK(settings_.queue.policy.batch_rows_max == signature_.batch_rows_max);
 }
 
 Batcher::~Batcher() {
@@ -81,10 +81,12 @@ void Batcher::work(const Instance& instance) {
   BatchRunner runner(settings_.queue.model_name, signature_, settings_.takes_unaligned);
   Queue::Pulled pulled;
   std::vector<Reply> replies;
-  while (queue_.pull(base::monotonic_now, runner.last_run_ns(), pulled)) {
+  base::Nanos run_ns = 0;
+  while (queue_.pull(base::monotonic_now, std::exchange(run_ns, 0), pulled)) {
     answer_unexecuted(pulled.expired, pulled.cut_ns, nullptr, replies);
     if (pulled.tickets.empty()) continue;
     runner.run(pulled.tickets, instance.execute, replies);
+    run_ns = runner.last_run_ns();
     deliver_(replies);
     replies.clear();
   }
@@ -97,8 +99,14 @@ void Batcher::answer_unexecuted(std::span<const std::unique_ptr<Ticket>> tickets
                                 const base::Error* why, std::vector<Reply>& replies) {
   if (tickets.empty()) return;
   for (const auto& ticket : tickets) {
-    base::Error error = why != nullptr ? *why : expiry(*ticket, settings_.queue, now).value();
-    Outcome outcome{.outputs = std::unexpected(std::move(error))};
+    Outcome outcome;
+    if (why != nullptr) {
+      outcome.outputs = std::unexpected(*why);
+    } else {
+      auto expired = expiry(*ticket, settings_.queue, now);
+      PENSTOCK_CHECK(expired.has_value());
+      outcome.outputs = std::unexpected(std::move(*expired));
+    }
     outcome.queue_ns = std::max<base::Nanos>(0, now - ticket->enqueued_ns);
     replies.push_back({.address = ticket->reply, .outcome = std::move(outcome)});
   }

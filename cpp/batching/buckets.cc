@@ -13,9 +13,7 @@ using base::Nanos;
 
 namespace {
 
-std::uint32_t index_of(std::size_t i) {
-  return static_cast<std::uint32_t>(i);
-}
+std::uint32_t index_of(std::size_t i) { return static_cast<std::uint32_t>(i); }
 
 }  // namespace
 

@@ -12,9 +12,7 @@ namespace {
 using base::Nanos;
 
 // `at - ahead`, where no deadline at all stays none.
-Nanos before(Nanos at, Nanos ahead) {
-  return at == base::kNever ? at : at - ahead;
-}
+Nanos before(Nanos at, Nanos ahead) { return at == base::kNever ? at : at - ahead; }
 
 // The last moment to which the bucket's head may be held back.
 Nanos latest_cut(const BucketState& bucket, const QueueState& queue,
@@ -36,8 +34,8 @@ struct Urgency {
 Urgency urgency(const BucketState& bucket, const PolicySettings& settings) {
   const Nanos patient_until = base::after(bucket.oldest_enqueued_ns, settings.patience_ns);
   return {.is_delayed = bucket.is_delayed,
-          .due_ns = std::min({bucket.earliest_deadline_ns, bucket.earliest_queue_deadline_ns,
-                              patient_until}),
+          .due_ns = std::min(
+              {bucket.earliest_deadline_ns, bucket.earliest_queue_deadline_ns, patient_until}),
           .oldest_enqueued_ns = bucket.oldest_enqueued_ns};
 }
 

@@ -24,7 +24,7 @@ namespace penstock::batching {
 struct PolicySettings {
   std::int64_t batch_rows_max = 0;     // 0: no batch dimension, every ticket is a batch by itself
   std::int64_t batch_tickets_max = 0;  // 0: no bound; 1: requests are not batched together
-  std::vector<std::int64_t> preferred_rows;
+  std::vector<std::int64_t> preferred_rows = {};
   base::Nanos delay_ns = 0;
   base::Nanos patience_ns = base::kSecond;
 };
@@ -44,7 +44,7 @@ struct TicketFacts {
 // it is about its head, the longest run of tickets from the front that fits in one batch.
 struct BucketState {
   bool is_delayed = false;
-  bool head_is_full = false;           // no further ticket would fit
+  bool head_is_full = false;  // no further ticket would fit
   std::int64_t head_tickets = 0;
   std::int64_t head_rows = 0;
   std::int64_t preferred_tickets = 0;  // the longest run with a preferred size; 0: there is none

@@ -28,17 +28,15 @@ base::Result<> check_rows(const Ticket& ticket, const QueueSettings& settings) {
 }
 
 // New estimates count for an eighth: a single odd batch hardly moves the mean.
-Nanos smoothed(Nanos mean, Nanos latest) {
-  return mean == 0 ? latest : mean + (latest - mean) / 8;
-}
+Nanos smoothed(Nanos mean, Nanos latest) { return mean == 0 ? latest : mean + (latest - mean) / 8; }
 
 }  // namespace
 
 std::optional<base::Error> expiry(const Ticket& ticket, const QueueSettings& settings, Nanos now) {
   if (ticket.deadline_ns <= now) {
-    return base::Error{base::Code::kDeadlineExceeded,
-                       "deadline exceeded while waiting in the queue of model \"" +
-                           settings.model_name + "\""};
+    return base::Error{
+        base::Code::kDeadlineExceeded,
+        "deadline exceeded while waiting in the queue of model \"" + settings.model_name + "\""};
   }
   if (settings.timeout_action == TimeoutAction::kReject && ticket.queue_deadline_ns <= now) {
     return base::Error{base::Code::kUnavailable,
@@ -76,10 +74,10 @@ base::Result<Queue::Place> Queue::enqueue(std::unique_ptr<Ticket>&& ticket, Nano
                         named(settings_) + "it is being unloaded and takes no new requests");
     }
     if (held->buckets.size() >= settings_.tickets_max) {
-      return base::fail(base::Code::kUnavailable,
-                        named(settings_) + "its queue of " +
-                            std::to_string(settings_.tickets_max) +
-                            " requests is full; retry later, raise max_queue_size or add instances");
+      return base::fail(
+          base::Code::kUnavailable,
+          named(settings_) + "its queue of " + std::to_string(settings_.tickets_max) +
+              " requests is full; retry later, raise max_queue_size or add instances");
     }
     place.handle = held->buckets.add(std::move(ticket));
     if (held->sleepers > 0 && !held->wake_is_under_way) {

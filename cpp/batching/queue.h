@@ -21,9 +21,9 @@ namespace penstock::batching {
 inline constexpr std::size_t kDefaultQueueTicketsMax = 65'536;
 
 struct QueueSettings {
-  std::string model_name;                           // for the sentences of errors
-  std::size_t tickets_max = 0;                      // 0: kDefaultQueueTicketsMax
-  base::Nanos default_timeout_ns = 0;               // longest wait in the queue; 0: no bound
+  std::string model_name;              // for the sentences of errors
+  std::size_t tickets_max = 0;         // 0: kDefaultQueueTicketsMax
+  base::Nanos default_timeout_ns = 0;  // longest wait in the queue; 0: no bound
   TimeoutAction timeout_action = TimeoutAction::kReject;
   PolicySettings policy;
 };
@@ -93,8 +93,8 @@ class Queue {
     Buckets buckets;
     bool is_closed = false;
     base::Nanos expected_run_ns = 0;
-    std::size_t sleepers = 0;               // instance threads inside pull() with nothing to do
-    bool wake_is_under_way = false;         // one of them was notified and has not looked yet
+    std::size_t sleepers = 0;        // instance threads inside pull() with nothing to do
+    bool wake_is_under_way = false;  // one of them was notified and has not looked yet
     base::Nanos planned_wake_ns = base::kNever;  // when one of them will look by itself
   };
   using Held = base::Monitor<State>::Held;

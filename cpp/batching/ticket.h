@@ -38,9 +38,7 @@ struct Ticket {
 // What a ticket got: its own rows of every output (slices of the batch's outputs), or why not.
 struct Outcome {
   base::Result<std::vector<base::Tensor>> outputs;
-  std::int64_t rows = 0;              // the ticket's own
   std::int64_t batch_rows = 0;        // of the whole batch; 0: never executed
-  bool leads_batch = false;           // true for exactly one ticket of every executed batch
   base::Nanos queue_ns = 0;           // enqueued -> cut
   base::Nanos compute_input_ns = 0;   // gather
   base::Nanos compute_infer_ns = 0;   // the executor

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cstdint>
 
 #include "base/check.h"
+#include "base/utf8.h"
 
 namespace penstock::grpc {
 namespace {
@@ -21,26 +21,6 @@ constexpr std::array<std::string_view, 17> kCodeTexts = {
     "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16"};
 
 constexpr std::string_view kEllipsis = "...";
-constexpr std::string_view kReplacementCharacter = "\xEF\xBF\xBD";
-
-// The length of the UTF-8 sequence at the start of `text` (not empty); 0 if there is none.
-// Overlong forms, surrogates and what lies beyond U+10FFFF are none (RFC 3629 section 4).
-std::size_t utf8_length(std::string_view text) {
-  const auto byte = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte(0);
-  if (lead < 0x80) return 1;
-  if (lead < 0xC2 || lead > 0xF4) return 0;
-  const std::size_t length = lead < 0xE0 ? 2U : lead < 0xF0 ? 3U : 4U;
-  if (text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  }
-  if (lead == 0xE0 && byte(1) < 0xA0) return 0;
-  if (lead == 0xED && byte(1) > 0x9F) return 0;
-  if (lead == 0xF0 && byte(1) < 0x90) return 0;
-  if (lead == 0xF4 && byte(1) > 0x8F) return 0;
-  return length;
-}
 
 void append_encoded(std::string& code, std::string_view character) {
   constexpr std::string_view kHex = "0123456789ABCDEF";
@@ -124,9 +104,13 @@ std::string percent_encode(std::string_view text, std::size_t bytes_max) {
   code.reserve(std::min(text.size() + 16, bytes_max));
   std::size_t cut = 0;  // the longest that leaves room for the ellipsis
   while (!text.empty()) {
-    const std::size_t length = utf8_length(text);
-    append_encoded(code, length == 0 ? kReplacementCharacter : text.substr(0, length));
-    text.remove_prefix(std::max<std::size_t>(length, 1));
+    const std::string_view character = base::take_character(text);
+    // RFC 9113 section 8.2.1: a field value neither begins nor ends with a blank.
+    if (character == " " && (code.empty() || text.empty())) {
+      code += "%20";
+    } else {
+      append_encoded(code, character);
+    }
     if (code.size() + kEllipsis.size() <= bytes_max) cut = code.size();
     if (code.size() > bytes_max) {
       code.resize(cut);

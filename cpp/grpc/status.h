@@ -41,7 +41,8 @@ FieldList trailers_only(const base::Error& error);
 // The same for a rejection.
 FieldList rejection_headers(const Rejection& rejection);
 
-// Printable ASCII except '%' stays, every other byte becomes %XX; what is not UTF-8 becomes U+FFFD.
+// Printable ASCII except '%' stays (a blank at either end does not), every other byte becomes %XX;
+// what is not UTF-8 becomes U+FFFD.
 // A text whose code exceeds `bytes_max` is cut between characters and ends in "...".
 std::string percent_encode(std::string_view text, std::size_t bytes_max = kStatusMessageBytesMax);
 

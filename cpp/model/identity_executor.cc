@@ -15,8 +15,9 @@ std::string text_of(const base::TensorSpec& spec) {
 base::Result<> check_pairs(const base::Signature& signature) {
   const auto refuse = [](std::string why) {
     return base::fail(base::Code::kInvalidArgument,
-                      why + "; the identity backend gives each input back as the output of the "
-                            "same position, datatype and dims");
+                      why +
+                          "; the identity backend gives each input back as the output of the "
+                          "same position, datatype and dims");
   };
   if (signature.inputs.size() != signature.outputs.size()) {
     return refuse("the config lists " + std::to_string(signature.inputs.size()) + " inputs and " +

@@ -35,15 +35,16 @@ struct OrtExecutor::Call {
 Result<std::unique_ptr<OrtExecutor>> OrtExecutor::load(const OrtRuntime& runtime,
                                                        const std::string& path,
                                                        const OrtOptions& options,
-                                                       const ConfigSignature& config) {
+                                                       const ConfigSignature& config,
+                                                       std::int64_t batch_rows_default) {
   std::unique_ptr<OrtExecutor> executor(new OrtExecutor(runtime));
-  auto done = executor->open(path, options, config);
+  auto done = executor->open(path, options, config, batch_rows_default);
   if (!done) return std::unexpected(done.error());
   return executor;
 }
 
 Result<> OrtExecutor::open(const std::string& path, const OrtOptions& options,
-                           const ConfigSignature& config) {
+                           const ConfigSignature& config, std::int64_t batch_rows_default) {
   const auto session_options = make_session_options(runtime_, options);
   if (!session_options) return std::unexpected(session_options.error());
   auto done = runtime_.attempt("load '" + path + "'", ort::kCreateSession, runtime_.env(),
@@ -51,7 +52,7 @@ Result<> OrtExecutor::open(const std::string& path, const OrtOptions& options,
   if (!done) return done;
   const auto graph = read_graph_signature(runtime_, session_.get());
   if (!graph) return std::unexpected(graph.error());
-  auto signature = complete_signature(config, *graph);
+  auto signature = complete_signature(config, *graph, batch_rows_default);
   if (!signature) return std::unexpected(signature.error());
   signature_ = *std::move(signature);
 
@@ -72,11 +73,10 @@ void OrtExecutor::plan_ports(const GraphSignature& graph) {
   for (const base::TensorSpec& spec : signature_.outputs) {
     const bool is_fixed = std::ranges::find(spec.dims, -1) == spec.dims.end();
     // An output that is an input is not computed into anything.
-    const bool is_input = std::ranges::find(graph.inputs, spec.name, &GraphTensor::name) !=
-                          graph.inputs.end();
-    outputs_.push_back(
-        {.element_type = onnx_element_type(spec.dtype),
-         .is_bound = is_fixed && !is_input && spec.dtype != base::DType::kBytes});
+    const bool is_input =
+        std::ranges::find(graph.inputs, spec.name, &GraphTensor::name) != graph.inputs.end();
+    outputs_.push_back({.element_type = onnx_element_type(spec.dtype),
+                        .is_bound = is_fixed && !is_input && spec.dtype != base::DType::kBytes});
     output_names_.push_back(spec.name.c_str());
   }
   if (std::ranges::none_of(outputs_, &Port::is_bound)) shapes_ = Shapes::kUntrue;
@@ -85,16 +85,17 @@ void OrtExecutor::plan_ports(const GraphSignature& graph) {
 Result<> OrtExecutor::run(const ExecutorBatch& batch, std::vector<base::Tensor>& outputs) {
   const Shapes shapes = shapes_.load(std::memory_order_relaxed);
   const auto done = run_once(batch, shapes != Shapes::kUntrue, outputs);
-  if (shapes != Shapes::kUnproven) [[likely]] return done;
+  if (shapes != Shapes::kUnproven) [[likely]]
+    return done;
   if (done) {
     shapes_.store(Shapes::kTrue, std::memory_order_relaxed);
     return done;
   }
   // Only an output bound with a wrong shape fails at first and not at second.
   outputs.clear();
-  if (!run_once(batch, false, outputs)) return done;
-  shapes_.store(Shapes::kUntrue, std::memory_order_relaxed);
-  return {};
+  const auto unbound = run_once(batch, false, outputs);
+  if (unbound) shapes_.store(Shapes::kUntrue, std::memory_order_relaxed);
+  return unbound;
 }
 
 Result<> OrtExecutor::run_once(const ExecutorBatch& batch, bool binds,
@@ -146,16 +147,15 @@ Result<> OrtExecutor::bind_outputs(const ExecutorBatch& batch, Call& call,
     for (const std::int64_t dim : spec.dims) tensor.shape.push(dim);
     const auto elements = tensor.shape.elements();
     std::size_t size = 0;
-    if (!elements ||
-        __builtin_mul_overflow(*elements, base::element_bytes(spec.dtype), &size)) {
+    if (!elements || __builtin_mul_overflow(*elements, base::element_bytes(spec.dtype), &size)) {
       return fail(Code::kResourceExhausted,
                   "output '" + spec.name + "' of shape " + tensor.shape.text() + " is too large");
     }
     tensor.bytes.owner = base::Buffer::try_allocate(size);
     tensor.bytes.bytes = tensor.bytes.owner.bytes();
     if (size > 0 && !tensor.bytes.owner) {
-      return fail(Code::kResourceExhausted, "no memory for output '" + spec.name + "' of shape " +
-                                                tensor.shape.text());
+      return fail(Code::kResourceExhausted,
+                  "no memory for output '" + spec.name + "' of shape " + tensor.shape.text());
     }
     const auto done = view_as_value(runtime_, tensor.bytes.bytes, tensor.shape,
                                     outputs_[i].element_type, &call.outputs[i]);

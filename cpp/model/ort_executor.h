@@ -21,12 +21,11 @@ namespace penstock::model {
 // by any number of threads at a time.
 class OrtExecutor : public Executor {
  public:
-  // Loads the ONNX file at `path` and completes its signature from `config`. `runtime` must
-  // outlive the executor.
-  static base::Result<std::unique_ptr<OrtExecutor>> load(const OrtRuntime& runtime,
-                                                         const std::string& path,
-                                                         const OrtOptions& options,
-                                                         const ConfigSignature& config);
+  // Loads the ONNX file at `path` and completes its signature as complete_signature() does.
+  // `runtime` must outlive the executor.
+  static base::Result<std::unique_ptr<OrtExecutor>> load(
+      const OrtRuntime& runtime, const std::string& path, const OrtOptions& options,
+      const ConfigSignature& config, std::int64_t batch_rows_default = kBatchRowsDefault);
 
   const base::Signature& signature() const override { return signature_; }
   ExecutorTraits traits() const override { return {.is_native = true, .is_thread_safe = true}; }
@@ -45,9 +44,10 @@ class OrtExecutor : public Executor {
   explicit OrtExecutor(const OrtRuntime& runtime)
       : runtime_(runtime), session_(runtime), run_options_(runtime) {}
   base::Result<> open(const std::string& path, const OrtOptions& options,
-                      const ConfigSignature& config);
+                      const ConfigSignature& config, std::int64_t batch_rows_default);
   void plan_ports(const GraphSignature& graph);
-  base::Result<> run_once(const ExecutorBatch& batch, bool binds, std::vector<base::Tensor>& outputs);
+  base::Result<> run_once(const ExecutorBatch& batch, bool binds,
+                          std::vector<base::Tensor>& outputs);
   base::Result<> bind_inputs(const ExecutorBatch& batch, Call& call) const;
   base::Result<> bind_outputs(const ExecutorBatch& batch, Call& call,
                               std::vector<base::Tensor>& outputs) const;
@@ -58,7 +58,7 @@ class OrtExecutor : public Executor {
   OrtSession session_;
   OrtRunOptions run_options_;
   base::Signature signature_;
-  std::vector<Port> inputs_;   // in the signature's order
+  std::vector<Port> inputs_;  // in the signature's order
   std::vector<Port> outputs_;
   std::vector<const char*> output_names_;
   std::atomic<Shapes> shapes_{Shapes::kUnproven};

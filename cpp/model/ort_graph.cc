@@ -13,24 +13,19 @@ constexpr std::string_view kDoing = "read the model's signature";
 
 // ONNX's TensorProto.DataType, which onnxruntime shares; indexed by that number.
 constexpr std::array<std::optional<DType>, 17> kDTypes = {
-    std::nullopt,  DType::kFp32,  DType::kUint8,  DType::kInt8,   DType::kUint16, DType::kInt16,
-    DType::kInt32, DType::kInt64, DType::kBytes,  DType::kBool,   DType::kFp16,   DType::kFp64,
-    DType::kUint32, DType::kUint64, std::nullopt, std::nullopt,   DType::kBf16,
+    std::nullopt,   DType::kFp32,   DType::kUint8, DType::kInt8, DType::kUint16, DType::kInt16,
+    DType::kInt32,  DType::kInt64,  DType::kBytes, DType::kBool, DType::kFp16,   DType::kFp64,
+    DType::kUint32, DType::kUint64, std::nullopt,  std::nullopt, DType::kBf16,
 };
 
 // What stands in the place of a tensor, for an error.
 std::string kind_text(int kind) {
   switch (kind) {
-    case ort::kSequence:
-      return "a sequence";
-    case ort::kMap:
-      return "a map";
-    case ort::kSparseTensor:
-      return "a sparse tensor";
-    case ort::kOptional:
-      return "an optional value";
-    default:
-      return "not a tensor";
+    case ort::kSequence: return "a sequence";
+    case ort::kMap: return "a map";
+    case ort::kSparseTensor: return "a sparse tensor";
+    case ort::kOptional: return "an optional value";
+    default: return "not a tensor";
   }
 }
 
@@ -75,7 +70,9 @@ Result<> read_shape(const OrtRuntime& runtime, const ort::TensorInfo* info, Grap
   }
   if (!done) return done;
   tensor.dims = std::move(dims);
-  tensor.symbols.assign(symbols.begin(), symbols.begin() + static_cast<std::ptrdiff_t>(rank));
+  for (std::size_t i = 0; i < rank; ++i) {
+    tensor.symbols.emplace_back(symbols[i] == nullptr ? "" : symbols[i]);
+  }
   return {};
 }
 

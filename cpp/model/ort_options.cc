@@ -65,18 +65,10 @@ Result<> read_parameter(std::string_view name, std::string_view value, OrtOption
 
 Result<> read_graph_level(std::int32_t level, OrtOptions& options) {
   switch (level) {
-    case -1:
-      options.graph_level = ort::kBasic;
-      return {};
-    case 0:
-      options.graph_level = ort::kAllOptimizations;
-      return {};
-    case 1:
-      options.graph_level = ort::kExtended;
-      return {};
-    case 2:
-      options.graph_level = ort::kNoOptimization;
-      return {};
+    case -1: options.graph_level = ort::kBasic; return {};
+    case 0: options.graph_level = ort::kAllOptimizations; return {};
+    case 1: options.graph_level = ort::kExtended; return {};
+    case 2: options.graph_level = ort::kNoOptimization; return {};
     default:
       return fail(Code::kInvalidArgument,
                   "optimization.graph.level is " + std::to_string(level) +
@@ -100,8 +92,7 @@ std::string lower(std::string_view text) {
 }
 
 bool names_provider(std::string_view name, std::string_view provider) {
-  return lower(name) == lower(provider) ||
-         lower(name) + lower(kProviderSuffix) == lower(provider);
+  return lower(name) == lower(provider) || lower(name) + lower(kProviderSuffix) == lower(provider);
 }
 
 // Triton's names for TensorRT's options; all others are TensorRT's own.
@@ -165,8 +156,7 @@ std::vector<OrtProvider> providers_from(const OrtConfig& config) {
     cuda.settings.push_back(device);
     providers.push_back(std::move(cuda));
   }
-  providers.insert(providers.end(), config.cpu_accelerators.begin(),
-                   config.cpu_accelerators.end());
+  providers.insert(providers.end(), config.cpu_accelerators.begin(), config.cpu_accelerators.end());
   return providers;
 }
 
@@ -233,10 +223,9 @@ Result<> append_provider(const OrtRuntime& runtime, ort::SessionOptions* session
                                                ort::kUpdateCudaOptions, ort::kAppendCuda);
   }
   if (*at == kTensorRt) {
-    return append_with_options<OrtTensorRtOptions>(runtime, session, provider,
-                                                   ort::kCreateTensorRtOptions,
-                                                   ort::kUpdateTensorRtOptions,
-                                                   ort::kAppendTensorRt);
+    return append_with_options<OrtTensorRtOptions>(
+        runtime, session, provider, ort::kCreateTensorRtOptions, ort::kUpdateTensorRtOptions,
+        ort::kAppendTensorRt);
   }
   const KeysAndValues given(provider.settings);
   return runtime.attempt("use " + provider.name, ort::kAppendExecutionProvider, session,
@@ -274,6 +263,9 @@ Result<OrtSessionOptions> make_session_options(const OrtRuntime& runtime,
       static_cast<int>(options.graph_level));
   if (!options.has_arena) set("set enable_mem_arena", ort::kDisableCpuMemArena);
   if (!options.has_memory_plan) set("set enable_mem_pattern", ort::kDisableMemPattern);
+  if (!options.log_id.empty()) {
+    set("set the log id", ort::kSetSessionLogId, options.log_id.c_str());
+  }
   for (const auto& [key, value] : options.config_entries) {
     set("set '" + key + "'", ort::kAddSessionConfigEntry, key.c_str(), value.c_str());
   }

@@ -18,8 +18,8 @@ using OrtSettings = std::vector<std::pair<std::string, std::string>>;
 // An execution provider to try, by ONNX Runtime's name ("CUDAExecutionProvider") or that name's
 // first part in any case ("cuda"), with the provider's own options.
 struct OrtProvider {
-  std::string name;
-  OrtSettings settings;
+  std::string name{};
+  OrtSettings settings{};
 
   friend bool operator==(const OrtProvider&, const OrtProvider&) = default;
 };
@@ -27,26 +27,27 @@ struct OrtProvider {
 // How a session is made. The server runs requests in parallel by itself, so a session has one
 // thread of its own unless the model's config says otherwise.
 struct OrtOptions {
-  std::vector<OrtProvider> providers;  // in order of preference; the CPU's comes last by itself
-  int intra_op_threads = 1;            // 0: one per core
-  int inter_op_threads = 1;            // 0: one per core; matters if runs_parallel
-  bool runs_parallel = false;          // nodes that do not depend on each other run at a time
+  std::vector<OrtProvider> providers{};  // in order of preference; the CPU's comes last by itself
+  int intra_op_threads = 1;              // 0: one per core
+  int inter_op_threads = 1;              // 0: one per core; matters if runs_parallel
+  bool runs_parallel = false;            // nodes that do not depend on each other run at a time
   ort::GraphLevel graph_level = ort::kAllOptimizations;
   bool has_arena = true;         // keeps freed memory for the next run
   bool has_memory_plan = true;   // remembers a shape's allocations
-  OrtSettings config_entries;    // "session.…" and the like
-  OrtSettings run_entries;       // config entries of each run
+  OrtSettings config_entries{};  // "session.…" and the like
+  OrtSettings run_entries{};     // config entries of each run
+  std::string log_id{};          // names the session in the library's log lines
 
   friend bool operator==(const OrtOptions&, const OrtOptions&) = default;
 };
 
 // What a model's config.pbtxt says that concerns ONNX Runtime, in Triton's terms.
 struct OrtConfig {
-  OrtSettings parameters;       // `parameters`; those of others are passed over
-  std::int32_t graph_level = 0;  // optimization.graph.level
-  std::vector<OrtProvider> gpu_accelerators;  // optimization.execution_accelerators
-  std::vector<OrtProvider> cpu_accelerators;
-  std::optional<int> gpu;  // the device of an instance group of KIND_GPU
+  OrtSettings parameters{};                     // `parameters`; those of others are passed over
+  std::int32_t graph_level = 0;                 // optimization.graph.level
+  std::vector<OrtProvider> gpu_accelerators{};  // optimization.execution_accelerators
+  std::vector<OrtProvider> cpu_accelerators{};
+  std::optional<int> gpu{};  // the device of an instance group of KIND_GPU
 };
 
 // Reads Triton's names: intra_op_thread_count, inter_op_thread_count, execution_mode,

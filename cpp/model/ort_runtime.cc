@@ -32,14 +32,10 @@ std::uint32_t minor_of(std::string_view version) {
 
 Code code_of(int code) {
   switch (code) {
-    case ort::kBadArgument:
-      return Code::kInvalidArgument;
-    case ort::kNoSuchFile:
-      return Code::kNotFound;
-    case ort::kNotImplemented:
-      return Code::kUnimplemented;
-    default:
-      return Code::kInternal;
+    case ort::kBadArgument: return Code::kInvalidArgument;
+    case ort::kNoSuchFile: return Code::kNotFound;
+    case ort::kNotImplemented: return Code::kUnimplemented;
+    default: return Code::kInternal;
   }
 }
 
@@ -95,11 +91,10 @@ base::Result<> OrtRuntime::open_library() {
 
 base::Result<> OrtRuntime::make_env() {
   constexpr std::string_view kDoing = "make its environment";
-  auto done =
-      settings_.log
-          ? attempt(kDoing, ort::kCreateEnvWithCustomLogger, &log_line, &settings_.log,
-                    settings_.log_severity, "onnxruntime", &env_)
-          : attempt(kDoing, ort::kCreateEnv, settings_.log_severity, "onnxruntime", &env_);
+  auto done = settings_.log
+                  ? attempt(kDoing, ort::kCreateEnvWithCustomLogger, &log_line, &settings_.log,
+                            settings_.log_severity, "onnxruntime", &env_)
+                  : attempt(kDoing, ort::kCreateEnv, settings_.log_severity, "onnxruntime", &env_);
   if (!done) return done;
   done = attempt(kDoing, ort::kGetAllocatorWithDefaultOptions, &allocator_);
   if (!done) return done;

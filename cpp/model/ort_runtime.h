@@ -26,10 +26,10 @@ class OrtRuntime {
   using Log = std::function<void(ort::Severity, std::string_view line)>;
 
   struct Settings {
-    std::string library;                // path of libonnxruntime.so.1.x
-    std::vector<std::string> preloads;  // libraries to open before it, in order (CUDA's, cuDNN's)
+    std::string library{};                // path of libonnxruntime.so.1.x
+    std::vector<std::string> preloads{};  // libraries to open before it, in order (CUDA's, cuDNN's)
     ort::Severity log_severity = ort::kWarning;
-    Log log;  // empty: the library writes to stderr
+    Log log{};  // empty: the library writes to stderr
   };
   static base::Result<std::unique_ptr<OrtRuntime>> open(Settings settings);
   ~OrtRuntime();
@@ -47,7 +47,8 @@ class OrtRuntime {
   base::Result<> attempt(std::string_view doing, ort::Slot<ort::Status*(P...)> slot,
                          std::type_identity_t<P>... arguments) const {
     ort::Status* const status = call(slot, arguments...);
-    if (status == nullptr) [[likely]] return {};
+    if (status == nullptr) [[likely]]
+      return {};
     return std::unexpected(take_error(doing, status));
   }
 

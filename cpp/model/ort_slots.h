@@ -101,7 +101,8 @@ inline constexpr Slot<Status*(SessionOptions*, const char* name, Keys keys, Keys
     kAppendExecutionProvider{216};
 inline constexpr Slot<Status*(SessionOptions*, const CudaOptions*)> kAppendCuda{204};
 inline constexpr Slot<Status*(CudaOptions**)> kCreateCudaOptions{205};
-inline constexpr Slot<Status*(CudaOptions*, Keys keys, Keys values, size_t)> kUpdateCudaOptions{206};
+inline constexpr Slot<Status*(CudaOptions*, Keys keys, Keys values, size_t)> kUpdateCudaOptions{
+    206};
 inline constexpr Slot<void(CudaOptions*)> kReleaseCudaOptions{208};
 inline constexpr Slot<Status*(SessionOptions*, const TensorRtOptions*)> kAppendTensorRt{170};
 inline constexpr Slot<Status*(TensorRtOptions**)> kCreateTensorRtOptions{171};
@@ -120,7 +121,8 @@ inline constexpr Slot<Status*(const Session*, size_t, TypeInfo**)> kSessionGetIn
 inline constexpr Slot<Status*(const Session*, size_t, TypeInfo**)> kSessionGetOutputType{34};
 inline constexpr Slot<Status*(const Session*, size_t, TypeInfo**)> kSessionGetInitializerType{35};
 inline constexpr Slot<Status*(const Session*, size_t, Allocator*, char**)> kSessionGetInputName{36};
-inline constexpr Slot<Status*(const Session*, size_t, Allocator*, char**)> kSessionGetOutputName{37};
+inline constexpr Slot<Status*(const Session*, size_t, Allocator*, char**)> kSessionGetOutputName{
+    37};
 inline constexpr Slot<Status*(const Session*, size_t, Allocator*, char**)>
     kSessionGetInitializerName{38};
 

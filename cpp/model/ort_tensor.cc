@@ -35,16 +35,16 @@ bool take_string(std::span<const std::byte>& rest, std::span<const std::byte>& s
 Result<> fill_strings(const OrtRuntime& runtime, std::span<const std::byte> bytes,
                       std::size_t count, ort::Value* value) {
   const auto refuse = [&](std::string_view why) {
-    return fail(Code::kInvalidArgument, "a BYTES tensor of " + std::to_string(count) +
-                                            " strings has " + std::string(why));
+    return fail(Code::kInvalidArgument,
+                "a BYTES tensor of " + std::to_string(count) + " strings has " + std::string(why));
   };
   std::span<const std::byte> rest = bytes;
   for (std::size_t i = 0; i < count; ++i) {
     std::span<const std::byte> string;
     if (!take_string(rest, string)) return refuse("too few bytes");
     char* to = nullptr;
-    const auto done = runtime.attempt("take a string", ort::kResizeString, value, i, string.size(),
-                                      &to);
+    const auto done =
+        runtime.attempt("take a string", ort::kResizeString, value, i, string.size(), &to);
     if (!done) return done;
     if (!string.empty()) std::memcpy(to, string.data(), string.size());
   }

@@ -52,18 +52,19 @@ std::string batch_text(std::int64_t batch_rows_max) {
 Result<> check_listed(const std::vector<ConfigTensor>& listed, std::string_view role) {
   for (const ConfigTensor& tensor : listed) {
     const std::string who = named(role, tensor.name);
-    if (tensor.name.empty()) return refuse("an " + std::string(role) + " of the config has no name");
+    if (tensor.name.empty())
+      return refuse("an " + std::string(role) + " of the config has no name");
     if (std::ranges::count(listed, tensor.name, &ConfigTensor::name) > 1) {
       return refuse("the config lists " + who + " twice");
     }
     if (tensor.has_reshape) {
-      return refuse(who + ": reshape is not supported; give the shape that clients send as dims, "
-                          "with dims: [] for one value per row, and leave reshape out");
+      return refuse(who +
+                    ": reshape is not supported; give the shape that clients send as dims, "
+                    "with dims: [] for one value per row, and leave reshape out");
     }
     if (tensor.dims.size() >= base::kRankMax) {
       return refuse(who + ": dims has " + std::to_string(tensor.dims.size()) +
-                    " dimensions; fewer than " + std::to_string(base::kRankMax) +
-                    " are supported");
+                    " dimensions; fewer than " + std::to_string(base::kRankMax) + " are supported");
     }
     for (const std::int64_t dim : tensor.dims) {
       if (dim < -1) {
@@ -99,8 +100,7 @@ std::int64_t batch_rows_of(const ConfigSignature& config, const GraphSignature& 
   if (config.batch_rows_max) return *config.batch_rows_max;
   // Dims without max_batch_size are whole shapes, as in Triton.
   if (!config.inputs.empty() || !config.outputs.empty()) return 0;
-  const bool batches = !graph.inputs.empty() &&
-                       std::ranges::all_of(graph.inputs, has_batch_dim) &&
+  const bool batches = !graph.inputs.empty() && std::ranges::all_of(graph.inputs, has_batch_dim) &&
                        std::ranges::all_of(graph.outputs, has_batch_dim);
   return batches ? batch_rows_default : 0;
 }
@@ -174,6 +174,7 @@ Result<base::TensorSpec> complete_tensor(const ConfigTensor* listed, const Graph
   }
   base::TensorSpec spec{.name = tensor.name,
                         .dtype = *tensor.dtype,
+                        .dims = {},
                         .is_optional = listed != nullptr && listed->is_optional};
   if (!tensor.dims) {
     if (listed == nullptr || listed->dims.empty()) {
@@ -207,8 +208,9 @@ Result<std::vector<base::TensorSpec>> complete_side(const std::vector<ConfigTens
   for (const ConfigTensor& entry : listed) {
     const GraphTensor* const tensor = find_named(tensors, entry.name);
     if (tensor == nullptr) {
-      return refuse("the config lists " + named(role, entry.name) + ", which the model lacks; its " +
-                    std::string(role) + "s are " + names_of(tensors));
+      return refuse("the config lists " + named(role, entry.name) +
+                    ", which the model lacks; its " + std::string(role) + "s are " +
+                    names_of(tensors));
     }
     if (auto added = add(&entry, *tensor); !added) return std::unexpected(added.error());
   }
@@ -262,7 +264,8 @@ Result<base::Signature> declared_signature(const ConfigSignature& config) {
                     ", and this backend cannot find them out");
     }
     for (const ConfigTensor& tensor : listed) {
-      if (!tensor.dtype) return refuse(named(role, tensor.name) + " has no data_type in the config");
+      if (!tensor.dtype)
+        return refuse(named(role, tensor.name) + " has no data_type in the config");
       specs.push_back({tensor.name, *tensor.dtype, tensor.dims, tensor.is_optional});
     }
     return {};

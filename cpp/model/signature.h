@@ -16,26 +16,26 @@ namespace penstock::model {
 // One input or output as the model's file declares it. `dims` are whole: a batch dimension is the
 // first of them. -1 = any size.
 struct GraphTensor {
-  std::string name;
-  std::optional<base::DType> dtype;  // nothing: not a tensor, or of a type V2 cannot carry
-  std::string kind;                  // then: what it is instead, e.g. "a sequence"
-  std::optional<std::vector<std::int64_t>> dims;  // nothing: the file gives no shape
-  std::vector<std::string> symbols;               // per dimension, may be empty
+  std::string name{};
+  std::optional<base::DType> dtype{};  // nothing: not a tensor, or of a type V2 cannot carry
+  std::string kind{};                  // then: what it is instead, e.g. "a sequence"
+  std::optional<std::vector<std::int64_t>> dims{};  // nothing: the file gives no shape
+  std::vector<std::string> symbols{};               // per dimension, may be empty
   bool has_default = false;  // an input whose value stands in the file: requests may leave it out
 
   friend bool operator==(const GraphTensor&, const GraphTensor&) = default;
 };
 
 struct GraphSignature {
-  std::vector<GraphTensor> inputs;
-  std::vector<GraphTensor> outputs;
+  std::vector<GraphTensor> inputs{};
+  std::vector<GraphTensor> outputs{};
 };
 
 // One `input` or `output` of config.pbtxt.
 struct ConfigTensor {
-  std::string name;
-  std::optional<base::DType> dtype;  // nothing: not given
-  std::vector<std::int64_t> dims;    // empty: not given, or no dimension but the batch's
+  std::string name{};
+  std::optional<base::DType> dtype{};  // nothing: not given
+  std::vector<std::int64_t> dims{};    // empty: not given, or no dimension but the batch's
   bool is_optional = false;
   bool has_reshape = false;
 
@@ -43,9 +43,9 @@ struct ConfigTensor {
 };
 
 struct ConfigSignature {
-  std::vector<ConfigTensor> inputs;   // empty: take the model's
-  std::vector<ConfigTensor> outputs;  // empty: take the model's
-  std::optional<std::int64_t> batch_rows_max;  // max_batch_size; nothing: not given
+  std::vector<ConfigTensor> inputs{};            // empty: take the model's
+  std::vector<ConfigTensor> outputs{};           // empty: take the model's
+  std::optional<std::int64_t> batch_rows_max{};  // max_batch_size; nothing: not given
 
   friend bool operator==(const ConfigSignature&, const ConfigSignature&) = default;
 };

@@ -176,6 +176,7 @@ void IoThread::open_connection(base::UniqueFd socket, base::Nanos now) {
   auto session = http2::Session::open(options_.http2);
   if (open >= options_.connections_max || stage_ == Stage::kStopped || !session) {
     connections_.fetch_sub(1, std::memory_order_relaxed);
+    service_->refused();
     return;
   }
   if (free_slots_.empty()) {
@@ -286,6 +287,7 @@ void IoThread::begin_goaway(Connection& connection, base::Nanos now) {
   if (state.notice_ns == base::kNever) state.notice_ns = now;
   state.goaway_ns = now;
   connection.session().submit_goaway(http2::kNoError, "this connection ends");
+  service_->sent_goaway();
   touch(connection.key.slot);
   timers_.schedule(connection.timer, base::after(now, lifetime_.age_grace_ns));
 }

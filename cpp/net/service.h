@@ -42,6 +42,9 @@ class Service {
   // `events` and what they view last until the end of the call.
   virtual void received(PeerKey peer, std::span<const http2::Event> events, base::Nanos now) = 0;
   virtual void closed(PeerKey peer, CloseReason reason) = 0;
+  // A connection was turned away because there are too many.
+  virtual void refused() = 0;
+  virtual void sent_goaway() = 0;
   // Once per pass of the event loop, after the sockets were read and before they are written:
   // answers from other threads, timers, whatever the pass has gathered.
   virtual void finish_pass(base::Nanos now) = 0;

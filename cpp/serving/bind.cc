@@ -136,9 +136,9 @@ base::Result<> refuse_unknown_input(const wire::InferRequest& request,
 
 }  // namespace
 
-base::Result<> bind(const wire::InferRequest& request, const base::Signature& signature,
-                    std::string_view model_name, batching::Ticket& ticket,
-                    std::vector<std::uint32_t>& wanted_outputs) {
+base::Result<> bind_request(const wire::InferRequest& request, const base::Signature& signature,
+                            std::string_view model_name, batching::Ticket& ticket,
+                            std::vector<std::uint32_t>& wanted_outputs) {
   ticket.inputs.clear();
   std::int64_t rows = 0;
   std::size_t used = 0;

@@ -20,8 +20,8 @@ namespace penstock::serving {
 //
 // Errors are kInvalidArgument (kUnimplemented for what a later version will serve) and name the
 // tensor, what was wanted and what came.
-base::Result<> bind(const wire::InferRequest& request, const base::Signature& signature,
-                    std::string_view model_name, batching::Ticket& ticket,
-                    std::vector<std::uint32_t>& wanted_outputs);
+base::Result<> bind_request(const wire::InferRequest& request, const base::Signature& signature,
+                            std::string_view model_name, batching::Ticket& ticket,
+                            std::vector<std::uint32_t>& wanted_outputs);
 
 }  // namespace penstock::serving

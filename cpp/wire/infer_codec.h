@@ -13,12 +13,19 @@
 namespace penstock::wire {
 
 // Protobuf inference.ModelInferRequest -> `request`, without copying names or raw tensors.
-// `message` is kept alive by the inputs' slices. Packed FP32 / FP64 typed contents are views too
-// (packed little-endian floats are the raw form); other typed contents are decoded into a block.
+// `message` is kept alive by the inputs' slices. FP32 / FP64 typed contents in one packed run are
+// views too (packed little-endian floats are the raw form); other typed contents are decoded into
+// a block (typed_contents.h says which field belongs to which datatype).
 // Checks what can be checked without knowing the model: the protobuf's own form, known datatypes,
 // ranks and dimensions that are sane, one source of bytes per tensor (all raw or all typed),
 // bytes that match shape x datatype, BYTES elements that end where the tensor ends.
-// Errors are kInvalidArgument and name the tensor, what was wanted and what came.
+// Names, ids and string parameters are UTF-8; names of inputs are distinct, as are those of
+// outputs; counts stay within limits.h. An empty model_name is the caller's to refuse.
+//
+// Fields may come in any order. Of a scalar field or a parameter given twice the last one counts;
+// unknown fields are skipped; a second `contents` in one input is refused rather than merged.
+// Errors are kInvalidArgument and name the tensor, what was wanted and what came (only a lack of
+// memory for typed contents is kResourceExhausted); `request` is then empty.
 base::Result<> decode_infer_request(const base::Slice& message, InferRequest& request);
 
 // One output of an answer: its tensor and the name it goes by.

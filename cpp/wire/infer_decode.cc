@@ -48,8 +48,7 @@ std::optional<std::string_view> find_twin(const std::vector<Named>& named) {
   }
   std::vector<std::string_view> names;
   names.reserve(named.size());
-  for (const Named& one : named)
-    names.push_back(one.name);
+  for (const Named& one : named) names.push_back(one.name);
   std::ranges::sort(names);
   const auto twin = std::ranges::adjacent_find(names);
   return twin == names.end() ? std::nullopt : std::optional(*twin);
@@ -100,25 +99,15 @@ base::Result<> InferDecoder::read_fields() {
   pbf_reader reader = reader_of(message_);
   while (read && reader.next()) {
     switch (reader.tag_and_type()) {
-      case sized_field(1):
-        request_.model_name = take_view(reader);
-        break;
-      case sized_field(2):
-        request_.model_version = take_view(reader);
-        break;
-      case sized_field(3):
-        request_.id = take_view(reader);
-        break;
+      case sized_field(1): request_.model_name = take_view(reader); break;
+      case sized_field(2): request_.model_version = take_view(reader); break;
+      case sized_field(3): request_.id = take_view(reader); break;
       case sized_field(4):
         has_parameters_ = true;
         reader.skip();
         break;
-      case sized_field(5):
-        read = take_input(take_view(reader));
-        break;
-      case sized_field(6):
-        read = take_requested_output(take_view(reader));
-        break;
+      case sized_field(5): read = take_input(take_view(reader)); break;
+      case sized_field(6): read = take_requested_output(take_view(reader)); break;
       case sized_field(7): {
         const std::string_view raw = take_view(reader);
         const std::size_t index = raw_count_++;
@@ -129,8 +118,7 @@ base::Result<> InferDecoder::read_fields() {
         }
         break;
       }
-      default:
-        reader.skip();
+      default: reader.skip();
     }
   }
   return read;
@@ -178,18 +166,10 @@ base::Result<> InferDecoder::take_input(std::string_view message) {
   pbf_reader reader = reader_of(message);
   while (read && reader.next()) {
     switch (reader.tag_and_type()) {
-      case sized_field(1):
-        input.name = take_view(reader);
-        break;
-      case sized_field(2):
-        datatype = take_view(reader);
-        break;
-      case sized_field(3):
-        each_packed_varint(take_view(reader), take_dim);
-        break;
-      case varint_field(3):
-        take_dim(reader.get_uint64());
-        break;
+      case sized_field(1): input.name = take_view(reader); break;
+      case sized_field(2): datatype = take_view(reader); break;
+      case sized_field(3): each_packed_varint(take_view(reader), take_dim); break;
+      case varint_field(3): take_dim(reader.get_uint64()); break;
       case sized_field(4):
         read = append_parameter(take_view(reader), request_.parameters_pool);
         break;
@@ -197,8 +177,7 @@ base::Result<> InferDecoder::take_input(std::string_view message) {
         contents = take_view(reader);
         ++contents_count;
         break;
-      default:
-        reader.skip();
+      default: reader.skip();
     }
   }
   if (!read) return read;
@@ -252,14 +231,11 @@ base::Result<> InferDecoder::take_requested_output(std::string_view message) {
   pbf_reader reader = reader_of(message);
   while (read && reader.next()) {
     switch (reader.tag_and_type()) {
-      case sized_field(1):
-        output.name = take_view(reader);
-        break;
+      case sized_field(1): output.name = take_view(reader); break;
       case sized_field(2):
         read = append_parameter(take_view(reader), request_.parameters_pool);
         break;
-      default:
-        reader.skip();
+      default: reader.skip();
     }
   }
   if (!read) return read;
@@ -296,7 +272,7 @@ base::Result<> InferDecoder::check_tensors() const {
                     "use one of the two for all inputs");
     }
     if (raw_count_ != inputs.size()) {
-      return refuse("raw_input_contents has " + std::to_string(raw_count_) + " entries for " +
+      return refuse("got " + std::to_string(raw_count_) + " raw_input_contents for " +
                     std::to_string(inputs.size()) + " inputs; each input needs one, in order");
     }
     for (const InferInput& input : inputs) {

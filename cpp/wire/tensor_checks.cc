@@ -43,9 +43,9 @@ base::Result<> check_bytes_elements(const InferInput& input, std::int64_t elemen
     rest = rest.subspan(size);
   }
   if (!rest.empty()) {
-    return base::fail(Code::kInvalidArgument,
-                      describe(input) + " needs " + std::to_string(elements) + " elements, got " +
-                          std::to_string(rest.size()) + " bytes after the last of them");
+    return base::fail(
+        Code::kInvalidArgument,
+        describe(input) + " has " + std::to_string(rest.size()) + " bytes after its last element");
   }
   return {};
 }

@@ -154,6 +154,5 @@ class Engine:
     def metrics_text(self) -> str:
         """Prometheus text exposition of all counters."""
 
-def version() -> str: ...
 def isa() -> str:
     """The best instruction set this machine has, e.g. "avx512_vnni"."""

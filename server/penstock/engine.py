@@ -19,14 +19,14 @@ try:
     from penstock import _core
 except ImportError as error:  # pragma: no cover - a broken installation
     raise EngineError(
-        f"The native core cannot be loaded ({error}): build it with `pip install .` or `make setup`.",
+        f"The native core cannot be loaded ({error}): `pip install .` or `make setup` builds it.",
         code="FAILED_PRECONDITION",
     ) from error
 
 __all__ = ["Engine", "LoadedVersion", "isa"]
 
-#: Of Triton's extensions, those that this server answers to.
-EXTENSIONS = ("parameters",)
+#: Of the protocol's extensions (classification, statistics, ...), those this server answers to.
+EXTENSIONS: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

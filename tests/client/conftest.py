@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from tests.doubles.v2_server import V2Server
 
 from penstock_client import AsyncClient, Client
-from tests.doubles.v2_server import V2Server
 
 
 class BlockingFace:

@@ -7,9 +7,9 @@ import asyncio
 
 import numpy as np
 import pytest
+from tests.doubles.v2_server import PATIENCE_S, V2Server
 
 from penstock_client import AsyncClient, Cancelled, ClientClosed
-from tests.doubles.v2_server import PATIENCE_S, V2Server
 
 X = {"x": np.ones((1, 16), np.float32)}
 

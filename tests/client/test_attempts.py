@@ -9,11 +9,11 @@ from contextlib import ExitStack
 
 import numpy as np
 import pytest
+from tests.client.conftest import ClientFactory
+from tests.doubles.v2_server import V2Server, failing
 
 from penstock_client import DeadlineExceeded, EjectionPolicy, RetryPolicy, Unavailable
 from penstock_client._attempts import Attempts, Failure, Fleet
-from tests.client.conftest import ClientFactory
-from tests.doubles.v2_server import V2Server, failing
 
 X = {"x": np.ones((1, 16), np.float32)}
 QUICK = RetryPolicy(attempts_max=4, backoff_first_s=0.001, backoff_max_s=0.002)
@@ -170,6 +170,21 @@ def test_an_endpoint_that_is_down_costs_no_call(
     for _ in range(20):
         client.infer("echo", X)
     assert len(servers[0].seen) == 20
+
+
+def test_a_server_that_comes_back_at_its_address_is_found_again(
+    make_client: ClientFactory,
+) -> None:
+    """The repeats span gRPC's own pause before it connects again, which is 2 s at most."""
+    stubborn = RetryPolicy(
+        attempts_max=1000, backoff_first_s=0.05, backoff_max_s=0.05, tokens_max=10_000
+    )
+    with V2Server() as first:
+        client = make_client(first.address, retry=stubborn)
+        assert client.server_live()
+    with V2Server(address=first.address) as second:
+        assert client.server_live(timeout=20.0)
+    assert len(second.seen) == 1
 
 
 def test_a_refusal_does_not_eject_an_endpoint() -> None:

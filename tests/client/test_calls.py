@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.client.conftest import ClientFactory
+from tests.doubles.v2_server import V2Server
 
 from penstock_client import (
     HealthStatus,
@@ -15,8 +17,6 @@ from penstock_client import (
     TensorMetadata,
 )
 from penstock_client._proto import health_pb2
-from tests.client.conftest import ClientFactory
-from tests.doubles.v2_server import V2Server
 
 ROWS = np.arange(32, dtype=np.float32).reshape(2, 16)
 

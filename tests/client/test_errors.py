@@ -8,11 +8,11 @@ import re
 import grpc
 import numpy as np
 import pytest
+from tests.client.conftest import ClientFactory
+from tests.doubles.v2_server import V2Server, failing
 
 import penstock_client
 from penstock_client import PenstockError, errors
-from tests.client.conftest import ClientFactory
-from tests.doubles.v2_server import V2Server, failing
 
 CODES = [code.name for code in grpc.StatusCode if code is not grpc.StatusCode.OK]
 

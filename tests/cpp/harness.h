@@ -125,10 +125,10 @@ std::string show(const T& value) {
   return std::move(out).str();
 }
 
-template <class A, class B>
-void expect(bool holds, const char* file, int line, std::string_view claim, const A& a,
-            const B& b) {
-  if (!holds) fail(file, line, std::string(claim) + ": " + show(a) + " against " + show(b));
+template <class Claim, class A, class B>
+void expect_pair(Claim holds, const char* file, int line, std::string_view claim, const A& a,
+                 const B& b) {
+  if (!holds(a, b)) fail(file, line, std::string(claim) + ": " + show(a) + " against " + show(b));
 }
 
 }  // namespace penstock::testing
@@ -139,13 +139,11 @@ void expect(bool holds, const char* file, int line, std::string_view claim, cons
                                                                        test_##room##_##name); \
   static void test_##room##_##name()
 
-#define PENSTOCK_EXPECT_PAIR(word, holds, a, b)                                             \
-  do {                                                                                      \
-    const auto& expect_left = (a);                                                          \
-    const auto& expect_right = (b);                                                         \
-    ::penstock::testing::expect(holds, __FILE__, __LINE__, #a " " word " " #b, expect_left, \
-                                expect_right);                                              \
-  } while (false)
+// One full expression: what `a` and `b` refer to may be a part of a temporary.
+#define PENSTOCK_EXPECT_PAIR(word, holds, a, b)                                                \
+  ::penstock::testing::expect_pair(                                                            \
+      [](const auto& expect_left, const auto& expect_right) { return holds; }, __FILE__,       \
+      __LINE__, #a " " word " " #b, (a), (b))
 
 #define EXPECT(condition)                                                        \
   do {                                                                           \

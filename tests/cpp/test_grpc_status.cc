@@ -23,8 +23,8 @@ std::string text_of(std::span<const Field> fields) {
 }
 
 TEST(grpc_status, printable_ascii_stays_as_it_is_except_the_percent_sign) {
-  std::string all;
-  std::string code;
+  std::string all = "|";
+  std::string code = "|";
   for (char c = 0x20; c <= 0x7E; ++c) {
     all.push_back(c);
     code += c == '%' ? std::string("%25") : std::string(1, c);
@@ -40,6 +40,12 @@ TEST(grpc_status, other_bytes_become_two_upper_case_digits) {
   EXPECT_EQ(percent_encode("\xE4\xB8\x96\xF0\x9F\x98\x80"), "%E4%B8%96%F0%9F%98%80");
   EXPECT_EQ(percent_encode("100% of 3"), "100%25 of 3");
   EXPECT_EQ(percent_encode(""), "");
+}
+
+TEST(grpc_status, a_blank_at_either_end_is_encoded_because_http2_forbids_it_there) {
+  EXPECT_EQ(percent_encode(" a b "), "%20a b%20");
+  EXPECT_EQ(percent_encode(" "), "%20");
+  EXPECT_EQ(percent_decode(percent_encode("  a  ")), "  a  ");
 }
 
 TEST(grpc_status, what_is_not_utf8_becomes_replacement_characters) {

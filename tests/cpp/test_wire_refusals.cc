@@ -46,8 +46,7 @@ TEST(wire_refusals, raw_bytes_elements_must_be_as_many_as_the_shape_says) {
   expect_refusal(raw_input("x", "BYTES", {3}) + raw_entry(two),
                  R"(input "x": shape [3] of BYTES: element 2 needs a 4-byte length, got 0 bytes)");
   expect_refusal(raw_input("x", "BYTES", {1}) + raw_entry(two),
-                 R"(input "x": shape [1] of BYTES needs 1 elements, got 4 bytes after the last of )"
-                 "them");
+                 R"(input "x": shape [1] of BYTES has 4 bytes after its last element)");
   expect_refusal(raw_input("x", "BYTES", {2}) + raw_entry(two.substr(0, 7)),
                  R"(input "x": shape [2] of BYTES: element 1 needs a 4-byte length, got 2 bytes)");
   expect_refusal(
@@ -58,11 +57,11 @@ TEST(wire_refusals, raw_bytes_elements_must_be_as_many_as_the_shape_says) {
 TEST(wire_refusals, raw_entries_must_be_as_many_as_inputs) {
   const std::string inputs = raw_input("x", "UINT8", {1}) + raw_input("y", "UINT8", {1});
   expect_refusal(inputs + raw_entry("a"),
-                 "raw_input_contents has 1 entries for 2 inputs; each input needs one, in order");
+                 "got 1 raw_input_contents for 2 inputs; each input needs one, in order");
   expect_refusal(inputs + raw_entry("a") + raw_entry("b") + raw_entry("c"),
-                 "raw_input_contents has 3 entries for 2 inputs; each input needs one, in order");
+                 "got 3 raw_input_contents for 2 inputs; each input needs one, in order");
   expect_refusal(raw_entry("a"),
-                 "raw_input_contents has 1 entries for 0 inputs; each input needs one, in order");
+                 "got 1 raw_input_contents for 0 inputs; each input needs one, in order");
 }
 
 TEST(wire_refusals, raw_and_typed_do_not_go_together) {

@@ -18,7 +18,7 @@ TEST(wire_text, well_formed_utf8_is_accepted) {
   EXPECT(is_utf8("\xed\x9f\xbf"));           // U+D7FF, before the surrogates
   EXPECT(is_utf8("\xf0\x90\x80\x80"));       // U+10000
   EXPECT(is_utf8("\xf4\x8f\xbf\xbf"));       // U+10FFFF, the last
-  EXPECT(is_utf8("12345678\xe2\x82\xac8"));  // past the first eight bytes
+  EXPECT(is_utf8("12345678\xe2\x82\xac."));  // past the first eight bytes
 }
 
 TEST(wire_text, ill_formed_utf8_is_refused) {

@@ -20,7 +20,9 @@ from penstock_client._proto import health_pb2, inference_pb2
 from penstock_client._proto.pool import service_methods
 
 Context = grpc.ServicerContext
-ModelFunction = Callable[[inference_pb2.ModelInferRequest, Context], inference_pb2.ModelInferResponse]
+ModelFunction = Callable[
+    [inference_pb2.ModelInferRequest, Context], inference_pb2.ModelInferResponse
+]
 
 # Long enough that only a test which is wrong ever waits so long.
 PATIENCE_S = 20.0
@@ -37,15 +39,18 @@ class Seen:
 
 
 class V2Server:
-    """Listens on a free loopback port from `start` to `stop`; a context manager does both."""
+    """Listens from `start` to `stop`, which a context manager does; the port is a free one."""
 
-    def __init__(self, credentials: grpc.ServerCredentials | None = None) -> None:
+    def __init__(
+        self, credentials: grpc.ServerCredentials | None = None, *, address: str = "127.0.0.1:0"
+    ) -> None:
         self.models: dict[str, ModelFunction] = {"echo": echo, "slow": self._slow}
         self.not_ready: dict[str, str] = {}
         self.health: dict[str, int] = {"": health_pb2.HealthCheckResponse.SERVING}
         self.seen: list[Seen] = []
         # So many of the next calls are answered UNAVAILABLE.
         self.unavailable_left = 0
+        self.called = threading.Semaphore(0)
         self.slow_entered = threading.Semaphore(0)
         self.slow_gate = threading.Event()
         self.slow_ended = threading.Semaphore(0)
@@ -76,9 +81,9 @@ class V2Server:
                 (grpc.method_handlers_generic_handler(service, handlers),)
             )
         if credentials is None:
-            port = self._server.add_insecure_port("127.0.0.1:0")
+            port = self._server.add_insecure_port(address)
         else:
-            port = self._server.add_secure_port("127.0.0.1:0", credentials)
+            port = self._server.add_secure_port(address, credentials)
         self.address = f"127.0.0.1:{port}"
 
     def start(self) -> None:
@@ -110,6 +115,7 @@ class V2Server:
             self.seen.append(
                 Seen(method=method, request=request, metadata=dict(pairs), time_left_s=left_s)
             )
+            self.called.release()
             if self.unavailable_left > 0:
                 self.unavailable_left -= 1
                 context.abort(grpc.StatusCode.UNAVAILABLE, "come back later")

@@ -72,8 +72,8 @@ def _imported(plan: ModelPlan) -> ModuleType:
     """
     path = plan.model_path
     name = f"penstock_model_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}"
-    for module in [m for m in sys.modules if m == name or m.startswith(f"{name}.")]:
-        del sys.modules[module]  # an earlier load of this path; its objects live on
+    for loaded in [other for other in sys.modules if f"{other}.".startswith(f"{name}.")]:
+        del sys.modules[loaded]  # an earlier load of this path; its objects live on
     spec = importlib.util.spec_from_file_location(
         name, path, submodule_search_locations=[str(path.parent)]
     )

@@ -42,7 +42,7 @@ def with_option_flags(command: Callable[..., None]) -> Callable[..., None]:
     bounds are checked in one place, `read_options`, in the same words for a file and for a flag.
     """
     own = [
-        parameter
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
         for parameter in inspect.signature(command).parameters.values()
         if parameter.kind is not inspect.Parameter.VAR_KEYWORD
     ]
@@ -77,15 +77,22 @@ def _default(field: FieldInfo) -> str:
     default = field.get_default()
     if default in ([], {}, "", None) or field.default_factory is not None:
         return ""
-    return f" [{str(default).lower() if isinstance(default, bool) else default}]"
+    shown = str(default).lower() if isinstance(default, bool) else default
+    choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+    one_of = f" One of {', '.join(choices)}." if choices else ""
+    return f"{one_of} Default {shown}."
 
 
 def _metavar(name: str, field: FieldInfo) -> str:
-    if get_origin(field.annotation) is Literal:
-        return "|".join(get_args(field.annotation)[:4])
     if name == "model_repository":
         return "DIR"
     if name == "backend_config":
-        return "BACKEND,KEY=VALUE"
-    words = {bool: "BOOLEAN", int: "INT", float: "SECONDS", str: "TEXT"}
-    return words.get(field.annotation or str, "TEXT")
+        return "TEXT"
+    match field.annotation:
+        case t if t is bool:
+            return "BOOL"
+        case t if t is int:
+            return "N"
+        case t if t is float:
+            return "SECS"
+    return "TEXT"

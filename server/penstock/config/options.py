@@ -102,7 +102,7 @@ class ServerOptions(BaseModel):
     )
 
     log_format: Literal["console", "json", "default", "ISO8601"] = Field(
-        "console", description="console or json. Triton's default and ISO8601 mean console."
+        "console", description="How log lines look; Triton's default and ISO8601 mean console."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least serious event to log."

@@ -10,7 +10,7 @@ import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -100,6 +100,6 @@ def _merged(
     below: Mapping[str, Mapping[str, str]], above: Mapping[str, Mapping[str, str]]
 ) -> dict[str, dict[str, str]]:
     return {
-        backend: {**cast(Mapping[str, str], below.get(backend, {})), **above.get(backend, {})}
+        backend: {**below.get(backend, {}), **above.get(backend, {})}
         for backend in {**below, **above}
     }

@@ -22,7 +22,9 @@ def options_as_toml(options: ServerOptions) -> str:
         if isinstance(value, Mapping):  # TOML wants tables after all plain keys
             for key, settings in value.items():
                 tables += ["", f"[{name}.{_text(key)}]"]
-                tables += [f"{_text(setting)} = {_value(text)}" for setting, text in settings.items()]
+                tables += [
+                    f"{_text(setting)} = {_value(text)}" for setting, text in settings.items()
+                ]
         else:
             plain += [f"# {line}" for line in comment] + [f"{name} = {_value(value)}", ""]
     return "\n".join(plain[:-1] + tables) + "\n"

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from google.protobuf import text_format
-from penstock_client._proto.model_config_pb2 import ModelConfig
 
 from penstock.errors import RepositoryError
 from penstock.repository.layout import FoundModel
+from penstock_client._proto.model_config_pb2 import ModelConfig
 
 __all__ = ["ModelConfig", "WrittenConfig", "parse_config", "read_config"]
 

@@ -3,10 +3,9 @@
 
 from dataclasses import dataclass
 
-from penstock_client._proto.model_config_pb2 import ModelInstanceGroup
-
 from penstock.errors import RepositoryError, UnsupportedError
 from penstock.repository.config_file import ModelConfig
+from penstock_client._proto.model_config_pb2 import ModelInstanceGroup
 
 __all__ = ["Machine", "gpu_index", "instance_count", "wants_gpu"]
 

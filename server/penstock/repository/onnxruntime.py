@@ -7,13 +7,12 @@ configuration ("session.intra_op.allow_spinning") is passed on as it is.
 
 from collections.abc import Iterator, Mapping
 
-from penstock_client._proto.model_config_pb2 import ModelOptimizationPolicy
-
 from penstock.errors import RepositoryError, UnsupportedError
 from penstock.repository.config_file import ModelConfig
 from penstock.repository.instances import gpu_index
 from penstock.repository.parameters import choice, text, whole_number
 from penstock.repository.plan import SessionPlan
+from penstock_client._proto.model_config_pb2 import ModelOptimizationPolicy
 
 __all__ = ["ignored_parameters", "session_plan"]
 
@@ -110,7 +109,7 @@ def _cuda_parameters(config: ModelConfig) -> dict[str, str]:
 
 
 def _tensorrt_options(accelerator: Accelerator) -> dict[str, str]:
-    options = {}
+    options: dict[str, str] = {}
     for key, value in sorted(accelerator.parameters.items()):
         if key == "precision_mode":
             options |= _precision(value)

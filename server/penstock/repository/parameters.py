@@ -3,9 +3,8 @@
 
 from collections.abc import Collection, Mapping
 
-from penstock_client._proto.model_config_pb2 import ModelParameter
-
 from penstock.errors import RepositoryError
+from penstock_client._proto.model_config_pb2 import ModelParameter
 
 __all__ = ["Parameters", "choice", "text", "whole_number"]
 
@@ -28,9 +27,7 @@ def whole_number(parameters: Parameters, key: str, *, default: int) -> int:
     return int(found)
 
 
-def choice(
-    parameters: Parameters, key: str, choices: Collection[str], *, default: str
-) -> str:
+def choice(parameters: Parameters, key: str, choices: Collection[str], *, default: str) -> str:
     """The text under `key`. Raises RepositoryError if it is none of `choices`."""
     found = text(parameters, key)
     if found is None:

@@ -8,13 +8,12 @@ slower, or less, than asked for. Every other field that the configuration can ho
 
 from collections.abc import Iterator
 
-from penstock_client._proto.model_config_pb2 import ModelConfig
-
 from penstock.errors import UnsupportedError
+from penstock_client._proto.model_config_pb2 import ModelConfig
 
 __all__ = ["ACTED_ON", "IGNORED", "REFUSED", "ignored_fields", "refuse_unsupported"]
 
-#: Field path -> the sentence that refuses it. A path goes through every element of a repeated field.
+#: Field path -> the sentence that refuses it. A path means every element of a repeated field.
 REFUSED = {
     "sequence_batching": "sequences are not served yet",
     "ensemble_scheduling": "ensembles are not served yet",

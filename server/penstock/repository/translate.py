@@ -8,8 +8,6 @@ itself, the files or the machine.
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from penstock_client._proto.model_config_pb2 import DataType, ModelInput, ModelOutput
-
 from penstock.errors import RepositoryError, UnsupportedError
 from penstock.repository.config_file import ModelConfig, WrittenConfig
 from penstock.repository.instances import Machine, instance_count, wants_gpu
@@ -17,6 +15,7 @@ from penstock.repository.layout import FoundModel
 from penstock.repository.onnxruntime import session_plan
 from penstock.repository.parameters import choice
 from penstock.repository.plan import ModelPlan, QueuePlan, SessionPlan, TensorPlan
+from penstock_client._proto.model_config_pb2 import DataType, ModelInput, ModelOutput
 
 __all__ = ["LANE_KEY", "translate"]
 
@@ -109,7 +108,7 @@ def _file_name(config: ModelConfig, backend: Backend, files: Collection[str]) ->
         return ""
     if "/" in name or name in (".", ".."):
         raise RepositoryError(
-            f"default_model_filename is {name!r}: wanted the name of a file in the version's folder."
+            f"default_model_filename is {name!r}: wanted a file's name, without folders."
         )
     if name not in files:
         found = ", ".join(sorted(files)) or "nothing"

@@ -3,9 +3,8 @@
 
 from collections.abc import Sequence
 
-from penstock_client._proto.model_config_pb2 import ModelVersionPolicy
-
 from penstock.errors import RepositoryError
+from penstock_client._proto.model_config_pb2 import ModelVersionPolicy
 
 __all__ = ["wanted_versions"]
 

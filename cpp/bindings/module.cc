@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+// The extension module penstock._core. What each name means stands in server/penstock/_core.pyi.
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "bindings/errors.h"
+#include "bindings/options.h"
+#include "bindings/python_executor.h"
+#include "engine/drain.h"
+#include "engine/engine.h"
+#include "model/signature.h"
+
+namespace penstock::bindings {
+namespace {
+
+namespace py = pybind11;
+using Unlocked = py::call_guard<py::gil_scoped_release>;
+
+template <class Do>
+auto unlocked(Do&& work) {
+  const py::gil_scoped_release release;
+  return work();
+}
+
+struct LoadedModel {
+  std::string name;
+  std::int64_t version = 0;
+  std::vector<TensorSpec> inputs;
+  std::vector<TensorSpec> outputs;
+  std::int64_t batch_rows_max = 0;
+  std::string lane;
+  std::optional<double> row_cost_us;
+};
+
+// The engine with its drain, which must go first. Calls that wait do so without the interpreter's
+// lock, for instance threads may need it to come to an end.
+class Server {
+ public:
+  explicit Server(const EngineOptions& options) {
+    auto made = value_or_raise(engine_options(options));
+    const py::gil_scoped_release unlocked;
+    auto engine = engine::Engine::open(std::move(made));
+    if (engine) {
+      engine_ = std::move(*engine);
+      auto drain = engine::Drain::open(*engine_);
+      if (drain) {
+        drain_ = std::move(*drain);
+        return;
+      }
+      engine = std::unexpected(drain.error());
+    }
+    const py::gil_scoped_acquire locked;
+    raise(engine.error());
+  }
+
+  ~Server() {
+    const py::gil_scoped_release unlocked;
+    drain_.reset();
+    engine_.reset();
+  }
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  void start() { value_or_raise(unlocked([&] { return engine_->start(); })); }
+  int port() const { return engine_->port(); }
+
+  LoadedModel load(const ModelSpec& spec) {
+    auto made = value_or_raise(model_spec(spec));
+    engine::Executors given;
+    if (spec.backend == "python") {
+      // The core has no file of such a model to read a signature from.
+      const auto signature = value_or_raise(model::declared_signature(made.config));
+      for (const py::object& execute : spec.python_executes) {
+        given.push_back(std::make_unique<PythonExecutor>(execute, signature));
+      }
+      made.instance_count = given.size();
+    }
+    auto loaded =
+        value_or_raise(unlocked([&] { return engine_->load(made, std::move(given)); }));
+    LoadedModel told{.name = spec.name,
+                     .version = spec.version,
+                     .inputs = tensor_specs(loaded.signature.inputs),
+                     .outputs = tensor_specs(loaded.signature.outputs),
+                     .batch_rows_max = loaded.signature.batch_rows_max,
+                     .lane = loaded.lane == serving::Lane::kInline ? "inline" : "batch",
+                     .row_cost_us = {}};
+    if (loaded.row_cost_ns) told.row_cost_us = static_cast<double>(*loaded.row_cost_ns) / 1e3;
+    return told;
+  }
+
+  void set_failed(const std::string& name, std::int64_t version, std::string reason) {
+    engine_->set_failed(name, version, std::move(reason));
+  }
+  void unload(const std::string& name, std::int64_t version) {
+    value_or_raise(unlocked([&] { return engine_->unload(name, version); }));
+  }
+  void set_ready(bool is_ready) { engine_->readiness().set_ready(is_ready); }
+  void install_signal_handlers() { drain_->install_signal_handlers(); }
+  void drain() { drain_->begin(); }
+  int drained_fd() const { return drain_->drained_fd(); }
+  bool is_draining() const { return engine_->readiness().is_draining(); }
+  void stop() { engine_->stop(); }
+  std::string metrics_text() { return engine_->metrics_text(); }
+
+ private:
+  std::unique_ptr<engine::Engine> engine_;
+  std::unique_ptr<engine::Drain> drain_;
+};
+
+void bind_values(py::module_& module) {
+  py::class_<TensorSpec>(module, "TensorSpec")
+      .def(py::init([](std::string name, std::string datatype, std::vector<std::int64_t> dims,
+                       bool is_optional) {
+             return TensorSpec{std::move(name), std::move(datatype), std::move(dims), is_optional};
+           }),
+           py::arg("name"), py::arg("datatype"), py::arg("dims"), py::arg("is_optional") = false)
+      .def_readwrite("name", &TensorSpec::name)
+      .def_readwrite("datatype", &TensorSpec::datatype)
+      .def_readwrite("dims", &TensorSpec::dims)
+      .def_readwrite("is_optional", &TensorSpec::is_optional);
+  py::class_<OrtOptions>(module, "OrtOptions")
+      .def(py::init<>())
+      .def_readwrite("intra_op_threads", &OrtOptions::intra_op_threads)
+      .def_readwrite("inter_op_threads", &OrtOptions::inter_op_threads)
+      .def_readwrite("is_parallel", &OrtOptions::is_parallel)
+      .def_readwrite("graph_level", &OrtOptions::graph_level)
+      .def_readwrite("providers", &OrtOptions::providers)
+      .def_readwrite("config_entries", &OrtOptions::config_entries);
+  py::class_<QueueOptions>(module, "QueueOptions")
+      .def(py::init<>())
+      .def_readwrite("preferred_batch_sizes", &QueueOptions::preferred_batch_sizes)
+      .def_readwrite("delay_max_us", &QueueOptions::delay_max_us)
+      .def_readwrite("tickets_max", &QueueOptions::tickets_max)
+      .def_readwrite("default_timeout_us", &QueueOptions::default_timeout_us)
+      .def_readwrite("is_timeout_delay", &QueueOptions::is_timeout_delay);
+  py::class_<LoadedModel>(module, "LoadedModel")
+      .def_readonly("name", &LoadedModel::name)
+      .def_readonly("version", &LoadedModel::version)
+      .def_readonly("inputs", &LoadedModel::inputs)
+      .def_readonly("outputs", &LoadedModel::outputs)
+      .def_readonly("batch_rows_max", &LoadedModel::batch_rows_max)
+      .def_readonly("lane", &LoadedModel::lane)
+      .def_readonly("row_cost_us", &LoadedModel::row_cost_us);
+}
+
+void bind_model_spec(py::module_& module) {
+  py::class_<ModelSpec>(module, "ModelSpec")
+      .def(py::init([](std::string name, std::int64_t version, std::string backend) {
+             ModelSpec spec;
+             spec.name = std::move(name);
+             spec.version = version;
+             spec.backend = std::move(backend);
+             return spec;
+           }),
+           py::arg("name"), py::arg("version"), py::arg("backend"))
+      .def_readwrite("name", &ModelSpec::name)
+      .def_readwrite("version", &ModelSpec::version)
+      .def_readwrite("platform", &ModelSpec::platform)
+      .def_readwrite("backend", &ModelSpec::backend)
+      .def_readwrite("model_path", &ModelSpec::model_path)
+      .def_readwrite("batch_rows_max", &ModelSpec::batch_rows_max)
+      .def_readwrite("batch_rows_default", &ModelSpec::batch_rows_default)
+      .def_readwrite("inputs", &ModelSpec::inputs)
+      .def_readwrite("outputs", &ModelSpec::outputs)
+      .def_readwrite("instance_count", &ModelSpec::instance_count)
+      .def_readwrite("lane", &ModelSpec::lane)
+      .def_readwrite("queue", &ModelSpec::queue)
+      .def_readwrite("ort", &ModelSpec::ort)
+      .def_readwrite("python_executes", &ModelSpec::python_executes);
+}
+
+void bind_engine_options(py::module_& module) {
+  py::class_<EngineOptions>(module, "EngineOptions")
+      .def(py::init<>())
+      .def_readwrite("grpc_address", &EngineOptions::grpc_address)
+      .def_readwrite("grpc_port", &EngineOptions::grpc_port)
+      .def_readwrite("is_port_shared", &EngineOptions::is_port_shared)
+      .def_readwrite("io_threads", &EngineOptions::io_threads)
+      .def_readwrite("message_bytes_max", &EngineOptions::message_bytes_max)
+      .def_readwrite("inflight_bytes_max", &EngineOptions::inflight_bytes_max)
+      .def_readwrite("connections_max", &EngineOptions::connections_max)
+      .def_readwrite("concurrent_streams_max", &EngineOptions::concurrent_streams_max)
+      .def_readwrite("compression_level", &EngineOptions::compression_level)
+      .def_readwrite("keepalive_time_ms", &EngineOptions::keepalive_time_ms)
+      .def_readwrite("keepalive_timeout_ms", &EngineOptions::keepalive_timeout_ms)
+      .def_readwrite("keepalive_permit_without_calls",
+                     &EngineOptions::keepalive_permit_without_calls)
+      .def_readwrite("connection_age_max_ms", &EngineOptions::connection_age_max_ms)
+      .def_readwrite("connection_age_grace_ms", &EngineOptions::connection_age_grace_ms)
+      .def_readwrite("drain_delay_ms", &EngineOptions::drain_delay_ms)
+      .def_readwrite("exit_timeout_ms", &EngineOptions::exit_timeout_ms)
+      .def_readwrite("server_name", &EngineOptions::server_name)
+      .def_readwrite("server_version", &EngineOptions::server_version)
+      .def_readwrite("extensions", &EngineOptions::extensions)
+      .def_readwrite("onnxruntime_library", &EngineOptions::onnxruntime_library)
+      .def_readwrite("preload_libraries", &EngineOptions::preload_libraries);
+}
+
+void bind_server(py::module_& module) {
+  py::class_<Server>(module, "Engine")
+      .def(py::init<const EngineOptions&>(), py::arg("options"))
+      .def("start", &Server::start)
+      .def_property_readonly("grpc_port", &Server::port)
+      .def("load", &Server::load, py::arg("spec"))
+      .def("set_failed", &Server::set_failed, py::arg("name"), py::arg("version"),
+           py::arg("reason"), Unlocked())
+      .def("unload", &Server::unload, py::arg("name"), py::arg("version"))
+      .def("set_ready", &Server::set_ready, py::arg("is_ready"))
+      .def("install_signal_handlers", &Server::install_signal_handlers)
+      .def("drain", &Server::drain)
+      .def_property_readonly("drained_fd", &Server::drained_fd)
+      .def_property_readonly("is_draining", &Server::is_draining)
+      .def("stop", &Server::stop, Unlocked())
+      .def("metrics_text", &Server::metrics_text, Unlocked());
+}
+
+std::string isa() {
+  if (__builtin_cpu_supports("avx512vnni") != 0) return "avx512_vnni";
+  if (__builtin_cpu_supports("avx2") != 0) return "avx2";
+  return "scalar";
+}
+
+}  // namespace
+
+PYBIND11_MODULE(_core, module) {
+  module.doc() = "The native core of Penstock.";
+  bind_errors(module);
+  bind_values(module);
+  bind_model_spec(module);
+  bind_engine_options(module);
+  bind_server(module);
+  module.def("isa", isa);
+}
+
+}  // namespace penstock::bindings

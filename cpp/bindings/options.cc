@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bindings/options.h"
+
+#include "grpc/encoding.h"
+
+namespace penstock::bindings {
+namespace {
+
+using base::Code;
+using base::fail;
+using base::Nanos;
+using base::Result;
+
+// 0 means "no bound" wherever a duration is a bound.
+Nanos bound_of(std::int64_t milliseconds) {
+  return milliseconds == 0 ? base::kNever : milliseconds * base::kMillisecond;
+}
+
+Result<std::vector<model::ConfigTensor>> config_tensors(const std::vector<TensorSpec>& specs) {
+  std::vector<model::ConfigTensor> tensors;
+  for (const TensorSpec& spec : specs) {
+    const auto dtype = base::dtype_named(spec.datatype);
+    if (!dtype) {
+      return fail(Code::kInvalidArgument,
+                  "tensor '" + spec.name + "': '" + spec.datatype + "' is no V2 datatype");
+    }
+    tensors.push_back({.name = spec.name,
+                       .dtype = dtype,
+                       .dims = spec.dims,
+                       .is_optional = spec.is_optional});
+  }
+  return tensors;
+}
+
+Result<engine::LaneWish> lane_wish(const std::string& name) {
+  if (name == "auto") return engine::LaneWish::kAuto;
+  if (name == "inline") return engine::LaneWish::kInline;
+  if (name == "batch") return engine::LaneWish::kBatch;
+  return fail(Code::kInvalidArgument, "lane: one of auto, inline, batch is wanted, got " + name);
+}
+
+model::OrtOptions ort_options(const OrtOptions& options) {
+  model::OrtOptions made;
+  made.intra_op_threads = options.intra_op_threads;
+  made.inter_op_threads = options.inter_op_threads;
+  made.runs_parallel = options.is_parallel;
+  made.graph_level = static_cast<model::ort::GraphLevel>(options.graph_level);
+  for (const auto& [name, settings] : options.providers) {
+    made.providers.push_back({.name = name, .settings = {settings.begin(), settings.end()}});
+  }
+  made.config_entries.assign(options.config_entries.begin(), options.config_entries.end());
+  return made;
+}
+
+batching::QueueSettings queue_settings(const QueueOptions& options) {
+  batching::QueueSettings made;
+  made.tickets_max = options.tickets_max;
+  made.default_timeout_ns = options.default_timeout_us * base::kMicrosecond;
+  made.timeout_action = options.is_timeout_delay ? batching::TimeoutAction::kDelay
+                                                 : batching::TimeoutAction::kReject;
+  made.policy.preferred_rows = options.preferred_batch_sizes;
+  made.policy.delay_ns = options.delay_max_us * base::kMicrosecond;
+  return made;
+}
+
+}  // namespace
+
+Result<engine::Options> engine_options(const EngineOptions& options) {
+  const auto level = grpc::compression_level_named(options.compression_level);
+  if (!level) {
+    return fail(Code::kInvalidArgument,
+                "compression level: one of none, low, medium, high is wanted, got " +
+                    options.compression_level);
+  }
+  engine::Options made;
+  made.io_threads = options.io_threads;
+  made.listen.address = options.grpc_address;
+  made.listen.port = static_cast<std::uint16_t>(options.grpc_port);
+  made.listen.is_port_shared = options.is_port_shared;
+  made.io.connections_max = options.connections_max;
+  made.io.http2.concurrent_streams_max = options.concurrent_streams_max;
+  made.io.lifetime = {.keepalive_time_ns = bound_of(options.keepalive_time_ms),
+                      .keepalive_timeout_ns = bound_of(options.keepalive_timeout_ms),
+                      .keepalive_without_calls = options.keepalive_permit_without_calls,
+                      .age_max_ns = bound_of(options.connection_age_max_ms),
+                      .age_grace_ns = bound_of(options.connection_age_grace_ms)};
+  made.front = {.message_bytes_max = options.message_bytes_max,
+                .inflight_bytes_max = options.inflight_bytes_max,
+                .answer_compression = *level};
+  made.identity = {.name = options.server_name,
+                   .version = options.server_version,
+                   .extensions = options.extensions};
+  made.drain = {.delay_ns = options.drain_delay_ms * base::kMillisecond,
+                .exit_timeout_ns = options.exit_timeout_ms * base::kMillisecond};
+  made.onnxruntime_library = options.onnxruntime_library;
+  made.preload_libraries = options.preload_libraries;
+  return made;
+}
+
+Result<engine::ModelSpec> model_spec(const ModelSpec& spec) {
+  auto inputs = config_tensors(spec.inputs);
+  if (!inputs) return std::unexpected(inputs.error());
+  auto outputs = config_tensors(spec.outputs);
+  if (!outputs) return std::unexpected(outputs.error());
+  const auto lane = lane_wish(spec.lane);
+  if (!lane) return std::unexpected(lane.error());
+  engine::ModelSpec made;
+  made.name = spec.name;
+  made.version = spec.version;
+  made.platform = spec.platform;
+  made.backend = spec.backend;
+  made.model_path = spec.model_path;
+  made.config = {.inputs = std::move(*inputs),
+                 .outputs = std::move(*outputs),
+                 .batch_rows_max = spec.batch_rows_max};
+  made.batch_rows_default = spec.batch_rows_default;
+  made.instance_count = spec.instance_count;
+  made.lane = *lane;
+  made.queue = queue_settings(spec.queue);
+  made.ort = ort_options(spec.ort);
+  return made;
+}
+
+std::vector<TensorSpec> tensor_specs(const std::vector<base::TensorSpec>& specs) {
+  std::vector<TensorSpec> made;
+  for (const base::TensorSpec& spec : specs) {
+    made.push_back({.name = spec.name,
+                    .datatype = std::string(name_of(spec.dtype)),
+                    .dims = spec.dims,
+                    .is_optional = spec.is_optional});
+  }
+  return made;
+}
+
+}  // namespace penstock::bindings

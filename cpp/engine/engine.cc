@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/engine.h"
+
+#include <algorithm>
+#include <ctime>
+#include <thread>
+#include <utility>
+
+#include "telemetry/exposition.h"
+
+namespace penstock::engine {
+namespace {
+
+using base::Code;
+using base::fail;
+using base::Result;
+
+// Answers that may wait for one io thread: more than its queues together can hold in practice.
+// Beyond it instance threads wait, for an answer is never dropped.
+constexpr std::size_t kMailboxMax = std::size_t{1} << 20;
+// How often a retirement looks whether every io thread has seen the new table.
+constexpr timespec kSeenLook{.tv_sec = 0, .tv_nsec = base::kMillisecond};
+
+}  // namespace
+
+Result<std::unique_ptr<Engine>> Engine::open(Options options) {
+  std::unique_ptr<Engine> engine(new Engine(std::move(options)));
+  const Options& wanted = engine->options_;
+  if (!wanted.onnxruntime_library.empty()) {
+    auto ort = model::OrtRuntime::open({.library = wanted.onnxruntime_library,
+                                        .preloads = wanted.preload_libraries,
+                                        .log = {}});
+    if (!ort) return std::unexpected(ort.error());
+    engine->ort_ = std::move(*ort);
+  }
+  if (auto made = engine->make_io_threads(); !made) return std::unexpected(made.error());
+  return engine;
+}
+
+Engine::Engine(Options options)
+    : options_(std::move(options)),
+      server_metrics_(options_.io_threads),
+      versions_(options_.io_threads) {
+  versions_.publish(std::make_shared<serving::VersionTable>());
+}
+
+Engine::~Engine() { stop(); }
+
+Result<> Engine::make_io_threads() {
+  for (std::size_t i = 0; i < options_.io_threads; ++i) {
+    auto thread = net::IoThread::open(options_.io);
+    if (!thread) return std::unexpected(thread.error());
+    Io& io = io_.emplace_back();
+    io.thread = std::move(*thread);
+    io.mailbox = std::make_unique<serving::Mailbox>(kMailboxMax);
+    io.service = std::make_unique<IoService>(serving::Front::Context{
+        .io_thread = i,
+        .options = &options_.front,
+        .identity = &options_.identity,
+        .readiness = &readiness_,
+        .versions = &versions_,
+        .mailbox = io.mailbox.get(),
+        .metrics = &server_metrics_.shard(i),
+        .touch = [host = io.thread.get()](std::uint32_t slot) { host->touch(slot); }});
+  }
+  return {};
+}
+
+Result<> Engine::start() {
+  auto stage = stage_.lock();
+  if (*stage != Stage::kOpen) {
+    return fail(Code::kFailedPrecondition, "the engine was started before");
+  }
+  auto acceptor = net::Acceptor::listen(options_.listen);
+  if (!acceptor) return std::unexpected(acceptor.error());
+  port_ = acceptor->port();
+  std::vector<net::IoThread*> threads;
+  for (const Io& io : io_) threads.push_back(io.thread.get());
+  for (std::size_t i = 1; i < io_.size(); ++i) io_[i].thread->start(*io_[i].service, {}, {});
+  io_[0].thread->start(*io_[0].service, std::move(*acceptor), std::move(threads));
+  *stage = Stage::kStarted;
+  return {};
+}
+
+// Called by instance threads.
+void Engine::deliver(std::span<batching::Reply> replies) {
+  if (io_.size() > 1) {
+    std::ranges::stable_sort(replies, {}, [](const batching::Reply& reply) {
+      return reply.address.io_thread;
+    });
+  }
+  while (!replies.empty()) {
+    const std::uint32_t to = replies.front().address.io_thread;
+    const auto end = std::ranges::find_if(
+        replies, [to](const batching::Reply& reply) { return reply.address.io_thread != to; });
+    std::span<batching::Reply> own = replies.first(static_cast<std::size_t>(end - replies.begin()));
+    replies = replies.subspan(own.size());
+    while (!own.empty()) {
+      const auto pushed = io_[to].mailbox->push_all(own);
+      if (pushed.needs_wake) io_[to].thread->wake();
+      own = own.subspan(pushed.taken);
+      if (!own.empty()) std::this_thread::yield();
+    }
+  }
+}
+
+// ---------------------------------------------------------------------------------------------
+// Models
+
+Result<LoadedModel> Engine::load(const ModelSpec& spec, Executors given) {
+  auto loaded = load_version(spec, std::move(given), ort_.get(), io_.size(),
+                             [this](std::span<batching::Reply> replies) { deliver(replies); });
+  if (!loaded) return std::unexpected(loaded.error());
+  publish(spec.name, {.number = spec.version, .version = std::move(loaded->version), .failure = {}});
+  return std::move(loaded->model);
+}
+
+void Engine::set_failed(const std::string& name, std::int64_t version, std::string reason) {
+  if (reason.empty()) reason = "it failed to load";
+  publish(name, {.number = version, .version = nullptr, .failure = std::move(reason)});
+}
+
+Result<> Engine::unload(const std::string& name, std::int64_t version) {
+  const auto table = versions_.latest();
+  const serving::ModelEntry* const model = table->model(name);
+  const bool is_there =
+      model != nullptr && std::ranges::find(model->versions, version,
+                                            &serving::VersionEntry::number) != model->versions.end();
+  if (!is_there) {
+    return fail(Code::kNotFound,
+                "model \"" + name + "\" has no version " + std::to_string(version));
+  }
+  publish(name, {.number = version, .version = nullptr, .failure = {}});
+  return {};
+}
+
+void Engine::publish(const std::string& name, serving::VersionEntry entry) {
+  std::shared_ptr<serving::Version> before;
+  std::uint64_t number = 0;
+  {
+    const auto stage = stage_.lock();
+    auto table = std::make_shared<serving::VersionTable>(*versions_.latest());
+    before = table->replace(name, std::move(entry));
+    number = versions_.publish(std::move(table));
+  }
+  if (before != nullptr) retire(std::move(before), number);
+}
+
+// Takes `version` apart on this thread, when no io thread can reach it any more.
+void Engine::retire(std::shared_ptr<serving::Version> version, std::uint64_t gone_since) {
+  const auto has_io_threads = [this] { return *stage_.lock() == Stage::kStarted; };
+  for (const Io& io : io_) io.thread->wake();
+  while (has_io_threads() && !versions_.is_seen_by_all(gone_since)) {
+    nanosleep(&kSeenLook, nullptr);
+  }
+  version->retire([&] { return !has_io_threads(); });
+}
+
+// ---------------------------------------------------------------------------------------------
+// The end
+
+void Engine::drain_connections() {
+  for (const Io& io : io_) io.thread->post_drain();
+}
+
+std::size_t Engine::connections() const {
+  std::size_t sum = 0;
+  for (const Io& io : io_) sum += io.thread->connections();
+  return sum;
+}
+
+void Engine::stop() {
+  {
+    auto stage = stage_.lock();
+    if (*stage == Stage::kStopped) return;
+    *stage = Stage::kStopped;
+  }
+  readiness_.begin_drain();
+  for (const Io& io : io_) io.thread->join();
+  // The last table that names them goes here, and with it the versions and their threads: on this
+  // thread, and before the mailboxes that they deliver into.
+  versions_.publish(std::make_shared<serving::VersionTable>());
+  for (std::size_t i = 0; i < io_.size(); ++i) versions_.look(i);
+}
+
+std::string Engine::metrics_text() {
+  const auto table = versions_.latest();
+  std::vector<telemetry::ModelSample> models;
+  table->for_each_version([&](const std::string& name, const serving::VersionEntry& entry) {
+    if (entry.version == nullptr) return;
+    models.push_back({name, entry.version->number_text(), entry.version->metrics().counts()});
+    models.back().counts.pending = static_cast<std::int64_t>(entry.version->batcher().queue().size());
+  });
+  return telemetry::expose(server_metrics_.counts(), models);
+}
+
+}  // namespace penstock::engine

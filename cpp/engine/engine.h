@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/monitor.h"
+#include "engine/io_service.h"
+#include "engine/loader.h"
+#include "engine/options.h"
+#include "model/ort_runtime.h"
+#include "net/io_thread.h"
+#include "serving/front.h"
+#include "serving/server_state.h"
+#include "serving/version_table.h"
+#include "telemetry/server_metrics.h"
+
+namespace penstock::engine {
+
+// Who owns whom, and the three kinds of thread:
+//
+//   control thread (Python, or main)     load, unload, drain, stop, metrics_text
+//     Engine
+//       versions    PublishedVersions    an immutable table, swapped as a whole
+//         Version                        executors, queue, counters
+//           instance threads             one per instance, pull batches from its queue
+//       io threads  IoThread             one event loop each, with its connections
+//         IoService, Front               the way of a request
+//       mailboxes   one per io thread    replies from instance threads
+//
+// Every method is for any control thread; none needs Python.
+class Engine {
+ public:
+  static base::Result<std::unique_ptr<Engine>> open(Options options);
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+  ~Engine();  // stop()
+
+  // Listens and starts the io threads. Once.
+  base::Result<> start();
+  std::uint16_t port() const { return port_; }
+
+  // Loads a version and publishes it; the one that was served under its name and number before is
+  // served until then, and retired after. Blocks.
+  base::Result<LoadedModel> load(const ModelSpec& spec, Executors given = {});
+  // Requests for this version are answered kUnavailable with `reason`.
+  void set_failed(const std::string& name, std::int64_t version, std::string reason);
+  // kNotFound if there is no such version. Blocks until what it has accepted is answered.
+  base::Result<> unload(const std::string& name, std::int64_t version);
+
+  serving::Readiness& readiness() { return readiness_; }
+  const DrainOptions& drain_options() const { return options_.drain; }
+  // Stops accepting and ends every connection when its last call is answered.
+  void drain_connections();
+  std::size_t connections() const;
+  // Ends and joins every io thread and every instance thread, when its present batch is done.
+  void stop();
+
+  std::string metrics_text();
+
+ private:
+  explicit Engine(Options options);
+  base::Result<> make_io_threads();
+  void deliver(std::span<batching::Reply> replies);
+  void publish(const std::string& name, serving::VersionEntry entry);
+  void retire(std::shared_ptr<serving::Version> version, std::uint64_t gone_since);
+
+  struct Io {
+    std::unique_ptr<net::IoThread> thread;
+    std::unique_ptr<serving::Mailbox> mailbox;
+    std::unique_ptr<IoService> service;
+  };
+  enum class Stage : std::uint8_t { kOpen, kStarted, kStopped };
+
+  const Options options_;
+  std::uint16_t port_ = 0;
+  std::unique_ptr<model::OrtRuntime> ort_;
+  serving::Readiness readiness_;
+  telemetry::ServerMetrics server_metrics_;
+  serving::PublishedVersions versions_;
+  base::Monitor<Stage> stage_;    // guards publishing, too: tables are made from one another
+  std::vector<Io> io_;
+};
+
+}  // namespace penstock::engine

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/loader.h"
+
+#include <utility>
+
+#include "model/cost.h"
+#include "model/identity_executor.h"
+#include "model/ort_executor.h"
+
+namespace penstock::engine {
+namespace {
+
+using base::Code;
+using base::fail;
+using base::Result;
+
+Result<Executors> make_executors(const ModelSpec& spec, Executors given,
+                                 const model::OrtRuntime* ort) {
+  if (spec.backend == "python") {
+    if (given.empty()) return fail(Code::kInternal, "a Python model without an instance");
+    return given;
+  }
+  Executors executors;
+  if (spec.backend == "identity") {
+    auto made = model::IdentityExecutor::make(spec.config);
+    if (!made) return std::unexpected(made.error());
+    executors.push_back(std::move(*made));
+    return executors;
+  }
+  if (spec.backend != "onnxruntime") {
+    return fail(Code::kInvalidArgument, "backend \"" + spec.backend +
+                                            "\" is not one of onnxruntime, identity, python");
+  }
+  if (ort == nullptr) {
+    return fail(Code::kFailedPrecondition,
+                "backend onnxruntime: ONNX Runtime is not installed; pip install onnxruntime");
+  }
+  auto made =
+      model::OrtExecutor::load(*ort, spec.model_path, spec.ort, spec.config,
+                               spec.batch_rows_default);
+  if (!made) return std::unexpected(made.error());
+  executors.push_back(std::move(*made));
+  return executors;
+}
+
+// The inline lane is for executors that never enter Python, can be called by any io thread, and
+// are done before anybody on that thread notices.
+Result<serving::Lane> choose_lane(const ModelSpec& spec, const model::ExecutorTraits& traits,
+                                  std::optional<base::Nanos> row_cost_ns) {
+  const bool can_be_inline = traits.is_native && traits.is_thread_safe;
+  switch (spec.lane) {
+    case LaneWish::kBatch:
+      return serving::Lane::kBatch;
+    case LaneWish::kInline:
+      if (can_be_inline) return serving::Lane::kInline;
+      return fail(Code::kInvalidArgument, "backend " + spec.backend +
+                                              " cannot run on the inline lane; it needs instance "
+                                              "threads of its own");
+    case LaneWish::kAuto:
+      break;
+  }
+  const bool is_cheap = row_cost_ns && *row_cost_ns < model::kInlineRowCostMax;
+  return can_be_inline && is_cheap ? serving::Lane::kInline : serving::Lane::kBatch;
+}
+
+}  // namespace
+
+Result<Loaded> load_version(const ModelSpec& spec, Executors given, const model::OrtRuntime* ort,
+                            std::size_t io_threads, batching::Batcher::Deliver deliver) {
+  auto executors = make_executors(spec, std::move(given), ort);
+  if (!executors) return std::unexpected(executors.error());
+  model::Executor& first = *executors->front();
+  LoadedModel model{.signature = first.signature()};
+  // A Python model decides by itself what it is warmed up with.
+  if (first.traits().is_native) model.row_cost_ns = model::measure_row_cost(first);
+  const auto lane = choose_lane(spec, first.traits(), model.row_cost_ns);
+  if (!lane) return std::unexpected(lane.error());
+  model.lane = *lane;
+
+  serving::Version::Options options{.name = spec.name,
+                                    .number = spec.version,
+                                    .platform = spec.platform,
+                                    .lane = *lane,
+                                    .queue = spec.queue,
+                                    .instance_count = spec.instance_count};
+  options.queue.model_name = spec.name;
+  options.queue.policy.batch_rows_max = model.signature.batch_rows_max;
+  return Loaded{.version = std::make_shared<serving::Version>(
+                    std::move(options), std::move(*executors), io_threads, std::move(deliver)),
+                .model = std::move(model)};
+}
+
+}  // namespace penstock::engine

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "base/error.h"
+#include "engine/options.h"
+#include "model/executor.h"
+#include "model/ort_runtime.h"
+#include "serving/version.h"
+
+namespace penstock::engine {
+
+using Executors = std::vector<std::unique_ptr<model::Executor>>;
+
+// A version that is warm and ready to be published, and what to tell about it.
+struct Loaded {
+  std::shared_ptr<serving::Version> version;
+  LoadedModel model;
+};
+
+// Makes a version of `spec`. `given` are the executors of a backend that lives outside the core
+// (Python: one per instance); `ort` is null where ONNX Runtime is not installed. Blocks for as long
+// as the model takes to load and to be measured.
+base::Result<Loaded> load_version(const ModelSpec& spec, Executors given,
+                                  const model::OrtRuntime* ort, std::size_t io_threads,
+                                  batching::Batcher::Deliver deliver);
+
+}  // namespace penstock::engine

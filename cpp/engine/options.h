@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "batching/queue.h"
+#include "model/executor.h"
+#include "model/ort_options.h"
+#include "model/signature.h"
+#include "net/acceptor.h"
+#include "net/io_thread.h"
+#include "serving/server_state.h"
+#include "serving/version.h"
+
+namespace penstock::engine {
+
+// How a drain goes. Durations.
+struct DrainOptions {
+  base::Nanos delay_ns = 0;                       // unready, but still taking connections
+  base::Nanos exit_timeout_ns = 30 * base::kSecond;  // from the drain's begin to the process's end
+};
+
+struct Options {
+  std::size_t io_threads = 1;
+  net::ListenOptions listen;
+  net::IoOptions io;
+  serving::FrontOptions front;
+  serving::ServerIdentity identity;
+  DrainOptions drain;
+  std::string onnxruntime_library;            // empty: that backend does not exist here
+  std::vector<std::string> preload_libraries;  // opened before it
+};
+
+// Which lane a model asks for.
+enum class LaneWish : std::uint8_t {
+  kAuto,    // inline if a row costs little enough, measured at load
+  kInline,
+  kBatch,
+};
+
+// Everything needed to load one version.
+struct ModelSpec {
+  std::string name;
+  std::int64_t version = 1;
+  std::string platform;
+  std::string backend;  // "onnxruntime", "identity" or "python"
+  std::string model_path = {};
+  model::ConfigSignature config = {};
+  std::int64_t batch_rows_default = model::kBatchRowsDefault;
+  std::size_t instance_count = 1;
+  LaneWish lane = LaneWish::kAuto;
+  batching::QueueSettings queue = {};
+  model::OrtOptions ort = {};
+};
+
+// What became of it.
+struct LoadedModel {
+  base::Signature signature;
+  serving::Lane lane = serving::Lane::kBatch;
+  std::optional<base::Nanos> row_cost_ns = std::nullopt;
+};
+
+}  // namespace penstock::engine

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// The ends of a call: a message and trailers, or trailers alone.
+#include <array>
+#include <cstring>
+
+#include "grpc/compression.h"
+#include "grpc/framing.h"
+#include "serving/front.h"
+
+namespace penstock::serving {
+
+// `message` begins with kFramePrefixBytes of room. Frees the call.
+void Front::answer(Call& call, wire::EncodedMessage& message,
+                   std::span<const http2::Field> trailers) {
+  http2::Session& session = *peer_of(call).session;
+  const std::size_t message_bytes = message.size - grpc::kFramePrefixBytes;
+  grpc::Encoding encoding = grpc::Encoding::kIdentity;
+  if (call.answer_encoding != grpc::Encoding::kIdentity) {
+    base::Slice compressed = grpc::compress_frame(
+        call.answer_encoding, context_.options->answer_compression, message.pieces);
+    if (!compressed.bytes.empty()) {
+      encoding = call.answer_encoding;
+      message.pieces.clear();
+      message.pieces.push_back(std::move(compressed));
+    }
+  }
+  if (encoding == grpc::Encoding::kIdentity) {
+    const auto prefix = grpc::frame_prefix(false, message_bytes);
+    // The encoder made this block for this message, so nobody else reads it yet.
+    std::memcpy(message.pieces.front().owner.data(), prefix.data(), prefix.size());
+  }
+  session.send_headers(call.stream_id, grpc::response_headers(encoding, call.request_encoding),
+                       false);
+  for (base::Slice& piece : message.pieces) session.send_data(call.stream_id, std::move(piece));
+  session.send_trailers(call.stream_id, trailers);
+  message.pieces.clear();
+  context_.metrics->record_answer(base::Code::kOk);
+  context_.touch(call.connection_slot);
+  free_call(call);
+}
+
+void Front::answer_small(Call& call, std::string_view message,
+                         std::span<const http2::Field> trailers) {
+  const base::Buffer block = base::Buffer::allocate(grpc::kFramePrefixBytes + message.size());
+  std::memcpy(block.data() + grpc::kFramePrefixBytes, message.data(), message.size());
+  encoded_.pieces.clear();
+  encoded_.pieces.push_back({block, block.bytes()});
+  encoded_.size = block.size();
+  answer(call, encoded_, trailers);
+}
+
+// Frees the call.
+void Front::refuse(Call& call, const base::Error& error) {
+  const grpc::FieldList fields = grpc::trailers_only(error);
+  peer_of(call).session->send_headers(call.stream_id, fields.fields(), true);
+  context_.metrics->record_answer(error.code);
+  context_.touch(call.connection_slot);
+  free_call(call);
+}
+
+}  // namespace penstock::serving

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/timer_wheel.h"
+#include "batching/queue.h"
+#include "grpc/encoding.h"
+#include "grpc/framing.h"
+#include "grpc/method.h"
+#include "serving/version.h"
+
+namespace penstock::serving {
+
+// One gRPC call, from its headers to its trailers. Owned by a Front, lives on its io thread, and is
+// used again for a later one.
+struct Call {
+  std::int32_t stream_id = 0;
+  std::uint32_t connection_slot = 0;
+  grpc::Method method = grpc::Method::kNotNative;
+  grpc::Encoding request_encoding = grpc::Encoding::kIdentity;
+  grpc::Encoding answer_encoding = grpc::Encoding::kIdentity;
+
+  std::optional<grpc::MessageReader> reader;
+  grpc::Message message;           // complete, until it is decoded
+  std::size_t charged_bytes = 0;   // counted against FrontOptions::inflight_bytes_max
+
+  base::Nanos arrived_ns = 0;
+  base::Nanos deadline_ns = base::kNever;
+  base::Timer timer;               // at the deadline, or where the queue's patience ends
+
+  // Of an inference that was accepted:
+  Version::IoShare* share = nullptr;  // null: not (yet) accepted
+  batching::Handle place;             // in the version's queue, on the batch lane
+  std::int64_t rows = 0;
+  std::string request_id;
+  std::vector<std::uint32_t> wanted_outputs;  // empty: all
+
+  void clear() {
+    reader.reset();
+    message = {};
+    charged_bytes = 0;
+    deadline_ns = base::kNever;
+    timer.cancel();
+    share = nullptr;
+    place = {};
+    rows = 0;
+    request_id.clear();
+    wanted_outputs.clear();
+  }
+};
+
+}  // namespace penstock::serving

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "grpc/encoding.h"
+
+namespace penstock::serving {
+
+// What ServerMetadata tells.
+struct ServerIdentity {
+  std::string name;
+  std::string version;
+  std::vector<std::string> extensions;
+};
+
+// Bounds and habits of the way of a request; the same on every io thread.
+struct FrontOptions {
+  std::size_t message_bytes_max = std::size_t{64} << 20;    // of one request, after decompression
+  std::size_t inflight_bytes_max = std::size_t{2} << 30;    // received, unanswered; per io thread
+  grpc::CompressionLevel answer_compression = grpc::CompressionLevel::kNone;
+};
+
+// Whether this server wants traffic. Set by the control thread and by a drain, read by io threads.
+class Readiness {
+ public:
+  void set_ready(bool is_ready) { is_ready_.store(is_ready, std::memory_order_relaxed); }
+  void begin_drain() { is_draining_.store(true, std::memory_order_relaxed); }
+  bool is_draining() const { return is_draining_.load(std::memory_order_relaxed); }
+  bool is_ready() const {
+    return is_ready_.load(std::memory_order_relaxed) && !is_draining();
+  }
+
+ private:
+  std::atomic<bool> is_ready_ = false;
+  std::atomic<bool> is_draining_ = false;
+};
+
+}  // namespace penstock::serving

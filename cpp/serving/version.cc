@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serving/version.h"
+
+#include <chrono>
+#include <ctime>
+#include <utility>
+
+#include "model/cost.h"
+
+namespace penstock::serving {
+namespace {
+
+// How often retire() looks whether the last call has been answered.
+constexpr base::Nanos kRetireLook = base::kMillisecond;
+
+// What one pass may spend on one version, unless that is many cheap rows.
+constexpr base::Nanos kInlineBudget = 5 * base::kMillisecond;
+// One slow pass may be the system's doing; this many in a row are the model's.
+constexpr int kOverrunsMax = 3;
+
+std::uint64_t wall_ms() {
+  const auto since_epoch = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(since_epoch).count());
+}
+
+base::Result<> execute(model::Executor& executor, telemetry::ModelShard& metrics,
+                       const batching::BatchView& batch, std::vector<base::Tensor>& outputs) {
+  auto done = executor.run(
+      {.rows = batch.rows, .inputs = batch.inputs, .request_rows = batch.request_rows}, outputs);
+  if (done) metrics.record_batch(static_cast<std::uint64_t>(batch.rows), wall_ms());
+  return done;
+}
+
+// Instance threads count in the shards behind those of the io threads.
+std::vector<batching::Batcher::Instance> instances_of(
+    const Version::Options& options,
+    const std::vector<std::unique_ptr<model::Executor>>& executors,
+    telemetry::ModelMetrics& metrics, std::size_t io_threads) {
+  std::vector<batching::Batcher::Instance> instances;
+  for (std::size_t i = 0; i < options.instance_count; ++i) {
+    model::Executor& executor = *executors[i % executors.size()];
+    instances.push_back({.thread_name = options.name,
+                         .execute = [&executor, &shard = metrics.shard(io_threads + i)](
+                                        const batching::BatchView& batch,
+                                        std::vector<base::Tensor>& outputs) {
+                           return execute(executor, shard, batch, outputs);
+                         }});
+  }
+  return instances;
+}
+
+}  // namespace
+
+Version::Version(Options options, std::vector<std::unique_ptr<model::Executor>> executors,
+                 std::size_t io_threads, batching::Batcher::Deliver deliver)
+    : options_(std::move(options)),
+      number_text_(std::to_string(options_.number)),
+      executors_(std::move(executors)),
+      metrics_(io_threads + options_.instance_count),
+      shares_(io_threads),
+      lane_(options_.lane),
+      batcher_({.queue = options_.queue,
+                .takes_unaligned = executors_.front()->traits().takes_unaligned},
+               signature(), instances_of(options_, executors_, metrics_, io_threads),
+               std::move(deliver)) {
+  for (std::size_t i = 0; i < shares_.size(); ++i) {
+    shares_[i].version = this;
+    shares_[i].metrics = &metrics_.shard(i);
+    shares_[i].runner = std::make_unique<batching::BatchRunner>(
+        options_.name, signature(), executors_.front()->traits().takes_unaligned);
+  }
+  batcher_.start();
+}
+
+std::int64_t Version::inline_rows_max() const {
+  return executors_.front()->traits().gains_from_batching ? signature().batch_rows_max : 0;
+}
+
+void Version::run_inline(IoShare& share,
+                         std::span<const std::unique_ptr<batching::Ticket>> tickets,
+                         std::vector<batching::Reply>& replies) {
+  auto run = [&](const batching::BatchView& batch, std::vector<base::Tensor>& outputs) {
+    return execute(*executors_.front(), *share.metrics, batch, outputs);
+  };
+  share.runner->run(tickets, run, replies);
+}
+
+void Version::IoShare::judge_pass(std::int64_t rows, base::Nanos spent_ns) {
+  const bool is_overrun = spent_ns > kInlineBudget && spent_ns > rows * model::kInlineRowCostMax;
+  overruns_ = is_overrun ? overruns_ + 1 : 0;
+  if (overruns_ == kOverrunsMax) version->leave_inline_lane();
+}
+
+void Version::retire(const std::function<bool()>& io_has_ended) {
+  batcher_.drain();
+  batcher_.wait_until_idle(base::kNever);
+  const auto is_answered = [this] {
+    for (const IoShare& share : shares_) {
+      if (share.calls() != 0) return false;
+    }
+    return true;
+  };
+  // The io threads answer within a pass of their loops; nothing tells this thread when.
+  while (!is_answered() && !io_has_ended()) {
+    timespec look{.tv_sec = 0, .tv_nsec = kRetireLook};
+    nanosleep(&look, nullptr);
+  }
+}
+
+}  // namespace penstock::serving

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/tensor.h"
+#include "batching/batch.h"
+#include "batching/batcher.h"
+#include "model/executor.h"
+#include "telemetry/model_metrics.h"
+
+namespace penstock::serving {
+
+// Where requests of a version are executed.
+enum class Lane : std::uint8_t {
+  kInline,  // on the io threads, at the end of each pass of their loops
+  kBatch,   // on instance threads of its own, which pull from its queue
+};
+
+// One loaded version: its executors, its lane, its counters. Made by the engine's loader and
+// published in a VersionTable; taken apart by retire() and its destructor on the thread that
+// unloads it, when no io thread can reach it any more.
+class Version {
+ public:
+  struct Options {
+    std::string name;
+    std::int64_t number = 1;
+    std::string platform;
+    Lane lane = Lane::kBatch;
+    batching::QueueSettings queue;
+    std::size_t instance_count = 1;
+  };
+
+  // What one io thread keeps for this version; nobody else writes it.
+  class IoShare {
+   public:
+    Version* version = nullptr;
+    std::unique_ptr<batching::BatchRunner> runner;
+    std::vector<std::unique_ptr<batching::Ticket>> gathered;  // of the pass under way
+    telemetry::ModelShard* metrics = nullptr;
+
+    // Calls that refer to this version. While there is one the version is not taken apart.
+    void add_call() { calls_.add(1); }
+    void remove_call() { calls_.add(-1); }
+    std::int64_t calls() const { return calls_.value(); }
+
+    // After each pass that executed `rows` rows in `spent_ns`: a version that is too slow for an
+    // io thread, on which every other connection waits, leaves the inline lane.
+    void judge_pass(std::int64_t rows, base::Nanos spent_ns);
+
+   private:
+    telemetry::GaugeShare calls_;
+    int overruns_ = 0;  // passes in a row
+  };
+
+  // `executors`: one per instance, or one for all where it is thread-safe.
+  Version(Options options, std::vector<std::unique_ptr<model::Executor>> executors,
+          std::size_t io_threads, batching::Batcher::Deliver deliver);
+  Version(const Version&) = delete;
+  Version& operator=(const Version&) = delete;
+
+  const std::string& name() const { return options_.name; }
+  std::int64_t number() const { return options_.number; }
+  const std::string& number_text() const { return number_text_; }
+  const std::string& platform() const { return options_.platform; }
+  const base::Signature& signature() const { return executors_.front()->signature(); }
+
+  Lane lane() const { return lane_.load(std::memory_order_relaxed); }
+  // Requests that come from now on wait for an instance thread. For a version that turned out too
+  // slow for the io threads.
+  void leave_inline_lane() { lane_.store(Lane::kBatch, std::memory_order_relaxed); }
+
+  IoShare& share(std::size_t io_thread) { return shares_[io_thread]; }
+  batching::Batcher& batcher() { return batcher_; }
+  telemetry::ModelMetrics& metrics() { return metrics_; }
+
+  // Rows that one execution on the inline lane takes at most; 0: one ticket at a time.
+  std::int64_t inline_rows_max() const;
+  // Executes `tickets` on the calling io thread.
+  void run_inline(IoShare& share, std::span<const std::unique_ptr<batching::Ticket>> tickets,
+                  std::vector<batching::Reply>& replies);
+
+  // Once no io thread can find this version any more: lets what was accepted be executed and
+  // waits until it is answered, or until there are no io threads that could. On the thread that
+  // unloads it.
+  void retire(const std::function<bool()>& io_has_ended);
+
+ private:
+  const Options options_;
+  const std::string number_text_;
+  const std::vector<std::unique_ptr<model::Executor>> executors_;
+  telemetry::ModelMetrics metrics_;
+  std::vector<IoShare> shares_;
+  std::atomic<Lane> lane_;
+  batching::Batcher batcher_;  // last: its threads use all of the above
+};
+
+}  // namespace penstock::serving

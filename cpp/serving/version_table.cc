@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serving/version_table.h"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "wire/text.h"
+
+namespace penstock::serving {
+namespace {
+
+using base::Code;
+using base::fail;
+
+base::Error failed(std::string_view name, const VersionEntry& entry) {
+  return {Code::kUnavailable, "model " + wire::quote(name) + " version " +
+                                  std::to_string(entry.number) + " is not ready: " + entry.failure};
+}
+
+}  // namespace
+
+const ModelEntry* VersionTable::model(std::string_view name) const {
+  const auto found = models_.find(name);
+  return found == models_.end() ? nullptr : &found->second;
+}
+
+base::Result<Version*> VersionTable::find(std::string_view name, std::string_view version) const {
+  const ModelEntry* const entry = model(name);
+  if (entry == nullptr) {
+    // "Request for unknown model" is what Triton's clients look for.
+    return fail(Code::kNotFound, "Request for unknown model: " + wire::quote(name) +
+                                     " is not found; this server has no model of that name");
+  }
+  if (version.empty()) {
+    for (auto at = entry->versions.rbegin(); at != entry->versions.rend(); ++at) {
+      if (at->version != nullptr) return at->version.get();
+    }
+    return std::unexpected(failed(name, entry->versions.back()));
+  }
+  std::int64_t number = 0;
+  const auto [end, error] =
+      std::from_chars(version.data(), version.data() + version.size(), number);
+  if (error != std::errc() || end != version.data() + version.size()) {
+    return fail(Code::kInvalidArgument,
+                "model version " + wire::quote(version) + " is no whole number");
+  }
+  const auto found = std::ranges::find(entry->versions, number, &VersionEntry::number);
+  if (found == entry->versions.end()) {
+    std::string have;
+    for (const VersionEntry& one : entry->versions) {
+      have += (have.empty() ? "" : ", ") + std::to_string(one.number);
+    }
+    return fail(Code::kNotFound, "Request for unknown model: " + wire::quote(name) +
+                                     " version " + std::to_string(number) +
+                                     " is not found; this server has version " + have);
+  }
+  if (found->version == nullptr) return std::unexpected(failed(name, *found));
+  return found->version.get();
+}
+
+std::shared_ptr<Version> VersionTable::replace(const std::string& name, VersionEntry entry) {
+  std::vector<VersionEntry>& versions = models_[name].versions;
+  auto at = std::ranges::lower_bound(versions, entry.number, {}, &VersionEntry::number);
+  std::shared_ptr<Version> before;
+  if (at != versions.end() && at->number == entry.number) {
+    before = std::move(at->version);
+    at = versions.erase(at);
+  }
+  if (entry.version != nullptr || !entry.failure.empty()) versions.insert(at, std::move(entry));
+  if (versions.empty()) models_.erase(name);
+  return before;
+}
+
+}  // namespace penstock::serving

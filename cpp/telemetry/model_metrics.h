@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "telemetry/counter.h"
+#include "telemetry/histogram.h"
+
+// What is counted per version of a model. Each thread that serves the version counts in a shard of
+// its own, without locks; a reader sums the shards.
+namespace penstock::telemetry {
+
+// Why a request failed, in Triton's words.
+enum class FailureReason : std::uint8_t {
+  kRejected,  // never executed: queue full, deadline passed, not ready
+  kCanceled,  // the caller went away
+  kBackend,   // the executor failed
+  kOther,     // anything else, such as a request that does not fit the model
+};
+inline constexpr std::size_t kFailureReasonCount = 4;
+
+// Where the time of a request that succeeded went.
+struct RequestTimes {
+  base::Nanos request_ns = 0;         // bytes complete -> answer handed to HTTP/2
+  base::Nanos queue_ns = 0;           // enqueued -> cut into a batch
+  base::Nanos compute_input_ns = 0;   // of its batch: gather
+  base::Nanos compute_infer_ns = 0;   // of its batch: the executor
+  base::Nanos compute_output_ns = 0;  // of its batch: scatter
+};
+
+// The shards of a version, summed.
+struct ModelCounts {
+  std::uint64_t success = 0;
+  std::array<std::uint64_t, kFailureReasonCount> failures{};  // by FailureReason
+  std::uint64_t refused = 0;                                  // of the failures: the queue was full
+  std::uint64_t expired = 0;  // of the failures: a deadline passed in the queue
+  std::uint64_t rows = 0;     // executed
+  std::uint64_t batches = 0;  // executed
+  std::int64_t pending = 0;   // requests in the queue
+  std::uint64_t compute_input_ns = 0;
+  std::uint64_t compute_output_ns = 0;
+  std::uint64_t last_inference_ms = 0;  // since 1970, UTC; 0: none yet
+  DurationCounts request;
+  DurationCounts queue;
+  DurationCounts compute_infer;
+  RowsCounts batch_rows;
+
+  friend bool operator==(const ModelCounts&, const ModelCounts&) = default;
+};
+
+// One thread's part of a version's counts. Only that thread writes; any thread may read.
+class alignas(kCacheLineBytes) ModelShard {
+ public:
+  ModelShard() = default;
+  ModelShard(const ModelShard&) = delete;
+  ModelShard& operator=(const ModelShard&) = delete;
+
+  // A request was answered well. As in Triton, durations are of such requests only, and each
+  // request of a batch counts the batch's whole compute time.
+  void record_success(const RequestTimes& times) {
+    success_.add(1);
+    request_.record(times.request_ns);
+    queue_.record(times.queue_ns);
+    compute_infer_.record(times.compute_infer_ns);
+    compute_input_ns_.add(not_negative(times.compute_input_ns));
+    compute_output_ns_.add(not_negative(times.compute_output_ns));
+  }
+  void record_failure(FailureReason reason) { failures_[static_cast<std::size_t>(reason)].add(1); }
+  // The queue was full. Counts the failure too.
+  void record_refused() {
+    refused_.add(1);
+    record_failure(FailureReason::kRejected);
+  }
+  // A deadline passed in the queue. Counts the failure too.
+  void record_expired() {
+    expired_.add(1);
+    record_failure(FailureReason::kRejected);
+  }
+  // A batch was executed without error; `wall_ms` since 1970, UTC.
+  void record_batch(std::uint64_t rows, std::uint64_t wall_ms) {
+    batch_rows_.record(rows);
+    last_inference_ms_.set(wall_ms);
+  }
+  // `change` requests more (or, negative, fewer) wait in the queue.
+  void add_pending(std::int64_t change) { pending_.add(change); }
+
+  // Adds this shard to `sum`.
+  void add_to(ModelCounts& sum) const;
+
+ private:
+  static std::uint64_t not_negative(base::Nanos ns) {
+    return static_cast<std::uint64_t>(ns < 0 ? 0 : ns);
+  }
+
+  Counter success_;
+  Counter compute_input_ns_;
+  Counter compute_output_ns_;
+  Counter last_inference_ms_;
+  GaugeShare pending_;
+  Counter refused_;
+  Counter expired_;
+  std::array<Counter, kFailureReasonCount> failures_;
+  DurationHistogram request_;
+  DurationHistogram queue_;
+  DurationHistogram compute_infer_;
+  RowsHistogram batch_rows_;
+};
+
+// All shards of a version; lives as long as the version. Who makes it says which thread has which.
+class ModelMetrics {
+ public:
+  explicit ModelMetrics(std::size_t threads)
+      : threads_(threads), shards_(std::make_unique<ModelShard[]>(threads)) {}
+
+  ModelShard& shard(std::size_t thread) {
+    PENSTOCK_CHECK(thread < threads_);
+    return shards_[thread];
+  }
+  ModelCounts counts() const;
+
+ private:
+  std::size_t threads_;
+  std::unique_ptr<ModelShard[]> shards_;
+};
+
+}  // namespace penstock::telemetry

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The parts list of a server: makes each object, hands it its friends, and ends them in order."""
+
+import asyncio
+import logging
+import time
+
+import uvloop
+from rich.console import Console
+
+from penstock.backends.onnxruntime_library import find_machine, find_onnxruntime
+from penstock.config import ServerOptions
+from penstock.engine import Engine, isa
+from penstock.errors import OptionsError, RepositoryError
+from penstock.metrics import ServerMetrics
+from penstock.metrics_server import MetricsServer, listening_socket
+from penstock.repository.layout import FoundModel, find_models
+from penstock.repository.loader import LoadReport, load_models
+from penstock.startup_report import Listening, print_startup
+
+__all__ = ["serve"]
+
+log = logging.getLogger(__name__)
+
+
+def serve(options: ServerOptions, console: Console) -> None:
+    """Serves until SIGTERM or SIGINT has drained the server.
+
+    Raises PenstockError if it cannot start: no repository, a taken port, or with exit_on_error a
+    model that fails to load.
+    """
+    started = time.monotonic()
+    if not options.model_repository:
+        raise OptionsError(
+            "There is no model repository: give --model-repository DIR, or model_repository in the "
+            "configuration file."
+        )
+    models = find_models(options.repositories)
+    uvloop.run(_Server(options, console, models).run(started))
+
+
+class _Server:
+    """The life of one server, on the control thread's event loop."""
+
+    def __init__(self, options: ServerOptions, console: Console, models: list[FoundModel]) -> None:
+        self._options = options
+        self._console = console
+        self._models = models
+        self._library = find_onnxruntime()
+        self._engine = Engine(options, self._library)
+        self._metrics = ServerMetrics(self._engine.metrics_text, isa())
+        self._http: MetricsServer | None = None
+
+    async def run(self, started: float) -> None:
+        drained = asyncio.Event()
+        # Metrics first: of two servers on one gRPC port, each still has its own metrics port.
+        if self._options.allow_metrics:
+            sock = listening_socket(self._options.metrics_host, self._options.metrics_port)
+            self._http = MetricsServer(sock, self._metrics.text)
+        try:
+            self._engine.start()
+            # After asyncio has set its own handler for SIGINT, which this one replaces.
+            self._engine.install_signal_handlers()
+            asyncio.get_running_loop().add_reader(self._engine.drained_fd, drained.set)
+            if self._http is not None:
+                self._http.start()
+            await self._load(started)
+            await drained.wait()
+            asyncio.get_running_loop().remove_reader(self._engine.drained_fd)
+        finally:
+            if self._http is not None:
+                await self._http.stop()
+            await asyncio.to_thread(self._engine.stop)
+        log.info("server_stopped")
+
+    async def _load(self, started: float) -> None:
+        machine = find_machine(self._library)
+        if self._library is None:
+            log.warning("onnxruntime_missing", extra={"mend": "pip install onnxruntime"})
+        reports = await asyncio.to_thread(
+            load_models, self._models, self._engine, self._options, machine
+        )
+        self._metrics.count_loads(reports)
+        failed = [report for report in reports if report.loaded is None]
+        if failed and self._options.exit_on_error:
+            first = failed[0]
+            raise RepositoryError(
+                f"{len(failed)} of {len(reports)} models failed to load, and --exit-on-error is "
+                f"set. {first.name}: {first.reason}"
+            )
+        self._engine.set_ready(not (failed and self._options.strict_readiness))
+        if not self._engine.is_draining:
+            self._announce(reports, time.monotonic() - started)
+
+    def _announce(self, reports: list[LoadReport], seconds: float) -> None:
+        options = self._options
+        if options.model_fields_set & {"http_port"}:
+            log.info("rest_not_served", extra={"http_port": options.http_port})
+        listening = Listening(
+            grpc=_address(options.grpc_address, self._engine.grpc_port),
+            metrics=_address(options.metrics_host, self._http.port) if self._http else "",
+        )
+        print_startup(self._console, reports, listening, seconds)
+        log.info(
+            "server_ready",
+            extra={
+                "grpc": listening.grpc,
+                "metrics": listening.metrics,
+                "io_threads": options.grpc_infer_thread_count,
+                "isa": isa(),
+                "seconds": round(seconds, 3),
+            },
+        )
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

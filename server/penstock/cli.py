@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The `penstock` command: one Typer tree; each verb calls the library.
+
+Imports inside the verbs are there so that `penstock --help` answers at once.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from penstock import __version__
+from penstock.config.flags import with_option_flags
+from penstock.errors import PenstockError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="penstock",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")]
+Url = Annotated[str, typer.Option("--url", "-u", metavar="HOST:PORT", help="The server's gRPC.")]
+Inputs = Annotated[
+    list[str] | None,
+    typer.Option("--input", "-i", metavar="NAME=VALUE", help="JSON or @FILE.npy. May be repeated."),
+]
+Timeout = Annotated[float, typer.Option(help="Seconds to wait for an answer.")]
+LOCAL = "localhost:8001"
+
+
+@contextmanager
+def _sentences(debug: bool) -> Iterator[None]:
+    """Turns what can go wrong into a sentence on standard error and exit status 1."""
+    from penstock_client import PenstockError as CallError
+
+    try:
+        yield
+    except (PenstockError, CallError) as error:
+        if debug:
+            raise
+        Console(stderr=True).print(
+            f"[bold red]penstock:[/] {_escaped(error)}", highlight=False, soft_wrap=True
+        )
+        raise typer.Exit(1) from None
+
+
+def _escaped(error: Exception) -> str:
+    from rich.markup import escape
+
+    return escape(str(error))
+
+
+def _version(is_wanted: bool) -> None:
+    if is_wanted:
+        typer.echo(f"penstock {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def penstock(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which.")
+    ] = False,
+) -> None:
+    """An inference server whose path from socket to batch to kernel is native code."""
+
+
+@app.command()
+@with_option_flags
+def serve(
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="TOML file; flags override it.")
+    ] = None,
+    print_config: Annotated[
+        bool, typer.Option("--print-config", help="Print the options as TOML, and exit.")
+    ] = False,
+    debug: Debug = False,
+    **flags: Any,
+) -> None:
+    """Serve the models of a repository until SIGTERM or Ctrl-C."""
+    with _sentences(debug):
+        from penstock.config import options_as_toml, read_options
+
+        options = read_options(config, flags)
+        if print_config:
+            typer.echo(options_as_toml(options), nl=False)
+            return
+        from penstock.logs import start_logging
+
+        start_logging(options.log_format, options.logged_level)
+        from penstock.app import serve as run_server
+
+        run_server(options, Console())
+
+
+@app.command()
+def infer(
+    model: str,
+    inputs: Inputs = None,
+    url: Url = LOCAL,
+    version: Annotated[str, typer.Option(help="Version of the model; none: the latest.")] = "",
+    timeout: Timeout = 60.0,
+    debug: Debug = False,
+) -> None:
+    """Send one request to a model and print its outputs."""
+    with _sentences(debug):
+        from penstock.commands.infer import print_outputs
+        from penstock.commands.tensors import read_inputs
+        from penstock_client import Client
+
+        with Client(url) as client:
+            metadata = client.model_metadata(model, version, timeout=timeout)
+            arrays = read_inputs(inputs or [], metadata)
+            result = client.infer(model, arrays, version=version, timeout=timeout)
+        print_outputs(Console(), result)
+
+
+@app.command()
+def models(
+    names: Annotated[list[str] | None, typer.Argument(help="Models to ask about.")] = None,
+    model_repository: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="DIR", help="Ask about every model of this folder. May be repeated."),
+    ] = None,
+    url: Url = LOCAL,
+    timeout: Timeout = 10.0,
+    debug: Debug = False,
+) -> None:
+    """Show what a server says of its models. Exits 1 if one is not ready."""
+    with _sentences(debug):
+        from penstock.commands.models import describe_models, print_models
+        from penstock.repository.layout import find_models
+        from penstock_client import Client
+
+        wanted = [*(names or []), *(model.name for model in find_models(model_repository or []))]
+        with Client(url, retry=None) as client:
+            server = client.server_metadata(timeout=timeout)
+            described = describe_models(client, wanted, timeout)
+        print_models(Console(), url, server, described)
+    if not all(model.is_ready for model in described):
+        raise typer.Exit(1)
+
+
+@app.command()
+def bench(
+    model: str,
+    inputs: Inputs = None,
+    url: Url = LOCAL,
+    version: Annotated[str, typer.Option(help="Version of the model; none: the latest.")] = "",
+    concurrency: Annotated[int, typer.Option("--concurrency", "-c", min=1, max=65536)] = 16,
+    seconds: Annotated[float, typer.Option(min=0.1, help="How long to measure.")] = 10.0,
+    rows: Annotated[int, typer.Option(min=1, help="Rows per request.")] = 1,
+    expect: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.npz", help="Right outputs by name, a row for each input row."),
+    ] = None,
+    tolerance: Annotated[
+        float, typer.Option(min=0, help="Difference of floats that is no error, relative.")
+    ] = 1e-4,
+    timeout: Timeout = 10.0,
+    debug: Debug = False,
+) -> None:
+    """Load a model with requests and check every answer. Exits 1 if one is wrong or fails."""
+    with _sentences(debug):
+        from penstock.commands.bench import BenchPlan, print_bench, run_bench
+
+        plan = BenchPlan(
+            model=model,
+            version=version,
+            inputs=tuple(inputs or ()),
+            rows=rows,
+            concurrency=concurrency,
+            seconds=seconds,
+            expect=expect,
+            tolerance=tolerance,
+            timeout_s=timeout,
+        )
+        result = run_bench(url, plan, Console())
+        print_bench(Console(), result)
+    if result.failed or result.wrong:
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """The console script."""
+    app(prog_name="penstock")

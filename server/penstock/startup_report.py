@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `penstock serve` says once it is up: a table for a person, plain lines for a program."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from penstock.repository.loader import LoadReport
+
+__all__ = ["Listening", "print_startup"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listening:
+    """Where the server is reached; `metrics` is empty if they are off."""
+
+    grpc: str
+    metrics: str = ""
+
+
+def print_startup(
+    console: Console, reports: Sequence[LoadReport], listening: Listening, seconds: float
+) -> None:
+    """Prints the models, then where the server listens and how long it took to start."""
+    if console.is_terminal:
+        _print_for_people(console, reports, listening, seconds)
+    else:
+        for line in _plain_lines(reports, listening, seconds):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _print_for_people(
+    console: Console, reports: Sequence[LoadReport], listening: Listening, seconds: float
+) -> None:
+    if reports:
+        console.print(_table(reports))
+    else:
+        console.print("[yellow]The repository holds no model.[/]")
+    ready = sum(report.loaded is not None for report in reports)
+    metrics = (
+        f"  ·  metrics [bold]http://{listening.metrics}/metrics[/]" if listening.metrics else ""
+    )
+    console.print(
+        f"[bold green]penstock is ready[/]  gRPC [bold]{listening.grpc}[/]{metrics}\n"
+        f"{ready} of {len(reports)} models in {seconds:.2f} s.  Ctrl-C to drain and stop.",
+        highlight=False,
+    )
+
+
+def _table(reports: Sequence[LoadReport]) -> Table:
+    table = Table("Model", "Version", "State", "Backend", "Lane", "Max batch", "Row cost")
+    for column in (1, 5, 6):
+        table.columns[column].justify = "right"
+    for report in reports:
+        loaded = report.loaded
+        if loaded is None:
+            state = Text(report.reason, style="red")
+            table.add_row(report.name, str(report.version), state)
+        else:
+            cost = f"{loaded.row_cost_us:.1f} µs" if loaded.row_cost_us is not None else ""
+            table.add_row(
+                report.name,
+                str(report.version),
+                Text("ready", style="green"),
+                report.backend,
+                loaded.lane,
+                str(loaded.batch_rows_max) if loaded.batch_rows_max else "no batching",
+                cost,
+            )
+    return table
+
+
+def _plain_lines(reports: Sequence[LoadReport], listening: Listening, seconds: float) -> list[str]:
+    lines = []
+    for report in reports:
+        name = f"model {report.name} version {report.version}"
+        if report.loaded is None:
+            lines.append(f"{name} failed: {report.reason}")
+        else:
+            loaded = report.loaded
+            lines.append(
+                f"{name} ready: backend={report.backend} lane={loaded.lane} "
+                f"batch_rows_max={loaded.batch_rows_max}"
+            )
+    lines.append(f"started in {seconds:.2f} s")
+    metrics = f" metrics={listening.metrics}" if listening.metrics else ""
+    lines.append(f"penstock is ready: grpc={listening.grpc}{metrics}")
+    return lines

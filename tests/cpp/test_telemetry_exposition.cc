@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "harness.h"
+#include "telemetry/exposition.h"
+#include "telemetry/exposition_text.h"
+
+namespace penstock::telemetry {
+namespace {
+
+using Type = ExpositionText::Type;
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
+}
+
+TEST(telemetry_exposition, a_family_is_help_type_and_samples) {
+  ExpositionText text;
+  text.family("a_total", Type::kCounter, "What it is");
+  text.sample({}, 7);
+  text.sample({{"x", "1"}, {"y", "two"}}, 18'446'744'073'709'551'615U);
+  EXPECT_EQ(text.take(),
+            "# HELP a_total What it is\n# TYPE a_total counter\na_total 7\n"
+            "a_total{x=\"1\",y=\"two\"} 18446744073709551615\n");
+}
+
+TEST(telemetry_exposition, label_values_are_escaped) {
+  ExpositionText text;
+  text.family("g", Type::kGauge, "G");
+  text.sample({{"model", "a\"b\\c\nd{}=,"}}, 1);
+  text.sample({{"model",
+                "m\xC3\xB6"
+                "del\xFF"}},
+              1);
+  const auto lines = lines_of(text.take());
+  EXPECT_EQ(lines[2], R"(g{model="a\"b\\c\nd{}=,"} 1)");
+  EXPECT_EQ(lines[3],
+            "g{model=\"m\xC3\xB6"
+            "del\xEF\xBF\xBD\"} 1");
+}
+
+TEST(telemetry_exposition, a_histogram_is_cumulative_and_ends_in_infinity) {
+  ExpositionText text;
+  text.family("h", Type::kHistogram, "H");
+  const std::vector<std::uint64_t> buckets = {3, 0, 2, 1};
+  text.histogram(std::vector<Label>{{"m", "x"}}, buckets, 12'345);
+  EXPECT_EQ(text.take(),
+            "# HELP h H\n# TYPE h histogram\n"
+            "h_bucket{m=\"x\",le=\"1\"} 3\nh_bucket{m=\"x\",le=\"2\"} 3\n"
+            "h_bucket{m=\"x\",le=\"4\"} 5\nh_bucket{m=\"x\",le=\"+Inf\"} 6\n"
+            "h_sum{m=\"x\"} 12.345\nh_count{m=\"x\"} 6\n");
+}
+
+TEST(telemetry_exposition, thousandths_keep_their_zeros) {
+  ExpositionText text;
+  text.family("g", Type::kGauge, "G");
+  for (const std::uint64_t thousands : {0U, 1U, 1000U, 1050U, 999U}) {
+    text.sample_thousandths({}, thousands);
+  }
+  const std::vector<std::string> expected = {"g 0", "g 0.001", "g 1", "g 1.050", "g 0.999"};
+  const auto lines = lines_of(text.take());
+  EXPECT_EQ(std::vector<std::string>(lines.begin() + 2, lines.end()), expected);
+}
+
+std::vector<ModelSample> two_models() {
+  ModelMetrics metrics(1);
+  ModelShard& shard = metrics.shard(0);
+  shard.record_success({.request_ns = 3'500'999,
+                        .queue_ns = 1'000,
+                        .compute_input_ns = 2'999,
+                        .compute_infer_ns = 800'000,
+                        .compute_output_ns = 1'000});
+  shard.record_batch(5, 1'700'000'000'123);
+  shard.record_refused();
+  shard.record_expired();
+  shard.record_failure(FailureReason::kCanceled);
+  shard.add_pending(4);
+  return {{"income", "1", metrics.counts()}, {"a \"b\"", "12", {}}};
+}
+
+TEST(telemetry_exposition, tritons_counters_have_tritons_names_and_units) {
+  const auto models = two_models();
+  const std::string page = "\n" + expose({}, models);
+  for (
+      const char* line : {
+          R"(nv_inference_request_success{model="income",version="1"} 1)",
+          R"(nv_inference_request_failure{model="income",version="1",reason="REJECTED"} 2)",
+          R"(nv_inference_request_failure{model="income",version="1",reason="CANCELED"} 1)",
+          R"(nv_inference_request_failure{model="income",version="1",reason="BACKEND"} 0)",
+          R"(nv_inference_request_failure{model="income",version="1",reason="OTHER"} 0)",
+          R"(nv_inference_count{model="income",version="1"} 5)",
+          R"(nv_inference_exec_count{model="income",version="1"} 1)",
+          R"(nv_inference_request_duration_us{model="income",version="1"} 3500)",
+          R"(nv_inference_queue_duration_us{model="income",version="1"} 1)",
+          R"(nv_inference_compute_input_duration_us{model="income",version="1"} 2)",
+          R"(nv_inference_compute_infer_duration_us{model="income",version="1"} 800)",
+          R"(nv_inference_compute_output_duration_us{model="income",version="1"} 1)",
+          R"(nv_inference_pending_request_count{model="income",version="1"} 4)",
+          R"(nv_inference_request_duration_histogram_us_sum{model="income",version="1"} 3500.999)",
+          R"(nv_inference_queue_duration_histogram_us_bucket{model="income",version="1",le="1"} 1)",
+          R"(nv_inference_compute_infer_duration_histogram_us_count{model="income",version="1"} 1)",
+          R"(nv_inference_request_success{model="a \"b\"",version="12"} 0)",
+      }) {
+    EXPECT_CONTAINS(page, "\n" + std::string(line) + "\n");
+  }
+}
+
+TEST(telemetry_exposition, the_rest_has_names_of_its_own) {
+  const auto models = two_models();
+  ServerCounts server;
+  server.connections_accepted = 9;
+  server.connections_closed[static_cast<std::size_t>(CloseReason::kDrain)] = 2;
+  server.answers[static_cast<std::size_t>(base::Code::kDeadlineExceeded)] = 3;
+  server.bytes_sent = 77;
+  const std::string page = "\n" + expose(server, models);
+  for (
+      const char* line : {
+          R"(penstock_batch_rows_bucket{model="income",version="1",le="4"} 0)",
+          R"(penstock_batch_rows_bucket{model="income",version="1",le="8"} 1)",
+          R"(penstock_batch_rows_sum{model="income",version="1"} 5)",
+          R"(penstock_requests_refused_total{model="income",version="1"} 1)",
+          R"(penstock_requests_expired_total{model="income",version="1"} 1)",
+          R"(penstock_last_inference_timestamp_seconds{model="income",version="1"} 1700000000.123)",
+          R"(penstock_connections_open 7)",
+          R"(penstock_connections_closed_total{reason="drain"} 2)",
+          R"(penstock_grpc_answers_total{code="DEADLINE_EXCEEDED"} 3)",
+          R"(penstock_sent_bytes_total 77)",
+      }) {
+    EXPECT_CONTAINS(page, "\n" + std::string(line) + "\n");
+  }
+}
+
+TEST(telemetry_exposition, a_family_appears_once_with_all_its_samples_after_it) {
+  const auto models = two_models();
+  std::set<std::string> families;
+  std::string family;
+  for (const std::string& line : lines_of(expose({}, models))) {
+    if (line.starts_with("# HELP ")) {
+      family = line.substr(7, line.find(' ', 7) - 7);
+      EXPECT(families.insert(family).second);
+    } else if (line.starts_with("# TYPE ")) {
+      EXPECT_EQ(line.substr(7, line.find(' ', 7) - 7), family);
+    } else {
+      EXPECT(line.starts_with(family));
+    }
+  }
+  EXPECT_EQ(families.size(), 28);
+}
+
+TEST(telemetry_exposition, a_server_without_models_has_a_page) {
+  EXPECT_CONTAINS(expose({}, {}), "penstock_connections_open 0\n");
+}
+
+}  // namespace
+}  // namespace penstock::telemetry

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+from collections.abc import Collection
+from pathlib import Path
+
+import pytest
+
+from penstock.errors import RepositoryError, UnsupportedError
+from penstock.repository import FoundModel, ModelPlan
+from penstock.repository.config_file import parse_config
+from penstock.repository.instances import Machine
+from penstock.repository.plan import QueuePlan, TensorPlan
+from penstock.repository.translate import translate
+
+MODEL = FoundModel(name="iris", folder=Path("models/iris"), versions=(1, 2))
+TENSORS = """
+    input { name: "x" data_type: TYPE_FP32 dims: [ 4 ] }
+    output { name: "y" data_type: TYPE_STRING dims: [ -1 ] }
+"""
+
+
+def plan(
+    text: str = "", *, files: Collection[str] = ("model.onnx",), machine: Machine | None = None
+) -> ModelPlan:
+    written = parse_config(text, MODEL.folder / "config.pbtxt")
+    return translate(
+        MODEL, 2, written, files=files, machine=machine or Machine(), batch_rows_default=32
+    )
+
+
+def test_a_model_without_a_configuration_is_left_to_its_graph() -> None:
+    made = plan()
+    assert (made.name, made.version, made.backend) == ("iris", 2, "onnxruntime")
+    assert made.model_path == Path("models/iris/2/model.onnx")
+    assert made.platform == "onnxruntime_onnx"
+    assert (made.inputs, made.outputs) == ((), ())
+    assert (made.batch_rows_max, made.batch_rows_default) == (None, 32)
+    assert (made.instance_count, made.lane, made.queue) == (1, "auto", QueuePlan())
+
+
+@pytest.mark.parametrize(
+    ("text", "files", "backend"),
+    [
+        ("", ["model.onnx"], "onnxruntime"),
+        ("", ["model.onnx", "labels.txt"], "onnxruntime"),
+        ('platform: "onnxruntime_onnx"', ["model.onnx"], "onnxruntime"),
+        ('backend: "onnxruntime"', ["model.onnx", "model.py"], "onnxruntime"),
+        ('default_model_filename: "iris.onnx"', ["iris.onnx"], "onnxruntime"),
+        (TENSORS, ["model.py", "features.py"], "python"),
+        (TENSORS + 'default_model_filename: "iris.py"', ["iris.py"], "python"),
+        (TENSORS + 'backend: "python"', ["model.py"], "python"),
+        (TENSORS + 'backend: "identity"', [], "identity"),
+    ],
+)
+def test_the_backend_is_named_or_told_by_the_files(
+    text: str, files: list[str], backend: str
+) -> None:
+    assert plan(text, files=files).backend == backend
+
+
+@pytest.mark.parametrize(
+    ("text", "files", "sentence"),
+    [
+        ("", ["weights.bin"], "holds weights.bin: wanted model.onnx or model.py, or a `backend`"),
+        ("", [], "holds nothing: wanted model.onnx or model.py"),
+        ('backend: "onnxruntime"', ["m.onnx"], "holds m.onnx: wanted model.onnx"),
+        ('default_model_filename: "a.onnx"', ["model.onnx"], "holds model.onnx: wanted a.onnx"),
+        ('default_model_filename: "../a.onnx"', ["model.onnx"], "wanted a file's name"),
+        ("max_batch_size: -1", ["model.onnx"], "max_batch_size is -1: wanted 0"),
+        ('backend: "python"', ["model.py"], "python backend does not show its inputs"),
+        (
+            'backend: "identity" input { name: "x" data_type: TYPE_FP32 }',
+            [],
+            "not show its outputs",
+        ),
+        ("input { data_type: TYPE_FP32 dims: [1] }", ["model.onnx"], "input .* has no name"),
+        ('input { name: "x" dims: [1] }', ["model.onnx"], "input 'x' has no data_type"),
+        (
+            'output { name: "y" data_type: TYPE_FP32 dims: [0] }',
+            ["model.onnx"],
+            r"output 'y' has dims \[0\]",
+        ),
+        (
+            'input { name: "x" data_type: TYPE_FP32 } input { name: "x" data_type: TYPE_FP32 }',
+            ["model.onnx"],
+            "two inputs called 'x'",
+        ),
+        (
+            'parameters { key: "penstock.lane" value { string_value: "fast" } }',
+            ["model.onnx"],
+            "parameters.penstock.lane is 'fast': wanted auto or inline or batch",
+        ),
+        (
+            "max_batch_size: 4 dynamic_batching { preferred_batch_size: [ 2, 8 ] }",
+            ["model.onnx"],
+            "preferred_batch_size is 8: wanted at most max_batch_size, which is 4",
+        ),
+        ("dynamic_batching { preferred_batch_size: [ 0 ] }", ["model.onnx"], "wanted at least 1"),
+    ],
+)
+def test_a_contradiction_is_a_sentence_with_what_was_found_and_wanted(
+    text: str, files: list[str], sentence: str
+) -> None:
+    with pytest.raises(RepositoryError, match=sentence):
+        plan(text, files=files)
+
+
+@pytest.mark.parametrize("text", ['backend: "tensorflow"', 'platform: "pytorch_libtorch"'])
+def test_a_backend_that_does_not_exist_is_refused_with_those_that_do(text: str) -> None:
+    with pytest.raises(UnsupportedError, match=r"there are onnxruntime.*, python, identity"):
+        plan(text)
+
+
+def test_tensors_are_told_with_the_protocols_names_of_types() -> None:
+    made = plan(
+        """
+        max_batch_size: 4
+        input { name: "x" data_type: TYPE_FP32 dims: [ 3, -1 ] }
+        input { name: "hint" data_type: TYPE_BF16 dims: [ 1 ] optional: true }
+        output { name: "y" data_type: TYPE_STRING dims: [ ] }
+        """
+    )
+    assert made.inputs == (
+        TensorPlan(name="x", datatype="FP32", dims=(3, -1)),
+        TensorPlan(name="hint", datatype="BF16", dims=(1,), is_optional=True),
+    )
+    assert made.outputs == (TensorPlan(name="y", datatype="BYTES", dims=()),)
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("", None),
+        ("dynamic_batching { }", None),
+        ("max_batch_size: 0", 0),
+        ("max_batch_size: 8", 8),
+        (TENSORS, 0),
+        (TENSORS + "max_batch_size: 8", 8),
+    ],
+)
+def test_a_batch_size_is_left_to_the_graph_only_where_the_configuration_is_silent(
+    text: str, rows: int | None
+) -> None:
+    assert plan(text).batch_rows_max == rows
+
+
+def test_a_python_model_without_a_batch_size_does_not_batch() -> None:
+    assert plan(TENSORS, files=["model.py"]).batch_rows_max == 0
+
+
+def test_dynamic_batching_says_how_requests_wait() -> None:
+    made = plan(
+        """
+        max_batch_size: 8
+        dynamic_batching {
+            preferred_batch_size: [ 8, 4, 4 ]
+            max_queue_delay_microseconds: 100
+            default_queue_policy {
+                timeout_action: DELAY
+                default_timeout_microseconds: 5000
+                max_queue_size: 16
+            }
+        }
+        """
+    )
+    assert made.queue == QueuePlan(
+        preferred_batch_sizes=(4, 8),
+        delay_max_us=100,
+        tickets_max=16,
+        default_timeout_us=5000,
+        is_timeout_delay=True,
+    )
+
+
+def test_a_lane_may_be_chosen_by_a_parameter() -> None:
+    text = 'parameters { key: "penstock.lane" value { string_value: "inline" } }'
+    assert plan(text).lane == "inline"
+
+
+def test_reading_a_parameter_that_is_missing_does_not_make_it() -> None:
+    written = parse_config("", Path("config.pbtxt"))
+    translate(MODEL, 1, written, files=["model.onnx"], machine=Machine(), batch_rows_default=1)
+    assert not written.config.parameters
