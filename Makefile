@@ -22,8 +22,9 @@ test: setup  ## the whole suite but the slow tests
 test-slow: setup  ## the tests marked slow
 	$(BUILD) extension tests && .venv/bin/python -m pytest -m slow
 
-test-cpp: setup  ## the C++ tests alone; PENSTOCK_SANITIZE=address,undefined or =thread
-	"$$($(BUILD) tests)"
+test-cpp: setup  ## the C++ tests alone, plainly and under the sanitizers
+	$(BUILD) tests && PENSTOCK_SANITIZE=address,undefined $(BUILD) tests
+	.venv/bin/python -m pytest tests/cpp
 
 check: setup  ## what a change must satisfy besides the tests
 	tools/check.sh $(CPP_FILES)

@@ -78,7 +78,8 @@ class Server:
             sample.value
             for family in text_string_to_metric_families(text)
             for sample in family.samples
-            if sample.name == name and sample.labels.get("model") == MODEL
+            # The parser gives every counter the ending that Triton's do not have.
+            if sample.name in (name, f"{name}_total") and sample.labels.get("model") == MODEL
         )
 
 
@@ -169,7 +170,9 @@ async def ask(server: Server, rows: NDArray[np.float32], count: int, concurrency
 
     async with AsyncClient(server.grpc) as client:
         await client.infer(MODEL, {"X": rows[:1]}, timeout=10.0)
-        with Progress(*columns, console=console, transient=True) as progress:
+        with Progress(
+            *columns, console=console, transient=True, disable=not console.is_terminal
+        ) as progress:
             task = progress.add_task("asking", total=count, rate=0.0)
             started = time.perf_counter()
 

@@ -13,9 +13,10 @@ namespace penstock::base {
 inline constexpr std::size_t kTensorAlignment = 64;
 
 // A block of bytes with a count of references. The block's address is a multiple of
-// kTensorAlignment; its bytes start out undefined. Blocks of at least kPooledBytesMin are kept for
+// kTensorAlignment; its bytes start out undefined. Blocks of more than kPooledBytesMin are kept for
 // reuse after their last reference has gone (up to kPoolBytesMax in all), because a fresh mapping
-// costs a page fault per 4 KiB, more than copying the bytes. References may be copied and dropped
+// costs a page fault per 4 KiB, more than copying the bytes; of smaller ones, each thread keeps
+// some. References may be copied and dropped
 // on any thread; whoever writes the bytes must be the only one who reads them at that time.
 class Buffer {
  public:
@@ -63,6 +64,7 @@ class Buffer {
   };
   static_assert(sizeof(Block) == kTensorAlignment);
   friend class BufferPool;
+  friend class BlockCache;
 
   explicit Buffer(Block* block) : block_(block) {}
   void retain() const {

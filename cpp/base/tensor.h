@@ -30,6 +30,16 @@ class Shape {
   explicit Shape(std::span<const std::int64_t> dims) {
     for (const std::int64_t dim : dims) push(dim);
   }
+  // Most shapes have two dimensions: copying all places would cost several cache lines.
+  Shape(const Shape& other) : rank_(other.rank_) {
+    std::copy_n(other.dims_.begin(), rank_, dims_.begin());
+  }
+  Shape& operator=(const Shape& other) {
+    rank_ = other.rank_;
+    std::copy_n(other.dims_.begin(), rank_, dims_.begin());
+    return *this;
+  }
+  ~Shape() = default;
 
   void push(std::int64_t dim) {
     PENSTOCK_CHECK(rank_ < kRankMax);

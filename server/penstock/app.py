@@ -3,7 +3,9 @@
 
 import asyncio
 import logging
+import os
 import time
+from pathlib import Path
 
 import uvloop
 from rich.console import Console
@@ -29,14 +31,13 @@ def serve(options: ServerOptions, console: Console) -> None:
     Raises PenstockError if it cannot start: no repository, a taken port, or with exit_on_error a
     model that fails to load.
     """
-    started = time.monotonic()
     if not options.model_repository:
         raise OptionsError(
             "There is no model repository: give --model-repository DIR, or model_repository in the "
             "configuration file."
         )
     models = find_models(options.repositories)
-    uvloop.run(_Server(options, console, models).run(started))
+    uvloop.run(_Server(options, console, models).run())
 
 
 class _Server:
@@ -51,7 +52,7 @@ class _Server:
         self._metrics = ServerMetrics(self._engine.metrics_text, isa())
         self._http: MetricsServer | None = None
 
-    async def run(self, started: float) -> None:
+    async def run(self) -> None:
         drained = asyncio.Event()
         # Metrics first: of two servers on one gRPC port, each still has its own metrics port.
         if self._options.allow_metrics:
@@ -64,7 +65,7 @@ class _Server:
             asyncio.get_running_loop().add_reader(self._engine.drained_fd, drained.set)
             if self._http is not None:
                 self._http.start()
-            await self._load(started)
+            await self._load()
             await drained.wait()
             asyncio.get_running_loop().remove_reader(self._engine.drained_fd)
         finally:
@@ -73,7 +74,7 @@ class _Server:
             await asyncio.to_thread(self._engine.stop)
         log.info("server_stopped")
 
-    async def _load(self, started: float) -> None:
+    async def _load(self) -> None:
         machine = find_machine(self._library)
         if self._library is None:
             log.warning("onnxruntime_missing", extra={"mend": "pip install onnxruntime"})
@@ -90,7 +91,7 @@ class _Server:
             )
         self._engine.set_ready(not (failed and self._options.strict_readiness))
         if not self._engine.is_draining:
-            self._announce(reports, time.monotonic() - started)
+            self._announce(reports, _process_age_s())
 
     def _announce(self, reports: list[LoadReport], seconds: float) -> None:
         options = self._options
@@ -100,7 +101,6 @@ class _Server:
             grpc=_address(options.grpc_address, self._engine.grpc_port),
             metrics=_address(options.metrics_host, self._http.port) if self._http else "",
         )
-        print_startup(self._console, reports, listening, seconds)
         log.info(
             "server_ready",
             extra={
@@ -111,6 +111,14 @@ class _Server:
                 "seconds": round(seconds, 3),
             },
         )
+        print_startup(self._console, reports, listening, seconds)
+
+
+def _process_age_s() -> float:
+    """Seconds since this process was started, its imports included."""
+    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    started_s = int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - started_s
 
 
 def _address(host: str, port: int) -> str:

@@ -39,6 +39,9 @@ def _print_for_people(
         console.print(_table(reports))
     else:
         console.print("[yellow]The repository holds no model.[/]")
+    for report in reports:
+        if report.loaded is None:
+            console.print(f"[red]{report.name}:[/]", Text(report.reason), soft_wrap=True)
     ready = sum(report.loaded is not None for report in reports)
     metrics = (
         f"  ·  metrics [bold]http://{listening.metrics}/metrics[/]" if listening.metrics else ""
@@ -57,8 +60,7 @@ def _table(reports: Sequence[LoadReport]) -> Table:
     for report in reports:
         loaded = report.loaded
         if loaded is None:
-            state = Text(report.reason, style="red")
-            table.add_row(report.name, str(report.version), state)
+            table.add_row(report.name, str(report.version), Text("failed", style="red"))
         else:
             cost = f"{loaded.row_cost_us:.1f} µs" if loaded.row_cost_us is not None else ""
             table.add_row(

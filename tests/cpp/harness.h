@@ -140,10 +140,10 @@ void expect_pair(Claim holds, const char* file, int line, std::string_view claim
   static void test_##room##_##name()
 
 // One full expression: what `a` and `b` refer to may be a part of a temporary.
-#define PENSTOCK_EXPECT_PAIR(word, holds, a, b)                                                \
-  ::penstock::testing::expect_pair(                                                            \
-      [](const auto& expect_left, const auto& expect_right) { return holds; }, __FILE__,       \
-      __LINE__, #a " " word " " #b, (a), (b))
+#define PENSTOCK_EXPECT_PAIR(word, holds, a, b)                                                    \
+  ::penstock::testing::expect_pair(                                                                \
+      [](const auto& expect_left, const auto& expect_right) { return holds; }, __FILE__, __LINE__, \
+      #a " " word " " #b, (a), (b))
 
 #define EXPECT(condition)                                                        \
   do {                                                                           \

@@ -10,14 +10,19 @@ from pathlib import Path
 
 import pytest
 
+from penstock.backends.onnxruntime_library import find_onnxruntime
+
 ROOT = Path(__file__).resolve().parents[2]
 RUN_SECONDS_MAX = 300
 
 
 def run_cpp_tests(sanitize: str) -> None:
     """Builds what is out of date, then runs all C++ tests of the variant `sanitize`."""
+    library = find_onnxruntime()
+    assert library is not None
     environment = os.environ | {
         "PENSTOCK_SANITIZE": sanitize,
+        "PENSTOCK_ONNXRUNTIME": str(library.path),
         "UBSAN_OPTIONS": "print_stacktrace=1",
     }
     built = subprocess.run(

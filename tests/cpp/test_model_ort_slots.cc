@@ -135,7 +135,12 @@ TEST(model_ort_slots, cuda_and_tensorrt_are_asked_for_in_their_own_slots) {
   OPEN_ONNXRUNTIME(runtime);
   if (std::ranges::find(runtime.providers(), "CUDAExecutionProvider") !=
       runtime.providers().end()) {
-    return;  // Here the functions work instead of naming themselves.
+    // Here they work instead, and what one makes the other must release.
+    OrtCudaOptions cuda_options(runtime);
+    OrtTensorRtOptions tensorrt_options(runtime);
+    EXPECT(runtime.call(ort::kCreateCudaOptions, cuda_options.receive()) == nullptr);
+    EXPECT(runtime.call(ort::kCreateTensorRtOptions, tensorrt_options.receive()) == nullptr);
+    return;
   }
   OrtSessionOptions options(runtime);
   REQUIRE(runtime.call(ort::kCreateSessionOptions, options.receive()) == nullptr);

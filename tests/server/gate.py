@@ -56,10 +56,12 @@ class Gate:
         self._listener.bind(self.path)
         self._listener.listen(64)
         self._listener.settimeout(PATIENCE_S)
+        self._connections: list[socket.socket] = []
 
     def next_batch(self) -> Batch:
         """Waits for the next batch to arrive."""
         connection, _ = self._listener.accept()
+        self._connections.append(connection)
         return Batch(connection)
 
     def __enter__(self) -> Gate:
@@ -71,5 +73,6 @@ class Gate:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._listener.close()
+        for connection in (self._listener, *self._connections):
+            connection.close()
         self._folder.cleanup()

@@ -87,11 +87,13 @@ class RunningServer:
 
     def counted(self, name: str, **labels: str) -> float:
         """The sum of all samples called `name` that have `labels`."""
+        # prometheus-client's parser gives every counter the ending that Triton's do not have.
+        names = (name, f"{name}_total")
         return sum(
             sample.value
             for family in self.families().values()
             for sample in family.samples
-            if sample.name == name and labels.items() <= sample.labels.items()
+            if sample.name in names and labels.items() <= sample.labels.items()
         )
 
     def __enter__(self) -> RunningServer:

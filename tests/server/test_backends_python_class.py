@@ -40,7 +40,7 @@ def executes(
         outputs=(TensorPlan(name="y", datatype=datatype, dims=(2,)),),
         instance_count=instances,
     )
-    return python_executes(plan, parse_config(config, path).config)
+    return python_executes(plan, parse_config(config).config)
 
 
 def rows(count: int) -> np.ndarray:

@@ -7,8 +7,6 @@ from penstock.errors import RepositoryError
 from penstock.repository.config_file import parse_config, read_config
 from penstock.repository.layout import FoundModel
 
-PATH = Path("models/iris/config.pbtxt")
-
 
 def model_with(folder: Path, text: str | None) -> FoundModel:
     if text is not None:
@@ -34,13 +32,15 @@ def test_a_model_without_a_file_has_an_empty_configuration_with_its_name(tmp_pat
     ],
 )
 def test_a_batch_size_of_zero_is_told_from_none(text: str, has_batch_size: bool, size: int) -> None:
-    written = parse_config(text, PATH)
+    written = parse_config(text)
     assert (written.has_batch_size, written.config.max_batch_size) == (has_batch_size, size)
 
 
 def test_a_syntax_error_is_told_with_its_line_and_column() -> None:
-    with pytest.raises(RepositoryError, match=r"config.pbtxt: is not a .*: 2:1 .*max_batch_seize"):
-        parse_config('name: "iris"\nmax_batch_seize: 8\n', PATH)
+    with pytest.raises(
+        RepositoryError, match=r"^config.pbtxt is not a .*: 2:1 .*max_batch_seize.*[^.]\.$"
+    ):
+        parse_config('name: "iris"\nmax_batch_seize: 8\n')
 
 
 def test_a_configuration_of_another_model_is_refused(tmp_path: Path) -> None:
@@ -72,8 +72,7 @@ def test_a_configuration_as_triton_documents_it_parses() -> None:
         model_warmup [ { name: "zeros" batch_size: 1
             inputs { key: "x" value { data_type: TYPE_FP32 dims: [3, 4] zero_data: true } } } ]
         response_cache { enable: true }
-        """,
-        PATH,
+        """
     )
     assert written.config.instance_group[0].rate_limiter.resources[0].count == 3
     assert list(written.config.version_policy.specific.versions) == [1, 3]

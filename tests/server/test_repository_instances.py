@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-from pathlib import Path
 
 import pytest
 
@@ -12,7 +11,7 @@ GPUS = Machine(gpu_count=2)
 
 
 def config(text: str) -> ModelConfig:
-    return parse_config(text, Path("config.pbtxt")).config
+    return parse_config(text).config
 
 
 @pytest.mark.parametrize(

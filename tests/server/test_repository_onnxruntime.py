@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-from pathlib import Path
 
 import pytest
 
@@ -10,7 +9,7 @@ from penstock.repository.plan import SessionPlan
 
 
 def config(text: str) -> ModelConfig:
-    return parse_config(text, Path("config.pbtxt")).config
+    return parse_config(text).config
 
 
 def parameter(key: str, value: str) -> str:

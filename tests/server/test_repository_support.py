@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +16,7 @@ from penstock_client._proto.model_config_pb2 import ModelConfig
 
 
 def config(text: str) -> ModelConfig:
-    return parse_config(text, Path("config.pbtxt")).config
+    return parse_config(text).config
 
 
 def undecided(message: Any, above: str = "") -> list[str]:

@@ -21,7 +21,7 @@ TENSORS = """
 def plan(
     text: str = "", *, files: Collection[str] = ("model.onnx",), machine: Machine | None = None
 ) -> ModelPlan:
-    written = parse_config(text, MODEL.folder / "config.pbtxt")
+    written = parse_config(text)
     return translate(
         MODEL, 2, written, files=files, machine=machine or Machine(), batch_rows_default=32
     )
@@ -177,6 +177,6 @@ def test_a_lane_may_be_chosen_by_a_parameter() -> None:
 
 
 def test_reading_a_parameter_that_is_missing_does_not_make_it() -> None:
-    written = parse_config("", Path("config.pbtxt"))
+    written = parse_config("")
     translate(MODEL, 1, written, files=["model.onnx"], machine=Machine(), batch_rows_default=1)
     assert not written.config.parameters

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-from pathlib import Path
 
 import pytest
 
@@ -20,19 +19,19 @@ from penstock.repository.versions import wanted_versions
     ],
 )
 def test_the_policy_chooses_among_the_versions_found(policy: str, wanted: list[int]) -> None:
-    config = parse_config(policy, Path("config.pbtxt")).config
+    config = parse_config(policy).config
     assert wanted_versions([9, 10, 1], config.version_policy) == wanted
 
 
 @pytest.mark.parametrize("versions", ["[2]", "[1, 2]", "[]"])
 def test_a_specific_version_that_is_missing_is_an_error(versions: str) -> None:
     text = f"version_policy {{ specific {{ versions: {versions} }} }}"
-    config = parse_config(text, Path("config.pbtxt")).config
+    config = parse_config(text).config
     with pytest.raises(RepositoryError, match=r"version_policy wants versions .*has \[1, 9\]"):
         wanted_versions([1, 9], config.version_policy)
 
 
 def test_a_model_without_a_version_is_an_error() -> None:
-    config = parse_config("", Path("config.pbtxt")).config
+    config = parse_config("").config
     with pytest.raises(RepositoryError, match=r"no version: wanted a folder .* such as 1"):
         wanted_versions([], config.version_policy)

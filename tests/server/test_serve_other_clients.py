@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clients that know nothing of Penstock, unchanged: tritonclient, and grpcio by hand."""
 
+import queue
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -86,13 +87,13 @@ def test_tritonclient_gets_the_error_it_looks_for(triton_client: Any) -> None:
 
 
 def test_tritonclient_infers_asynchronously(triton_client: Any) -> None:
-    import queue
-
     answers: queue.Queue[Any] = queue.Queue()
     tensor = triton.InferInput("x", [1, 3], "FP32")
     tensor.set_data_from_numpy(np.ones((1, 3), np.float32))
     for _ in range(10):
-        triton_client.async_infer("affine", [tensor], lambda r, e: answers.put((r, e)))
+        triton_client.async_infer(
+            "affine", [tensor], lambda result, error: answers.put((result, error))
+        )
     for _ in range(10):
         result, error = answers.get(timeout=10)
         assert error is None

@@ -66,7 +66,8 @@ def test_a_request_whose_deadline_passes_while_it_waits_is_never_executed(
         executing = gate.next_batch()
         with pytest.raises(DeadlineExceeded):
             client.infer("gated", {"x": row(2)}, timeout=0.2)
-        until(lambda: server.counted("penstock_requests_expired_total", model="gated") == 1)
+        # Whether the server's clock or the client's reset comes first, it no longer waits.
+        until(lambda: pending(server, "gated") == 0)
         third = pool.submit(client.infer, "gated", {"x": row(3)}, timeout=30)
         executing.let_through()
         following = gate.next_batch()
@@ -79,6 +80,7 @@ def test_a_request_whose_deadline_passes_while_it_waits_is_never_executed(
 def test_a_cancelled_request_is_never_executed(
     client: Client, server: RunningServer, gate: Gate
 ) -> None:
+    cancelled = server.counted("nv_inference_request_failure", model="gated", reason="CANCELED")
     made = inference_pb2.ModelInferRequest(model_name="gated")
     made.inputs.add(name="x", datatype="FP32", shape=[1, 2])
     made.raw_input_contents.append(row(5).tobytes())
@@ -97,7 +99,8 @@ def test_a_cancelled_request_is_never_executed(
         assert following.first == [6]
         first.result()
         third.result()
-    assert server.counted("nv_inference_request_failure", model="gated", reason="CANCELED") == 1
+    counted = server.counted("nv_inference_request_failure", model="gated", reason="CANCELED")
+    assert counted == cancelled + 1
 
 
 def test_a_caller_that_disconnects_is_forgotten(
@@ -137,7 +140,7 @@ def test_the_queues_own_timeout_refuses_what_waited_too_long(client: Client, gat
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(client.infer, "timed", {"x": row(0)}, timeout=30)
         executing = gate.next_batch()
-        with pytest.raises(PenstockError, match="request timeout expired after 100000 micro"):
+        with pytest.raises(PenstockError, match="Request timeout expired"):
             client.infer("timed", {"x": row(1)}, timeout=30)
         executing.let_through()
         first.result()

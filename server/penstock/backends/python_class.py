@@ -78,7 +78,7 @@ def _imported(plan: ModelPlan) -> ModuleType:
         name, path, submodule_search_locations=[str(path.parent)]
     )
     if spec is None or spec.loader is None:
-        raise BackendError(f"{path} cannot be imported: wanted a file that ends in .py.")
+        raise BackendError(f"{_file(plan)} cannot be imported: wanted a file that ends in .py.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
@@ -86,7 +86,7 @@ def _imported(plan: ModelPlan) -> ModuleType:
     except Exception as error:
         del sys.modules[name]
         log.exception("model_import_failed", extra={"model": plan.name, "version": plan.version})
-        raise BackendError(f"{path} cannot be imported: {_named(error)}") from error
+        raise BackendError(f"{_file(plan)} cannot be imported: {_named(error)}") from error
     return module
 
 
@@ -101,13 +101,11 @@ def _model_class(module: ModuleType, plan: ModelPlan) -> type[PythonModel]:
         return cast("type[PythonModel]", usable[0])
     if usable and usable[0].__name__ == "TritonPythonModel":
         raise BackendError(
-            f"{plan.model_path} is written for Triton's Python backend, whose requests are not "
+            f"{_file(plan)} is written for Triton's Python backend, whose requests are not "
             "served yet: wanted a class with execute(self, batch), see penstock.backend."
         )
     found = ", ".join(item.__name__ for item in usable) or "none"
-    raise BackendError(
-        f"{plan.model_path}: wanted one class with execute(self, batch), found {found}."
-    )
+    raise BackendError(f"{_file(plan)}: wanted one class with execute(self, batch), found {found}.")
 
 
 def _loaded(model_class: type[PythonModel], context: Context, plan: ModelPlan) -> PythonModel:
@@ -118,7 +116,7 @@ def _loaded(model_class: type[PythonModel], context: Context, plan: ModelPlan) -
     except Exception as error:
         log.exception("model_load_raised", extra={"model": plan.name, "version": plan.version})
         raise BackendError(
-            f"{model_class.__name__} of {plan.model_path} failed to load: {_named(error)}"
+            f"{model_class.__name__} of {_file(plan)} failed to load: {_named(error)}"
         ) from error
     return model
 
@@ -169,6 +167,11 @@ def _bytes_array(value: NDArray[Any]) -> NDArray[Any]:
     array = np.empty(len(flat), dtype=np.object_)
     array[:] = flat
     return array.reshape(value.shape)
+
+
+def _file(plan: ModelPlan) -> str:
+    """The file by its path in the model's folder: callers, who read errors, need not know more."""
+    return f"{plan.version}/{plan.model_path.name}"
 
 
 def _named(error: BaseException) -> str:

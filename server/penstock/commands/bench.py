@@ -187,7 +187,8 @@ class _Callers:
             TextColumn("{task.fields[rate]:,.0f} requests/s"),
             TimeRemainingColumn(),
         )
-        with Progress(*columns, console=console, transient=True) as progress:
+        disable = not console.is_terminal
+        with Progress(*columns, console=console, transient=True, disable=disable) as progress:
             task = progress.add_task(self._plan.model, total=end - started, rate=0.0)
             while True:
                 await asyncio.sleep(0.1)

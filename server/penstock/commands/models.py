@@ -63,7 +63,7 @@ def print_models(
     for model in models:
         metadata = model.metadata
         if metadata is None:
-            table.add_row(model.name, "", Text(model.reason or "not ready", style="red"))
+            table.add_row(model.name, "", Text("not ready", style="red"))
         else:
             table.add_row(
                 model.name,
@@ -74,6 +74,9 @@ def print_models(
                 _tensors(metadata.outputs),
             )
     console.print(table)
+    for model in models:
+        if not model.is_ready:
+            console.print(f"[red]{model.name}:[/]", Text(model.reason), soft_wrap=True)
 
 
 def _tensors(tensors: Sequence[TensorMetadata]) -> Text:

@@ -2,12 +2,11 @@
 """A model's config.pbtxt, read."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from google.protobuf import text_format
 
 from penstock.errors import RepositoryError
-from penstock.repository.layout import FoundModel
+from penstock.repository.layout import CONFIG_FILE, FoundModel
 from penstock_client._proto.model_config_pb2 import ModelConfig
 
 __all__ = ["ModelConfig", "WrittenConfig", "parse_config", "read_config"]
@@ -38,24 +37,25 @@ def read_config(model: FoundModel) -> WrittenConfig:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise RepositoryError(f"{path}: cannot be read: {error}.") from None
-    written = parse_config(text, path)
+        raise RepositoryError(f"{CONFIG_FILE} cannot be read: {error}.") from None
+    written = parse_config(text)
     if written.config.name not in ("", model.name):
         raise RepositoryError(
-            f"{path}: the configuration is for a model {written.config.name!r}, but its folder is "
-            f"called {model.name!r}. Rename one, or leave the name out."
+            f"{CONFIG_FILE} is for a model {written.config.name!r}, but its folder is called "
+            f"{model.name!r}. Rename one, or leave the name out."
         )
     written.config.name = model.name
     return written
 
 
-def parse_config(text: str, path: Path) -> WrittenConfig:
-    """Parses text protobuf. `path` is for errors; RepositoryError says line, column and reason."""
+def parse_config(text: str) -> WrittenConfig:
+    """Parses text protobuf. RepositoryError says line, column and reason."""
     config = ModelConfig(max_batch_size=NOT_WRITTEN)
     try:
         text_format.Merge(text, config)  # like Parse, but a field may have a value already
     except text_format.ParseError as error:
-        raise RepositoryError(f"{path}: is not a model configuration: {error}.") from None
+        reason = str(error).rstrip(".")
+        raise RepositoryError(f"{CONFIG_FILE} is not a model configuration: {reason}.") from None
     has_batch_size = config.max_batch_size != NOT_WRITTEN
     if not has_batch_size:
         config.max_batch_size = 0
