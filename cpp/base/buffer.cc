@@ -169,8 +169,10 @@ Buffer Buffer::try_allocate(std::size_t size) {
   const std::size_t bin = BlockCache::bin_of(bytes);
   if (bin < BlockCache::kBins) {
     bytes = BlockCache::bin_bytes(bin);
-    BlockCache* const cache = kCachesBlocks ? BlockCache::here() : nullptr;
-    if (cache != nullptr) block = cache->take(bin);
+    if constexpr (kCachesBlocks) {
+      BlockCache* const cache = BlockCache::here();
+      if (cache != nullptr) block = cache->take(bin);
+    }
   } else {
     size_class = BufferPool::class_of(bytes);
     bytes = BufferPool::class_bytes(size_class);
@@ -197,8 +199,10 @@ std::size_t Buffer::trim_pool() { return pool().trim(); }
 void Buffer::free_block(Block* block) {
   if (block->size_class != 0) {
     if (pool().keep(block)) return;
-  } else if (BlockCache* const cache = kCachesBlocks ? BlockCache::here() : nullptr) {
-    if (cache->keep(block, BlockCache::bin_of(block->size + sizeof(Block)))) return;
+  } else if constexpr (kCachesBlocks) {
+    BlockCache* const cache = BlockCache::here();
+    const std::size_t bin = BlockCache::bin_of(block->size + sizeof(Block));
+    if (cache != nullptr && cache->keep(block, bin)) return;
   }
   std::free(block->memory);
 }

@@ -77,7 +77,8 @@ Result<engine::Options> engine_options(const EngineOptions& options) {
   made.listen.address = options.grpc_address;
   made.listen.port = static_cast<std::uint16_t>(options.grpc_port);
   made.listen.is_port_shared = options.is_port_shared;
-  made.io.connections_max = options.connections_max;
+  // New connections go where there are fewest, so the threads fill up together.
+  made.io.connections_max = (options.connections_max + options.io_threads - 1) / options.io_threads;
   made.io.http2.concurrent_streams_max = options.concurrent_streams_max;
   made.io.lifetime = {.keepalive_time_ns = bound_of(options.keepalive_time_ms),
                       .keepalive_timeout_ns = bound_of(options.keepalive_timeout_ms),

@@ -197,3 +197,8 @@ def test_lists_texts_and_strided_arrays_become_what_the_core_takes(
     assert answer_array.dtype == wanted.dtype
     assert answer_array.flags.c_contiguous
     np.testing.assert_array_equal(answer_array, wanted)
+
+
+def test_a_file_that_ends_the_program_ends_only_its_own_load(tmp_path: Path) -> None:
+    with pytest.raises(BackendError, match=r"1/model.py cannot be imported: SystemExit: 3"):
+        executes(tmp_path, "import sys; sys.exit(3)")

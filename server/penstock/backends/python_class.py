@@ -83,7 +83,7 @@ def _imported(plan: ModelPlan) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         log.exception("model_import_failed", extra={"model": plan.name, "version": plan.version})
         raise BackendError(f"{_file(plan)} cannot be imported: {_named(error)}") from error
@@ -113,7 +113,7 @@ def _loaded(model_class: type[PythonModel], context: Context, plan: ModelPlan) -
         model = model_class()
         if (load := getattr(model, "load", None)) is not None:
             load(context)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         log.exception("model_load_raised", extra={"model": plan.name, "version": plan.version})
         raise BackendError(
             f"{model_class.__name__} of {_file(plan)} failed to load: {_named(error)}"
@@ -129,7 +129,7 @@ def _execute(model: PythonModel, plan: ModelPlan) -> Execute:
         try:
             answer = model.execute(batch)
             return {tensor.name: _output(answer, tensor) for tensor in plan.outputs}
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             log.exception(
                 "model_failed",
                 extra={"model": plan.name, "version": plan.version, "rows": batch.rows},

@@ -28,6 +28,9 @@ __all__ = ["LoadReport", "load_models"]
 
 log = logging.getLogger(__name__)
 
+#: What a model's files and code can cause; anything else is a bug of ours.
+_LOAD_ERRORS = (PenstockError, OSError, MemoryError)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadReport:
@@ -60,7 +63,7 @@ def _load_model(
         written = read_config(model)
         refuse_unsupported(written.config)
         versions = wanted_versions(model.versions, written.config.version_policy)
-    except PenstockError as error:
+    except _LOAD_ERRORS as error:
         version = model.versions[-1] if model.versions else 1
         return [_failed(engine, model.name, version, error, seconds=0.0)]
     _warn_of_ignored(model, written)
@@ -80,7 +83,7 @@ def _load_version(
         plan = _plan(model, version, written, options, machine)
         executes = python_executes(plan, written.config) if plan.backend == "python" else ()
         loaded = engine.load(plan, executes)
-    except PenstockError as error:
+    except _LOAD_ERRORS as error:
         return _failed(engine, model.name, version, error, time.monotonic() - started)
     seconds = time.monotonic() - started
     log.info(
@@ -117,9 +120,9 @@ def _plan(
 
 
 def _failed(
-    engine: Engine, name: str, version: int, error: PenstockError, seconds: float
+    engine: Engine, name: str, version: int, error: Exception, seconds: float
 ) -> LoadReport:
-    reason = str(error)
+    reason = str(error) or type(error).__name__
     log.error("model_failed_to_load", extra={"model": name, "version": version, "reason": reason})
     engine.set_failed(name, version, reason)
     return LoadReport(name=name, version=version, seconds=seconds, reason=reason)
