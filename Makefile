@@ -5,7 +5,7 @@ BUILD := .venv/bin/python tools/build.py
 CPP_FILES = $(shell find cpp tests/cpp benchmarks -path '*/build' -prune -o -name '*.h' -print -o -name '*.cc' -print)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: setup demo test test-slow test-cpp check format
+.PHONY: setup demo test test-slow test-cpp check format bench
 
 setup: .venv/ready  ## .venv with the command and all that the tests need
 
@@ -31,3 +31,7 @@ check: setup  ## what a change must satisfy besides the tests
 
 format: setup  ## rewrite Python and C++ files in the house's form
 	ruff check --fix-only . && ruff format . && clang-format -i $(CPP_FILES)
+
+bench: setup  ## every question of benchmarks/README.md; records its answers
+	$(BUILD) extension >/dev/null && benchmarks/rivals/build.sh
+	for file in benchmarks/bench_*.py; do python -m benchmarks.$$(basename $$file .py) || exit 1; done

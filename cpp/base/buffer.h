@@ -57,8 +57,8 @@ class Buffer {
     std::atomic<std::uint32_t> references{1};
     std::uint32_t size_class = 0;
     std::size_t size = 0;
-    Block* next = nullptr;     // in the pool
-    void* memory = nullptr;    // what malloc gave; the block starts at its first aligned address
+    Block* next = nullptr;   // in the pool
+    void* memory = nullptr;  // what malloc gave; the block starts at its first aligned address
 
     std::byte* bytes() { return reinterpret_cast<std::byte*>(this) + sizeof(Block); }
   };

@@ -37,11 +37,9 @@ class Published {
     Seen& seen = seen_[index];
     const std::uint64_t latest = latest_.load(std::memory_order_acquire);
     if (seen.number.load(std::memory_order_relaxed) != latest) {
-      std::shared_ptr<const T> before = std::move(seen.value);
-      {
-        auto current = current_.lock();
-        seen.value = *current;
-      }
+      // Let go before the number tells that this reader has: the last to hold a value takes it
+      // apart, and that must be the publisher.
+      seen.value = this->latest();
       seen.number.store(latest, std::memory_order_release);
     }
     return *seen.value;

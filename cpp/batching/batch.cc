@@ -14,6 +14,9 @@ namespace penstock::batching {
 
 namespace {
 
+// Outcomes' vectors kept for later ones.
+constexpr std::size_t kSpareOutputsMax = 256;
+
 using base::Nanos;
 using base::Result;
 using base::Tensor;
@@ -51,9 +54,10 @@ BatchRunner::BatchRunner(std::string model_name, const base::Signature& signatur
       takes_unaligned_(takes_unaligned),
       now_(now) {}
 
-void BatchRunner::run(Tickets tickets, ExecuteRef execute_ref, std::vector<Reply>& replies) {
+void BatchRunner::run(Tickets tickets, ExecuteRef execute_ref, std::vector<Reply>& replies,
+                      Nanos cut_ns) {
   PENSTOCK_CHECK(tickets.size() == 1 || (is_batching() && !tickets.empty()));
-  const Nanos cut_ns = now_();
+  if (cut_ns == 0) cut_ns = now_();
   const std::size_t first = replies.size();
   rows_ = 0;
   request_rows_.clear();
@@ -67,7 +71,7 @@ void BatchRunner::run(Tickets tickets, ExecuteRef execute_ref, std::vector<Reply
   // Without a copy there is nothing to time, and reading the clock costs as much as a small batch.
   const Nanos gathered_ns = gathered_.empty() ? cut_ns : now_();
   if (is_executed) result = execute(execute_ref);
-  const Nanos executed_ns = now_();
+  const Nanos executed_ns = executed_ns_ = now_();
   if (is_executed) last_run_ns_ = executed_ns - gathered_ns;
 
   replies.reserve(first + tickets.size());
@@ -83,6 +87,10 @@ void BatchRunner::run(Tickets tickets, ExecuteRef execute_ref, std::vector<Reply
   const std::span<Reply> own = std::span(replies).subspan(first);
   if (result && own.size() == 1) {
     own.front().outcome.outputs = std::move(outputs_);
+    if (!spare_outputs_.empty()) {
+      outputs_ = std::move(spare_outputs_.back());
+      spare_outputs_.pop_back();
+    }
   } else if (result) {
     scatter(own);
     const Nanos scattered_ns = now_();
@@ -91,6 +99,12 @@ void BatchRunner::run(Tickets tickets, ExecuteRef execute_ref, std::vector<Reply
   inputs_ = {};
   gathered_.clear();
   outputs_.clear();
+}
+
+void BatchRunner::recycle(std::vector<Tensor>&& outputs) {
+  if (spare_outputs_.size() == kSpareOutputsMax) return;
+  outputs.clear();
+  spare_outputs_.push_back(std::move(outputs));
 }
 
 Result<> BatchRunner::gather(Tickets tickets) {
@@ -198,7 +212,13 @@ Result<> BatchRunner::check_output(const Tensor& output, const base::TensorSpec&
 }
 
 void BatchRunner::scatter(std::span<Reply> replies) {
-  for (Reply& reply : replies) reply.outcome.outputs->reserve(outputs_.size());
+  for (Reply& reply : replies) {
+    if (!spare_outputs_.empty()) {
+      *reply.outcome.outputs = std::move(spare_outputs_.back());
+      spare_outputs_.pop_back();
+    }
+    reply.outcome.outputs->reserve(outputs_.size());
+  }
   for (const Tensor& output : outputs_) scatter_output(output, replies);
 }
 

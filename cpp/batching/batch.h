@@ -70,9 +70,14 @@ class BatchRunner {
   // Appends a reply per ticket to `replies`. With a batch dimension the tickets' inputs must have
   // the same shapes but for the first dimension, which is Ticket::rows; without one there must be
   // one ticket. The tickets' inputs are left as they are.
+  // `cut_ns` is when the batch was cut, where the caller has just read the clock; 0: now.
   void run(std::span<const std::unique_ptr<Ticket>> tickets, ExecuteRef execute,
-           std::vector<Reply>& replies);
+           std::vector<Reply>& replies, base::Nanos cut_ns = 0);
 
+  // When the last batch had been executed; 0 before the first.
+  base::Nanos executed_ns() const { return executed_ns_; }
+  // The memory of an outcome that nobody needs any more, for a later one.
+  void recycle(std::vector<base::Tensor>&& outputs);
   // How long the last batch took to execute; 0 before the first.
   base::Nanos last_run_ns() const { return last_run_ns_; }
 
@@ -94,6 +99,8 @@ class BatchRunner {
   const bool takes_unaligned_;
   const Clock now_;
   base::Nanos last_run_ns_ = 0;
+  base::Nanos executed_ns_ = 0;
+  std::vector<std::vector<base::Tensor>> spare_outputs_;
 
   // Of the batch under way.
   std::int64_t rows_ = 0;

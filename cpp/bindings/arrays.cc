@@ -39,8 +39,8 @@ const char* numpy_name(DType dtype) {
 
 // The decoder has checked that the prefixes add up.
 py::array strings_of(const base::Tensor& tensor) {
-  py::array array(py::dtype("O"), std::vector<py::ssize_t>(tensor.shape.dims().begin(),
-                                                           tensor.shape.dims().end()));
+  py::array array(py::dtype("O"),
+                  std::vector<py::ssize_t>(tensor.shape.dims().begin(), tensor.shape.dims().end()));
   auto* const items = static_cast<PyObject**>(array.mutable_data());
   const std::span<const std::byte> bytes = tensor.bytes.bytes;
   std::size_t at = 0;

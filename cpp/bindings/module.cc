@@ -66,7 +66,9 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  void start() { value_or_raise(unlocked([&] { return engine_->start(); })); }
+  void start() {
+    value_or_raise(unlocked([&] { return engine_->start(); }));
+  }
   int port() const { return engine_->port(); }
 
   LoadedModel load(const ModelSpec& spec) {
@@ -80,8 +82,7 @@ class Server {
       }
       made.instance_count = given.size();
     }
-    auto loaded =
-        value_or_raise(unlocked([&] { return engine_->load(made, std::move(given)); }));
+    auto loaded = value_or_raise(unlocked([&] { return engine_->load(made, std::move(given)); }));
     LoadedModel told{.name = spec.name,
                      .version = spec.version,
                      .inputs = tensor_specs(loaded.signature.inputs),

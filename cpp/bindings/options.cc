@@ -24,10 +24,8 @@ Result<std::vector<model::ConfigTensor>> config_tensors(const std::vector<Tensor
       return fail(Code::kInvalidArgument,
                   "tensor '" + spec.name + "': '" + spec.datatype + "' is no V2 datatype");
     }
-    tensors.push_back({.name = spec.name,
-                       .dtype = dtype,
-                       .dims = spec.dims,
-                       .is_optional = spec.is_optional});
+    tensors.push_back(
+        {.name = spec.name, .dtype = dtype, .dims = spec.dims, .is_optional = spec.is_optional});
   }
   return tensors;
 }
@@ -56,8 +54,8 @@ batching::QueueSettings queue_settings(const QueueOptions& options) {
   batching::QueueSettings made;
   made.tickets_max = options.tickets_max;
   made.default_timeout_ns = options.default_timeout_us * base::kMicrosecond;
-  made.timeout_action = options.is_timeout_delay ? batching::TimeoutAction::kDelay
-                                                 : batching::TimeoutAction::kReject;
+  made.timeout_action =
+      options.is_timeout_delay ? batching::TimeoutAction::kDelay : batching::TimeoutAction::kReject;
   made.policy.preferred_rows = options.preferred_batch_sizes;
   made.policy.delay_ns = options.delay_max_us * base::kMicrosecond;
   return made;

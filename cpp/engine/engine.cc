@@ -27,9 +27,8 @@ Result<std::unique_ptr<Engine>> Engine::open(Options options) {
   std::unique_ptr<Engine> engine(new Engine(std::move(options)));
   const Options& wanted = engine->options_;
   if (!wanted.onnxruntime_library.empty()) {
-    auto ort = model::OrtRuntime::open({.library = wanted.onnxruntime_library,
-                                        .preloads = wanted.preload_libraries,
-                                        .log = {}});
+    auto ort = model::OrtRuntime::open(
+        {.library = wanted.onnxruntime_library, .preloads = wanted.preload_libraries, .log = {}});
     if (!ort) return std::unexpected(ort.error());
     engine->ort_ = std::move(*ort);
   }
@@ -85,9 +84,8 @@ Result<> Engine::start() {
 // Called by instance threads.
 void Engine::deliver(std::span<batching::Reply> replies) {
   if (io_.size() > 1) {
-    std::ranges::stable_sort(replies, {}, [](const batching::Reply& reply) {
-      return reply.address.io_thread;
-    });
+    std::ranges::stable_sort(replies, {},
+                             [](const batching::Reply& reply) { return reply.address.io_thread; });
   }
   while (!replies.empty()) {
     const std::uint32_t to = replies.front().address.io_thread;
@@ -111,7 +109,8 @@ Result<LoadedModel> Engine::load(const ModelSpec& spec, Executors given) {
   auto loaded = load_version(spec, std::move(given), ort_.get(), io_.size(),
                              [this](std::span<batching::Reply> replies) { deliver(replies); });
   if (!loaded) return std::unexpected(loaded.error());
-  publish(spec.name, {.number = spec.version, .version = std::move(loaded->version), .failure = {}});
+  publish(spec.name,
+          {.number = spec.version, .version = std::move(loaded->version), .failure = {}});
   return std::move(loaded->model);
 }
 
@@ -123,9 +122,9 @@ void Engine::set_failed(const std::string& name, std::int64_t version, std::stri
 Result<> Engine::unload(const std::string& name, std::int64_t version) {
   const auto table = versions_.latest();
   const serving::ModelEntry* const model = table->model(name);
-  const bool is_there =
-      model != nullptr && std::ranges::find(model->versions, version,
-                                            &serving::VersionEntry::number) != model->versions.end();
+  const bool is_there = model != nullptr &&
+                        std::ranges::find(model->versions, version,
+                                          &serving::VersionEntry::number) != model->versions.end();
   if (!is_there) {
     return fail(Code::kNotFound,
                 "model \"" + name + "\" has no version " + std::to_string(version));
@@ -148,7 +147,11 @@ void Engine::publish(const std::string& name, serving::VersionEntry entry) {
 
 // Takes `version` apart on this thread, when no io thread can reach it any more.
 void Engine::retire(std::shared_ptr<serving::Version> version, std::uint64_t gone_since) {
-  const auto has_io_threads = [this] { return *stage_.lock() == Stage::kStarted; };
+  // While they are being stopped, too, they may still use it.
+  const auto has_io_threads = [this] {
+    const Stage stage = *stage_.lock();
+    return stage == Stage::kStarted || stage == Stage::kStopping;
+  };
   for (const Io& io : io_) io.thread->wake();
   while (has_io_threads() && !versions_.is_seen_by_all(gone_since)) {
     nanosleep(&kSeenLook, nullptr);
@@ -172,11 +175,14 @@ std::size_t Engine::connections() const {
 void Engine::stop() {
   {
     auto stage = stage_.lock();
+    while (*stage == Stage::kStopping) stage.wait();
     if (*stage == Stage::kStopped) return;
-    *stage = Stage::kStopped;
+    *stage = Stage::kStopping;
   }
   readiness_.begin_drain();
   for (const Io& io : io_) io.thread->join();
+  *stage_.lock() = Stage::kStopped;
+  stage_.notify_all();
   // The last table that names them goes here, and with it the versions and their threads: on this
   // thread, and before the mailboxes that they deliver into.
   versions_.publish(std::make_shared<serving::VersionTable>());
@@ -189,7 +195,8 @@ std::string Engine::metrics_text() {
   table->for_each_version([&](const std::string& name, const serving::VersionEntry& entry) {
     if (entry.version == nullptr) return;
     models.push_back({name, entry.version->number_text(), entry.version->metrics().counts()});
-    models.back().counts.pending = static_cast<std::int64_t>(entry.version->batcher().queue().size());
+    models.back().counts.pending =
+        static_cast<std::int64_t>(entry.version->batcher().queue().size());
   });
   return telemetry::expose(server_metrics_.counts(), models);
 }

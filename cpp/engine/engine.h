@@ -74,7 +74,7 @@ class Engine {
     std::unique_ptr<serving::Mailbox> mailbox;
     std::unique_ptr<IoService> service;
   };
-  enum class Stage : std::uint8_t { kOpen, kStarted, kStopped };
+  enum class Stage : std::uint8_t { kOpen, kStarted, kStopping, kStopped };
 
   const Options options_;
   std::uint16_t port_ = 0;
@@ -82,7 +82,7 @@ class Engine {
   serving::Readiness readiness_;
   telemetry::ServerMetrics server_metrics_;
   serving::PublishedVersions versions_;
-  base::Monitor<Stage> stage_;    // guards publishing, too: tables are made from one another
+  base::Monitor<Stage> stage_;  // guards publishing, too: tables are made from one another
   std::vector<Io> io_;
 };
 

@@ -6,17 +6,12 @@ namespace {
 
 telemetry::CloseReason counted_as(net::CloseReason reason) {
   switch (reason) {
-    case net::CloseReason::kPeerClosed:
-      return telemetry::CloseReason::kPeer;
-    case net::CloseReason::kProtocolError:
-      return telemetry::CloseReason::kProtocol;
-    case net::CloseReason::kKeepalive:
-      return telemetry::CloseReason::kKeepalive;
-    case net::CloseReason::kAge:
-      return telemetry::CloseReason::kAge;
+    case net::CloseReason::kPeerClosed: return telemetry::CloseReason::kPeer;
+    case net::CloseReason::kProtocolError: return telemetry::CloseReason::kProtocol;
+    case net::CloseReason::kKeepalive: return telemetry::CloseReason::kKeepalive;
+    case net::CloseReason::kAge: return telemetry::CloseReason::kAge;
     case net::CloseReason::kFinished:
-    case net::CloseReason::kStopped:
-      return telemetry::CloseReason::kDrain;
+    case net::CloseReason::kStopped: return telemetry::CloseReason::kDrain;
   }
   return telemetry::CloseReason::kSocket;
 }

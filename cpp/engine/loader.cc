@@ -28,16 +28,15 @@ Result<Executors> make_executors(const ModelSpec& spec, Executors given,
     return executors;
   }
   if (spec.backend != "onnxruntime") {
-    return fail(Code::kInvalidArgument, "backend \"" + spec.backend +
-                                            "\" is not one of onnxruntime, identity, python");
+    return fail(Code::kInvalidArgument,
+                "backend \"" + spec.backend + "\" is not one of onnxruntime, identity, python");
   }
   if (ort == nullptr) {
     return fail(Code::kFailedPrecondition,
                 "backend onnxruntime: ONNX Runtime is not installed; pip install onnxruntime");
   }
-  auto made =
-      model::OrtExecutor::load(*ort, spec.model_path, spec.ort, spec.config,
-                               spec.batch_rows_default);
+  auto made = model::OrtExecutor::load(*ort, spec.model_path, spec.ort, spec.config,
+                                       spec.batch_rows_default);
   if (!made) return std::unexpected(made.error());
   executors.push_back(std::move(*made));
   return executors;
@@ -49,15 +48,13 @@ Result<serving::Lane> choose_lane(const ModelSpec& spec, const model::ExecutorTr
                                   std::optional<base::Nanos> row_cost_ns) {
   const bool can_be_inline = traits.is_native && traits.is_thread_safe;
   switch (spec.lane) {
-    case LaneWish::kBatch:
-      return serving::Lane::kBatch;
+    case LaneWish::kBatch: return serving::Lane::kBatch;
     case LaneWish::kInline:
       if (can_be_inline) return serving::Lane::kInline;
       return fail(Code::kInvalidArgument, "backend " + spec.backend +
                                               " cannot run on the inline lane; it needs instance "
                                               "threads of its own");
-    case LaneWish::kAuto:
-      break;
+    case LaneWish::kAuto: break;
   }
   const bool is_cheap = row_cost_ns && *row_cost_ns < model::kInlineRowCostMax;
   return can_be_inline && is_cheap ? serving::Lane::kInline : serving::Lane::kBatch;

@@ -59,8 +59,8 @@ int main(int count, char** arguments) {
   if (count == 5) options.onnxruntime_library = arguments[3];
   auto engine = Engine::open(std::move(options));
   if (!engine) return give_up(engine.error());
-  for (const auto& [name, lane] : {std::pair{"identity", LaneWish::kInline},
-                                   std::pair{"identity_batch", LaneWish::kBatch}}) {
+  for (const auto& [name, lane] :
+       {std::pair{"identity", LaneWish::kInline}, std::pair{"identity_batch", LaneWish::kBatch}}) {
     if (auto loaded = (*engine)->load(identity(name, lane)); !loaded) {
       return give_up(loaded.error());
     }

@@ -22,7 +22,7 @@ namespace penstock::engine {
 
 // How a drain goes. Durations.
 struct DrainOptions {
-  base::Nanos delay_ns = 0;                       // unready, but still taking connections
+  base::Nanos delay_ns = 0;                          // unready, but still taking connections
   base::Nanos exit_timeout_ns = 30 * base::kSecond;  // from the drain's begin to the process's end
 };
 
@@ -33,13 +33,13 @@ struct Options {
   serving::FrontOptions front;
   serving::ServerIdentity identity;
   DrainOptions drain;
-  std::string onnxruntime_library;            // empty: that backend does not exist here
+  std::string onnxruntime_library;             // empty: that backend does not exist here
   std::vector<std::string> preload_libraries;  // opened before it
 };
 
 // Which lane a model asks for.
 enum class LaneWish : std::uint8_t {
-  kAuto,    // inline if a row costs little enough, measured at load
+  kAuto,  // inline if a row costs little enough, measured at load
   kInline,
   kBatch,
 };

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <string>
 #include <utility>
 
@@ -22,7 +23,7 @@ constexpr std::size_t kSentFieldsMax = 256;
 
 struct Stream {
   std::int32_t id = 0;
-  std::size_t index = 0;  // in State::live
+  std::size_t index = 0;          // in State::live
   std::vector<base::Slice> body;  // given and not yet framed
   std::size_t first = 0;          // pieces before it were framed
   std::size_t body_bytes = 0;
@@ -40,10 +41,32 @@ struct Stream {
   }
 };
 
-std::string_view view_of(nghttp2_rcbuf* buffer) {
-  const nghttp2_vec bytes = nghttp2_rcbuf_get_buf(buffer);
-  return {reinterpret_cast<const char*>(bytes.base), bytes.len};
-}
+// Copies of header text, in chunks that stay where they are until all is forgotten.
+class Text {
+ public:
+  std::string_view keep(const std::uint8_t* text, std::size_t size) {
+    if (size > room_.size()) {
+      const std::size_t chunk_bytes = std::max(kChunkBytes, size);
+      room_ = {chunks_.emplace_back(std::make_unique_for_overwrite<char[]>(chunk_bytes)).get(),
+               chunk_bytes};
+      if (chunks_.size() == 1) first_ = room_;
+    }
+    std::memcpy(room_.data(), text, size);
+    const std::string_view kept(room_.data(), size);
+    room_ = room_.subspan(size);
+    return kept;
+  }
+  void forget() {
+    if (chunks_.size() > 1) chunks_.resize(1);
+    room_ = first_;
+  }
+
+ private:
+  static constexpr std::size_t kChunkBytes = std::size_t{4} << 10;
+  std::vector<std::unique_ptr<char[]>> chunks_;
+  std::span<char> first_;  // the first chunk, kept
+  std::span<char> room_;
+};
 
 nghttp2_nv as_nv(std::string_view name, std::string_view value) {
   // nghttp2 copies both: its type predates const.
@@ -73,8 +96,9 @@ struct Session::State {
   std::vector<Event> late;  // streams that closed while output was framed
   std::vector<Field> fields;
   std::vector<Head> heads;
-  std::vector<nghttp2_rcbuf*> held;  // what `fields` views
-  std::size_t head_begin = 0;        // in `fields`, of the section now arriving
+  Text text;                      // what `fields` views
+  std::size_t head_begin = 0;     // in `fields`, of the section now arriving
+  Stream* head_stream = nullptr;  // whose request it is; null: a section that nobody reads
   std::vector<std::unique_ptr<Stream>> live;
   std::vector<std::unique_ptr<Stream>> spare;
   std::size_t unsent_bytes = 0;
@@ -82,7 +106,6 @@ struct Session::State {
   bool is_feeding = false;
 
   ~State() {
-    release_held();
     // on_stream_close is not called for the streams still open; `live` owns them.
     if (session != nullptr) nghttp2_session_del(session);
   }
@@ -93,17 +116,14 @@ struct Session::State {
   }
   Stream& open_stream(std::int32_t id);
   void close_stream(Stream& stream);
-  void release_held() {
-    for (nghttp2_rcbuf* buffer : held) nghttp2_rcbuf_decref(buffer);
-    held.clear();
-  }
   void push(const Event& event) { (is_feeding ? events : late).push_back(event); }
   void resume(Stream& stream);
 
   // What nghttp2 calls. `self` is the State.
   static int on_begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* self);
-  static int on_header(nghttp2_session*, const nghttp2_frame* frame, nghttp2_rcbuf* name,
-                       nghttp2_rcbuf* value, std::uint8_t flags, void* self);
+  static int on_header(nghttp2_session*, const nghttp2_frame* frame, const std::uint8_t* name,
+                       std::size_t name_size, const std::uint8_t* value, std::size_t value_size,
+                       std::uint8_t flags, void* self);
   static int on_data_chunk(nghttp2_session*, std::uint8_t flags, std::int32_t stream_id,
                            const std::uint8_t* data, std::size_t size, void* self);
   static int on_frame(nghttp2_session*, const nghttp2_frame* frame, void* self);
@@ -140,6 +160,7 @@ void Session::State::close_stream(Stream& stream) {
   unsent_bytes -= stream.body_bytes;
   const std::size_t index = stream.index;
   PENSTOCK_CHECK(index < live.size() && live[index].get() == &stream);
+  if (head_stream == &stream) head_stream = nullptr;
   std::unique_ptr<Stream> owned = std::move(live[index]);
   if (index + 1 != live.size()) {
     live[index] = std::move(live.back());
@@ -165,27 +186,24 @@ int Session::State::on_begin_headers(nghttp2_session* session, const nghttp2_fra
                                      void* self) {
   State& state = *static_cast<State*>(self);
   state.head_begin = state.fields.size();
+  state.head_stream = nullptr;  // a client's trailers mean nothing to a gRPC server
   if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
   Stream& stream = state.open_stream(frame->hd.stream_id);
+  state.head_stream = &stream;
   return nghttp2_session_set_stream_user_data(session, stream.id, &stream) == 0
              ? 0
              : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
-int Session::State::on_header(nghttp2_session*, const nghttp2_frame* frame, nghttp2_rcbuf* name,
-                              nghttp2_rcbuf* value, std::uint8_t, void* self) {
+int Session::State::on_header(nghttp2_session*, const nghttp2_frame*, const std::uint8_t* name,
+                              std::size_t name_size, const std::uint8_t* value,
+                              std::size_t value_size, std::uint8_t, void* self) {
   State& state = *static_cast<State*>(self);
-  Stream* const stream = state.find(frame->hd.stream_id);
-  // A client's trailers mean nothing to a gRPC server.
-  if (stream == nullptr || frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
-  const Field field{view_of(name), view_of(value)};
-  stream->head_bytes += field.name.size() + field.value.size() + 32;
+  Stream* const stream = state.head_stream;
+  if (stream == nullptr) return 0;
+  stream->head_bytes += name_size + value_size + 32;
   if (stream->head_bytes > state.limits.header_list_bytes_max) return 0;
-  nghttp2_rcbuf_incref(name);
-  nghttp2_rcbuf_incref(value);
-  state.held.push_back(name);
-  state.held.push_back(value);
-  state.fields.push_back(field);
+  state.fields.push_back({state.text.keep(name, name_size), state.text.keep(value, value_size)});
   return 0;
 }
 
@@ -204,7 +222,7 @@ int Session::State::on_frame(nghttp2_session*, const nghttp2_frame* frame, void*
   switch (frame->hd.type) {
     case NGHTTP2_HEADERS:
       if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
-        const Stream* const stream = state.find(id);
+        const Stream* const stream = state.head_stream;
         if (stream == nullptr) return 0;
         if (stream->head_bytes > state.limits.header_list_bytes_max) {
           state.push({.kind = Event::Kind::kRequestTooLarge, .stream_id = id});
@@ -225,8 +243,7 @@ int Session::State::on_frame(nghttp2_session*, const nghttp2_frame* frame, void*
     case NGHTTP2_GOAWAY:
       state.push({.kind = Event::Kind::kGoaway, .error_code = frame->goaway.error_code});
       return 0;
-    default:
-      return 0;
+    default: return 0;
   }
 }
 
@@ -236,9 +253,8 @@ int Session::State::on_stream_close(nghttp2_session*, std::int32_t stream_id,
   Stream* const stream = state.find(stream_id);
   if (stream == nullptr) return 0;
   if (!stream->is_ended) {
-    state.push({.kind = Event::Kind::kStreamClosed,
-                .stream_id = stream_id,
-                .error_code = error_code});
+    state.push(
+        {.kind = Event::Kind::kStreamClosed, .stream_id = stream_id, .error_code = error_code});
   }
   state.close_stream(*stream);
   return 0;
@@ -297,6 +313,8 @@ int Session::State::write_body(nghttp2_session*, nghttp2_frame*, const std::uint
   constexpr std::size_t kFrameHeadBytes = 9;
   // A DATA frame of no bytes says nothing here: the trailers end the stream.
   if (size == 0) return 0;
+  // nghttp2 goes from frame to frame inside one call of mem_send; it comes back with this one.
+  if (state.output->size() >= state.limits.output_bytes_max) return NGHTTP2_ERR_WOULDBLOCK;
   state.output->append({reinterpret_cast<const std::byte*>(head), kFrameHeadBytes});
   stream.body_bytes -= size;
   state.unsent_bytes -= size;
@@ -328,7 +346,7 @@ base::Result<> Session::State::start() {
   PENSTOCK_CHECK(nghttp2_session_callbacks_new(&callbacks) == 0);
   PENSTOCK_CHECK(nghttp2_option_new(&option) == 0);
   nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
-  nghttp2_session_callbacks_set_on_header_callback2(callbacks, on_header);
+  nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data_chunk);
   nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
   nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_sent);
@@ -373,7 +391,7 @@ base::Result<std::unique_ptr<Session>> Session::open(const Limits& limits) {
 
 base::Result<std::span<const Event>> Session::feed(std::span<const std::byte> input) {
   State& state = *state_;
-  state.release_held();
+  state.text.forget();
   state.fields.clear();
   state.heads.clear();
   state.events.clear();
@@ -396,8 +414,7 @@ void Session::send_headers(std::int32_t stream_id, std::span<const Field> fields
   std::array<nghttp2_nv, kSentFieldsMax> sent;
   const std::size_t count = std::min(fields.size(), sent.size());
   for (std::size_t i = 0; i < count; ++i) sent[i] = as_nv(fields[i].name, fields[i].value);
-  const nghttp2_data_provider body = {.source = {.ptr = stream},
-                                      .read_callback = State::read_body};
+  const nghttp2_data_provider body = {.source = {.ptr = stream}, .read_callback = State::read_body};
   stream->is_ended = is_last;
   if (nghttp2_submit_response(state_->session, stream_id, sent.data(), count,
                               is_last ? nullptr : &body) != 0) {
@@ -429,9 +446,12 @@ void Session::reset_stream(std::int32_t stream_id, std::uint32_t error_code) {
   nghttp2_submit_rst_stream(state_->session, NGHTTP2_FLAG_NONE, stream_id, error_code);
 }
 
-void Session::consumed(std::int32_t stream_id, std::size_t bytes) {
-  // On a stream that is gone this gives back to the connection alone.
-  nghttp2_session_consume(state_->session, stream_id, bytes);
+void Session::reopen_connection(std::size_t bytes) {
+  nghttp2_session_consume_connection(state_->session, bytes);
+}
+
+void Session::reopen_stream(std::int32_t stream_id, std::size_t bytes) {
+  nghttp2_session_consume_stream(state_->session, stream_id, bytes);
 }
 
 void Session::submit_ping() { nghttp2_submit_ping(state_->session, NGHTTP2_FLAG_NONE, nullptr); }

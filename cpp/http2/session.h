@@ -20,8 +20,8 @@ namespace penstock::http2 {
 // It owns no socket, clock or thread. nghttp2 does the protocol; its callbacks append an event or
 // frame bytes and return, so nothing here is re-entrant. Lives on an io thread.
 //
-// Flow control: received data is given back to the peer's windows by consumed(), so whoever stops
-// calling it stops the sender.
+// Flow control: received data is given back to the peer's windows by reopen_connection() and
+// reopen_stream(), so whoever stops calling them stops the sender.
 //
 // Every verb that names a stream has no effect on one that is gone: a peer may reset a stream at
 // any time, and nobody has to ask first.
@@ -45,8 +45,10 @@ class Session {
   // Ends this side of the stream after all data sent so far. `fields` is copied.
   void send_trailers(std::int32_t stream_id, std::span<const Field> fields);
   void reset_stream(std::int32_t stream_id, std::uint32_t error_code);
-  // `bytes` of received body need no more room: the windows open again by that much.
-  void consumed(std::int32_t stream_id, std::size_t bytes);
+  // `bytes` of received body, of whatever streams, need no more room in the connection's window...
+  void reopen_connection(std::size_t bytes);
+  // ... and in the stream's own. Needless for a stream whose body is complete.
+  void reopen_stream(std::int32_t stream_id, std::size_t bytes);
 
   void submit_ping();
   // RFC 9113 section 6.8, the two steps of a graceful shutdown: a notice that leaves room for

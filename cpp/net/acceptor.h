@@ -10,9 +10,9 @@
 namespace penstock::net {
 
 struct ListenOptions {
-  std::string address = "0.0.0.0";  // an IP address or a host name
-  std::uint16_t port = 0;           // 0: one the system chooses
-  bool is_port_shared = false;      // other processes may listen on it too (SO_REUSEPORT)
+  std::string address = "0.0.0.0";        // an IP address or a host name
+  std::uint16_t port = 0;                 // 0: one the system chooses
+  bool is_port_shared = false;            // other processes may listen on it too (SO_REUSEPORT)
   std::string port_flag = "--grpc-port";  // what an error tells the user to change
   std::string share_flag = "--reuse-grpc-port";
 };

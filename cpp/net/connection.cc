@@ -28,9 +28,9 @@ Connection::Write Connection::send(http2::Output& output) {
     msghdr message{};
     message.msg_iov = pieces.data();
     message.msg_iovlen = output.gather(pieces);
-    const ssize_t sent = message.msg_iovlen == 1
-                             ? ::send(fd_.get(), pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL)
-                             : ::sendmsg(fd_.get(), &message, MSG_NOSIGNAL);
+    const ssize_t sent = message.msg_iovlen == 1 ? ::send(fd_.get(), pieces[0].iov_base,
+                                                          pieces[0].iov_len, MSG_NOSIGNAL)
+                                                 : ::sendmsg(fd_.get(), &message, MSG_NOSIGNAL);
     if (sent < 0) {
       if (errno == EINTR) continue;
       return errno == EAGAIN ? Write::kPart : Write::kBroken;

@@ -50,8 +50,8 @@ class Connection {
 
   const PeerKey key;
   LifetimeState lifetime;
-  base::Timer timer;             // for the next step of its lifetime
-  bool is_touched = false;       // stands in the thread's list of sessions to write
+  base::Timer timer;                 // for the next step of its lifetime
+  bool is_touched = false;           // stands in the thread's list of sessions to write
   bool is_waiting_to_write = false;  // the poller watches for room
 
  private:

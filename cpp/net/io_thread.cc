@@ -117,9 +117,8 @@ void IoThread::pass(base::Nanos now) {
     accept_again_ns_ = base::kNever;
     if (!poller_.watch(acceptor_->fd(), kAcceptorToken)) accept_again_ns_ = now + kAcceptRest;
   }
-  timers_.advance(now, [&](base::Timer& timer) {
-    step(*static_cast<Connection*>(timer.owner), now);
-  });
+  timers_.advance(now,
+                  [&](base::Timer& timer) { step(*static_cast<Connection*>(timer.owner), now); });
   service_->finish_pass(now);
   // By index: writing one session may touch another slot no more, but close() may run here.
   for (std::size_t i = 0; i < touched_.size(); ++i) {
@@ -189,8 +188,7 @@ void IoThread::open_connection(base::UniqueFd socket, base::Nanos now) {
     return;
   }
   free_slots_.pop_back();
-  slots_[key.slot] =
-      std::make_unique<Connection>(std::move(socket), std::move(*session), key);
+  slots_[key.slot] = std::make_unique<Connection>(std::move(socket), std::move(*session), key);
   Connection& connection = *slots_[key.slot];
   connection.timer.owner = &connection;
   connection.lifetime.opened_ns = connection.lifetime.received_ns = now;
@@ -257,8 +255,7 @@ void IoThread::step(Connection& connection, base::Nanos now) {
   const LifetimeStep next = next_step(state, lifetime_, now);
   timers_.schedule(connection.timer, next.next_ns);
   switch (next.action) {
-    case LifetimeAction::kNone:
-      return;
+    case LifetimeAction::kNone: return;
     case LifetimeAction::kPing:
       state.pinged_ns = now;
       connection.session().submit_ping();
@@ -268,15 +265,10 @@ void IoThread::step(Connection& connection, base::Nanos now) {
       connection.session().submit_shutdown_notice();
       connection.session().submit_ping();  // its answer shows that the notice was read
       break;
-    case LifetimeAction::kGoaway:
-      begin_goaway(connection, now);
-      break;
-    case LifetimeAction::kCloseKeepalive:
-      return close(connection, CloseReason::kKeepalive);
-    case LifetimeAction::kCloseAge:
-      return close(connection, CloseReason::kAge);
-    case LifetimeAction::kCloseLingered:
-      return close(connection, CloseReason::kFinished);
+    case LifetimeAction::kGoaway: begin_goaway(connection, now); break;
+    case LifetimeAction::kCloseKeepalive: return close(connection, CloseReason::kKeepalive);
+    case LifetimeAction::kCloseAge: return close(connection, CloseReason::kAge);
+    case LifetimeAction::kCloseLingered: return close(connection, CloseReason::kFinished);
   }
   touch(connection.key.slot);
 }
@@ -289,7 +281,7 @@ void IoThread::begin_goaway(Connection& connection, base::Nanos now) {
   connection.session().submit_goaway(http2::kNoError, "this connection ends");
   service_->sent_goaway();
   touch(connection.key.slot);
-  timers_.schedule(connection.timer, base::after(now, lifetime_.age_grace_ns));
+  timers_.schedule(connection.timer, now);  // for what is next: the grace's end or a ping
 }
 
 void IoThread::begin_linger(Connection& connection, base::Nanos now) {
@@ -301,8 +293,8 @@ void IoThread::begin_linger(Connection& connection, base::Nanos now) {
 
 void IoThread::close(Connection& connection, CloseReason reason) {
   const PeerKey key = connection.key;
-  service_->closed(key, connection.lifetime.lingering_ns != base::kNever ? CloseReason::kFinished
-                                                                         : reason);
+  service_->closed(
+      key, connection.lifetime.lingering_ns != base::kNever ? CloseReason::kFinished : reason);
   poller_.unwatch(connection.fd());
   connection.timer.cancel();
   closed_.push_back(std::move(slots_[key.slot]));
@@ -315,14 +307,15 @@ void IoThread::begin_drain(base::Nanos now) {
     poller_.unwatch(acceptor_->fd());
     acceptor_.reset();
   }
+  accept_again_ns_ = base::kNever;
   lifetime_.age_grace_ns = base::kNever;  // the engine's exit timeout bounds a drain
   for (const auto& slot : slots_) {
     if (slot == nullptr || slot->lifetime.notice_ns != base::kNever) continue;
     slot->lifetime.notice_ns = now;
     slot->session().submit_shutdown_notice();
     slot->session().submit_ping();
-    step(*slot, now);
     touch(slot->key.slot);
+    step(*slot, now);  // which may close it
   }
 }
 

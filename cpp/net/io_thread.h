@@ -27,8 +27,9 @@ namespace penstock::net {
 struct IoOptions {
   http2::Limits http2;
   LifetimeOptions lifetime;
-  std::size_t connections_max = 20'000;               // of this thread; more are refused
-  std::size_t read_bytes_per_pass = 512 << 10;  // of one connection, then the others have their turn
+  std::size_t connections_max = 20'000;  // of this thread; more are refused
+  std::size_t read_bytes_per_pass = 512
+                                    << 10;  // of one connection, then the others have their turn
 };
 
 // One event loop with the connections it owns. A pass reads every socket that has something, lets

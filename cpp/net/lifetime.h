@@ -7,8 +7,8 @@ namespace penstock::net {
 
 // How long connections live. Durations; kNever switches a rule off.
 struct LifetimeOptions {
-  base::Nanos keepalive_time_ns = 7200 * base::kSecond;  // silence before a ping
-  base::Nanos keepalive_timeout_ns = 20 * base::kSecond; // for its answer
+  base::Nanos keepalive_time_ns = 7200 * base::kSecond;   // silence before a ping
+  base::Nanos keepalive_timeout_ns = 20 * base::kSecond;  // for its answer
   bool keepalive_without_calls = false;
   base::Nanos age_max_ns = base::kNever;
   base::Nanos age_grace_ns = base::kNever;  // for calls in flight, after the GOAWAY
@@ -24,7 +24,7 @@ inline constexpr base::Nanos kLingerMax = base::kSecond;
 struct LifetimeState {
   base::Nanos opened_ns = 0;
   base::Nanos age_max_ns = base::kNever;  // LifetimeOptions' own, spread a little
-  base::Nanos received_ns = 0;  // the last byte
+  base::Nanos received_ns = 0;            // the last byte
   base::Nanos pinged_ns = base::kNever;
   base::Nanos notice_ns = base::kNever;
   base::Nanos goaway_ns = base::kNever;
@@ -48,7 +48,6 @@ struct LifetimeStep {
 };
 
 // What a connection needs at `now`. Pure.
-LifetimeStep next_step(const LifetimeState& state, const LifetimeOptions& options,
-                       base::Nanos now);
+LifetimeStep next_step(const LifetimeState& state, const LifetimeOptions& options, base::Nanos now);
 
 }  // namespace penstock::net

@@ -14,7 +14,7 @@ namespace penstock::net {
 
 // One thing that happened on a watched file descriptor.
 struct Readiness {
-  std::uint64_t token = 0;  // what watch() gave it
+  std::uint64_t token = 0;   // what watch() gave it
   bool is_readable = false;  // or at its end, or in error: a read tells
   bool is_writable = false;
 };

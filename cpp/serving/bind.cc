@@ -65,18 +65,19 @@ base::Result<> check_input(const wire::InferInput& input, const TensorSpec& spec
   }
   const std::int64_t rows_max = signature.batch_rows_max;
   if (!fits(input.shape, spec, rows_max > 0)) {
-    return fail(Code::kInvalidArgument,
-                input_of_model(spec.name, model) + ": shape " + wanted_shape(spec, rows_max) +
-                    " is wanted, got " + input.shape.text());
+    return fail(Code::kInvalidArgument, input_of_model(spec.name, model) + ": shape " +
+                                            wanted_shape(spec, rows_max) + " is wanted, got " +
+                                            input.shape.text());
   }
   if (rows_max == 0) return {};
   const std::int64_t brought = input.shape[0];
   if (rows == 0) rows = brought;
   if (brought != rows) {
-    return fail(Code::kInvalidArgument,
-                input_of_model(spec.name, model) + ": every input of a request must have the same " +
-                    "number of rows (first dimension), this one has " + std::to_string(brought) +
-                    ", another " + std::to_string(rows));
+    return fail(Code::kInvalidArgument, input_of_model(spec.name, model) +
+                                            ": every input of a request must have the same " +
+                                            "number of rows (first dimension), this one has " +
+                                            std::to_string(brought) + ", another " +
+                                            std::to_string(rows));
   }
   if (brought < 1) {
     return fail(Code::kInvalidArgument, input_of_model(spec.name, model) +
@@ -84,10 +85,10 @@ base::Result<> check_input(const wire::InferInput& input, const TensorSpec& spec
                                             input.shape.text());
   }
   if (brought > rows_max) {
-    return fail(Code::kInvalidArgument,
-                "model " + wire::quote(model) + " takes at most " + std::to_string(rows_max) +
-                    " rows in one request (its max_batch_size), got " + std::to_string(brought) +
-                    "; send them in parts");
+    return fail(Code::kInvalidArgument, "model " + wire::quote(model) + " takes at most " +
+                                            std::to_string(rows_max) +
+                                            " rows in one request (its max_batch_size), got " +
+                                            std::to_string(brought) + "; send them in parts");
   }
   return {};
 }
@@ -109,8 +110,8 @@ base::Result<> bind_outputs(const wire::InferRequest& request, const base::Signa
     }
     for (const wire::Parameter& parameter : request.parameters_of(output.parameters)) {
       if (parameter.name == "classification" || parameter.name == "shared_memory_region") {
-        return fail(Code::kUnimplemented, "output " + wire::quote(output.name) + ": the parameter " +
-                                              wire::quote(parameter.name) +
+        return fail(Code::kUnimplemented, "output " + wire::quote(output.name) +
+                                              ": the parameter " + wire::quote(parameter.name) +
                                               " is not served by this version");
       }
     }
@@ -147,13 +148,14 @@ base::Result<> bind_request(const wire::InferRequest& request, const base::Signa
     const wire::InferInput* const input = find_input(request, spec.name, i);
     if (input == nullptr) {
       if (spec.is_optional) {
-        ticket.inputs.push_back({.dtype = spec.dtype, .shape = {}, .bytes = {}, .is_present = false});
+        ticket.inputs.push_back(
+            {.dtype = spec.dtype, .shape = {}, .bytes = {}, .is_present = false});
         continue;
       }
       if (auto known = refuse_unknown_input(request, signature, model_name); !known) return known;
-      return fail(Code::kInvalidArgument,
-                  input_of_model(spec.name, model_name) + " is missing; the model's inputs are " +
-                      names_of(signature.inputs));
+      return fail(Code::kInvalidArgument, input_of_model(spec.name, model_name) +
+                                              " is missing; the model's inputs are " +
+                                              names_of(signature.inputs));
     }
     if (auto fine = check_input(*input, spec, signature, model_name, rows); !fine) return fine;
     ticket.inputs.push_back({.dtype = input->dtype, .shape = input->shape, .bytes = input->bytes});

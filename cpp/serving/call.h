@@ -27,12 +27,12 @@ struct Call {
   grpc::Encoding answer_encoding = grpc::Encoding::kIdentity;
 
   std::optional<grpc::MessageReader> reader;
-  grpc::Message message;           // complete, until it is decoded
-  std::size_t charged_bytes = 0;   // counted against FrontOptions::inflight_bytes_max
+  grpc::Message message;          // complete, until it is decoded
+  std::size_t charged_bytes = 0;  // counted against FrontOptions::inflight_bytes_max
 
   base::Nanos arrived_ns = 0;
   base::Nanos deadline_ns = base::kNever;
-  base::Timer timer;               // at the deadline, or where the queue's patience ends
+  base::Timer timer;  // at the deadline, or where the queue's patience ends
 
   // Of an inference that was accepted:
   Version::IoShare* share = nullptr;  // null: not (yet) accepted

@@ -21,21 +21,15 @@ std::string_view text_of(std::span<const std::byte> bytes) {
 
 void Front::answer_control(Call& call) {
   switch (call.method) {
-    case grpc::Method::kServerLive:
-      return answer_small(call, wire::encode_flag(true));
+    case grpc::Method::kServerLive: return answer_small(call, wire::encode_flag(true));
     case grpc::Method::kServerReady:
       return answer_small(call, wire::encode_flag(context_.readiness->is_ready()));
-    case grpc::Method::kModelReady:
-      return answer_model_ready(call);
-    case grpc::Method::kServerMetadata:
-      return answer_server_metadata(call);
-    case grpc::Method::kModelMetadata:
-      return answer_model_metadata(call);
-    case grpc::Method::kHealthCheck:
-      return answer_health(call);
+    case grpc::Method::kModelReady: return answer_model_ready(call);
+    case grpc::Method::kServerMetadata: return answer_server_metadata(call);
+    case grpc::Method::kModelMetadata: return answer_model_metadata(call);
+    case grpc::Method::kHealthCheck: return answer_health(call);
     case grpc::Method::kModelInfer:
-    case grpc::Method::kNotNative:
-      break;  // never come here
+    case grpc::Method::kNotNative: break;  // never come here
   }
   refuse(call, {Code::kInternal, "a method without an answer"});
 }
@@ -60,9 +54,9 @@ void Front::answer_server_metadata(Call& call) {
   const ServerIdentity& identity = *context_.identity;
   const std::vector<std::string_view> extensions(identity.extensions.begin(),
                                                  identity.extensions.end());
-  answer_small(call, wire::encode_server_metadata({.name = identity.name,
-                                                   .version = identity.version,
-                                                   .extensions = extensions}));
+  answer_small(call,
+               wire::encode_server_metadata(
+                   {.name = identity.name, .version = identity.version, .extensions = extensions}));
 }
 
 void Front::answer_model_metadata(Call& call) {
@@ -85,9 +79,9 @@ void Front::answer_health(Call& call) {
   const auto service = wire::decode_health_request(text_of(call.message.bytes.bytes));
   if (!service) return refuse(call, service.error());
   if (!service->empty() && *service != kInferenceService) {
-    return refuse(call, {Code::kNotFound, "no health is known of the service " +
-                                              wire::quote(*service) + "; ask for \"\" or for " +
-                                              wire::quote(kInferenceService)});
+    return refuse(call,
+                  {Code::kNotFound, "no health is known of the service " + wire::quote(*service) +
+                                        "; ask for \"\" or for " + wire::quote(kInferenceService)});
   }
   answer_small(call, wire::encode_health_answer(context_.readiness->is_ready()
                                                     ? wire::ServingStatus::kServing

@@ -19,6 +19,12 @@ constexpr Error deadline_exceeded() {
   return {Code::kDeadlineExceeded, "the deadline passed before the answer was ready"};
 }
 
+Error too_many_bytes(const FrontOptions& options) {
+  return {Code::kResourceExhausted,
+          "the server holds as many bytes of unanswered requests as it may (" +
+              std::to_string(options.inflight_bytes_max) + "); try again"};
+}
+
 }  // namespace
 
 Front::Front(Context context) : context_(std::move(context)), timers_(base::monotonic_now()) {}
@@ -43,26 +49,24 @@ void Front::closed(std::uint32_t slot) {
 
 void Front::received(std::uint32_t slot, std::span<const http2::Event> events, Nanos now) {
   Peer& peer = peers_[slot];
+  std::size_t data_bytes = 0;
   for (const http2::Event& event : events) {
     switch (event.kind) {
       case http2::Event::Kind::kRequest:
-      case http2::Event::Kind::kRequestTooLarge:
-        on_request(peer, slot, event, now);
-        break;
+      case http2::Event::Kind::kRequestTooLarge: on_request(peer, slot, event, now); break;
       case http2::Event::Kind::kData:
-        on_data(peer, event, now);
+        data_bytes += event.data.size();
+        on_data(peer, event);
         break;
-      case http2::Event::Kind::kEnd:
-        on_end(peer, event.stream_id, now);
-        break;
-      case http2::Event::Kind::kStreamClosed:
-        on_stream_closed(peer, event.stream_id);
-        break;
+      case http2::Event::Kind::kEnd: on_end(peer, event.stream_id, now); break;
+      case http2::Event::Kind::kStreamClosed: on_stream_closed(peer, event.stream_id); break;
       case http2::Event::Kind::kPingAck:
-      case http2::Event::Kind::kGoaway:
-        break;  // the connection's owner sees to these
+      case http2::Event::Kind::kGoaway: break;  // the connection's owner sees to these
     }
   }
+  // A message is bounded by its own limit and what all of them hold by charge(), so the windows
+  // open again as fast as bytes are read.
+  if (data_bytes > 0) peer.session->reopen_connection(data_bytes);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -87,8 +91,8 @@ void Front::on_request(Peer& peer, std::uint32_t slot, const http2::Event& event
     return refuse(call, grpc::unknown_method(head->path));
   }
   call.request_encoding = head->encoding;
-  call.answer_encoding = grpc::answer_encoding(context_.options->answer_compression,
-                                               head->encoding, head->accepted);
+  call.answer_encoding =
+      grpc::answer_encoding(context_.options->answer_compression, head->encoding, head->accepted);
   call.reader.emplace(grpc::MessageLimits{.message_bytes_max = context_.options->message_bytes_max,
                                           .encoding = head->encoding});
   if (head->timeout_ns != base::kNever) {
@@ -98,24 +102,17 @@ void Front::on_request(Peer& peer, std::uint32_t slot, const http2::Event& event
   }
 }
 
-void Front::on_data(Peer& peer, const http2::Event& event, Nanos) {
+void Front::on_data(Peer& peer, const http2::Event& event) {
   Call* const call = peer.calls.find(event.stream_id);
+  if (call == nullptr) return;  // answered already; the stream is about to be reset
   std::span<const std::byte> data = event.data;
-  // The message is bounded by its own limit and what all of them hold by charge(), so the windows
-  // open again as fast as bytes are read.
-  peer.session->consumed(event.stream_id, data.size());
-  if (call == nullptr) return;
   while (!data.empty()) {
     const base::Result<bool> is_complete = call->reader->read(data, call->message);
     if (!is_complete) return refuse(*call, is_complete.error());
     const std::size_t held =
         *is_complete ? call->message.bytes.bytes.size() : call->reader->held_bytes();
-    if (!charge(*call, held)) {
-      return refuse(*call, {Code::kResourceExhausted,
-                            "the server holds as many bytes of unanswered requests as it may (" +
-                                std::to_string(context_.options->inflight_bytes_max) +
-                                "); try again"});
-    }
+    if (!charge(*call, held)) return refuse(*call, too_many_bytes(*context_.options));
+    if (!*is_complete) peer.session->reopen_stream(event.stream_id, event.data.size());
   }
 }
 
@@ -129,6 +126,9 @@ void Front::on_end(Peer& peer, std::int32_t stream_id, Nanos now) {
                                   context_.options->message_bytes_max);
     if (!plain) return refuse(*call, plain.error());
     call->message.bytes = std::move(*plain);
+    if (!charge(*call, call->message.bytes.bytes.size())) {
+      return refuse(*call, too_many_bytes(*context_.options));
+    }
   }
   if (call->method == grpc::Method::kModelInfer) {
     start_inference(*call, now);
@@ -187,7 +187,8 @@ void Front::finish_pass(Nanos now) {
   context_.versions->look(context_.io_thread);
   context_.mailbox->drain(replies_);
   if (!replies_.empty()) finish_replies(now);
-  timers_.advance(now, [&](base::Timer& timer) { on_timer(*static_cast<Call*>(timer.owner), now); });
+  timers_.advance(now,
+                  [&](base::Timer& timer) { on_timer(*static_cast<Call*>(timer.owner), now); });
   if (!gathering_.empty()) run_inline_lane(now);
 }
 
@@ -201,8 +202,9 @@ void Front::on_timer(Call& call, Nanos now) {
   if (call.share != nullptr && call.share->version->batcher().cancel(call.place) != nullptr) {
     call.share->metrics->record_failure(telemetry::FailureReason::kRejected);
     abandon(call);
-    return refuse(call, {Code::kUnavailable, "Request timeout expired: it waited in the queue of "
-                                             "its model for as long as the model allows"});
+    return refuse(call, {Code::kUnavailable,
+                         "Request timeout expired: it waited in the queue of "
+                         "its model for as long as the model allows"});
   }
   timers_.schedule(call.timer, call.deadline_ns);
 }

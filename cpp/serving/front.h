@@ -38,7 +38,8 @@ using Mailbox = base::Channel<batching::Reply>;
 //   finish_pass()  replies of the batch lane, deadlines, then the inline lane's batches
 //               -> answers: tensors -> message -> frame + trailers -> Session
 //
-// Knows connections by slot and id only. Whoever owns them calls touch() for sessions to be written.
+// Knows connections by slot and id only. Whoever owns them calls touch() for sessions to be
+// written.
 class Front {
  public:
   struct Context {
@@ -72,7 +73,7 @@ class Front {
 
   // front.cc: events -> calls
   void on_request(Peer& peer, std::uint32_t slot, const http2::Event& event, base::Nanos now);
-  void on_data(Peer& peer, const http2::Event& event, base::Nanos now);
+  void on_data(Peer& peer, const http2::Event& event);
   void on_end(Peer& peer, std::int32_t stream_id, base::Nanos now);
   void on_stream_closed(Peer& peer, std::int32_t stream_id);
   void on_timer(Call& call, base::Nanos now);
@@ -106,12 +107,12 @@ class Front {
   void finish_replies(base::Nanos now);
   void finish_inference(Call& call, batching::Outcome& outcome, base::Nanos now);
   void run_inline_lane(base::Nanos now);
-  std::int64_t run_gathered(Version::IoShare& share);
+  void run_gathered(Version::IoShare& share, base::Nanos start);
   void drop_expired(std::vector<std::unique_ptr<batching::Ticket>>& tickets, base::Nanos now);
 
   const Context context_;
   base::TimerWheel timers_;
-  std::vector<Peer> peers_;  // by connection slot
+  std::vector<Peer> peers_;                   // by connection slot
   std::vector<std::unique_ptr<Call>> calls_;  // all ever made; those not in use are in spare_
   std::vector<Call*> spare_;
   std::size_t inflight_bytes_ = 0;

@@ -44,7 +44,7 @@ base::Result<> Front::accept(Call& call, Nanos now) {
   if (!version) return std::unexpected(version.error());
   Version::IoShare& share = (*version)->share(context_.io_thread);
   call.share = &share;
-  share.add_call();
+  share.hold();
 
   std::unique_ptr<Ticket> ticket;
   if (spare_tickets_.empty()) {
@@ -70,7 +70,10 @@ base::Result<> Front::accept(Call& call, Nanos now) {
   call.rows = ticket->rows;
   call.message = {};  // the ticket's inputs keep the bytes alive
   if ((*version)->lane() == Lane::kInline) {
-    if (share.gathered.empty()) gathering_.push_back(&share);
+    if (share.gathered.empty()) {
+      gathering_.push_back(&share);
+      share.hold();  // beyond its calls, for they may be cancelled in this pass
+    }
     share.gathered.push_back(std::move(ticket));
     return {};
   }
@@ -107,7 +110,7 @@ void Front::abandon(Call& call) {
 
 void Front::leave_version(Call& call) {
   call.place = {};
-  std::exchange(call.share, nullptr)->remove_call();
+  std::exchange(call.share, nullptr)->release();
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -116,22 +119,21 @@ void Front::leave_version(Call& call) {
 void Front::run_inline_lane(Nanos now) {
   for (Version::IoShare* const share : gathering_) {
     drop_expired(share->gathered, now);
-    const Nanos start = base::monotonic_now();
-    const std::int64_t rows = run_gathered(*share);
-    const Nanos end = base::monotonic_now();
-    share->judge_pass(rows, end - start);
-    finish_replies(end);
+    now = base::monotonic_now();
+    run_gathered(*share, now);
+    finish_replies(base::monotonic_now());
+    share->release();
   }
   gathering_.clear();
 }
 
-// Returns how many rows that were.
-std::int64_t Front::run_gathered(Version::IoShare& share) {
+void Front::run_gathered(Version::IoShare& share, Nanos start) {
   std::int64_t rows = 0;
+  Nanos now = start;
   std::span<std::unique_ptr<Ticket>> rest = share.gathered;
   while (!rest.empty()) {
     const std::size_t count = batching::cut_front(rest, share.version->inline_rows_max());
-    share.version->run_inline(share, rest.first(count), replies_);
+    now = share.version->run_inline(share, rest.first(count), replies_, now);
     rest = rest.subspan(count);
   }
   for (std::unique_ptr<Ticket>& ticket : share.gathered) {
@@ -141,7 +143,7 @@ std::int64_t Front::run_gathered(Version::IoShare& share) {
     spare_tickets_.push_back(std::move(ticket));
   }
   share.gathered.clear();
-  return rows;
+  share.judge_pass(rows, now - start);
 }
 
 // A deadline that passed while the pass went on, or a caller that went away in it.
@@ -200,6 +202,7 @@ void Front::finish_inference(Call& call, batching::Outcome& outcome, Nanos now) 
                              .id = call.request_id,
                              .outputs = outputs_},
                             grpc::kFramePrefixBytes, encoded_);
+  if (call.place == batching::Handle{}) call.share->runner->recycle(*std::move(outcome.outputs));
   leave_version(call);
   if (encoded_.size > kAnswerBytesMax) {
     encoded_.pieces.clear();

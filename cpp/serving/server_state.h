@@ -20,8 +20,8 @@ struct ServerIdentity {
 
 // Bounds and habits of the way of a request; the same on every io thread.
 struct FrontOptions {
-  std::size_t message_bytes_max = std::size_t{64} << 20;    // of one request, after decompression
-  std::size_t inflight_bytes_max = std::size_t{2} << 30;    // received, unanswered; per io thread
+  std::size_t message_bytes_max = std::size_t{64} << 20;  // of one request, after decompression
+  std::size_t inflight_bytes_max = std::size_t{2} << 30;  // received, unanswered; per io thread
   grpc::CompressionLevel answer_compression = grpc::CompressionLevel::kNone;
 };
 
@@ -31,9 +31,7 @@ class Readiness {
   void set_ready(bool is_ready) { is_ready_.store(is_ready, std::memory_order_relaxed); }
   void begin_drain() { is_draining_.store(true, std::memory_order_relaxed); }
   bool is_draining() const { return is_draining_.load(std::memory_order_relaxed); }
-  bool is_ready() const {
-    return is_ready_.load(std::memory_order_relaxed) && !is_draining();
-  }
+  bool is_ready() const { return is_ready_.load(std::memory_order_relaxed) && !is_draining(); }
 
  private:
   std::atomic<bool> is_ready_ = false;

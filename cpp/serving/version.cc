@@ -35,18 +35,17 @@ base::Result<> execute(model::Executor& executor, telemetry::ModelShard& metrics
 
 // Instance threads count in the shards behind those of the io threads.
 std::vector<batching::Batcher::Instance> instances_of(
-    const Version::Options& options,
-    const std::vector<std::unique_ptr<model::Executor>>& executors,
+    const Version::Options& options, const std::vector<std::unique_ptr<model::Executor>>& executors,
     telemetry::ModelMetrics& metrics, std::size_t io_threads) {
   std::vector<batching::Batcher::Instance> instances;
   for (std::size_t i = 0; i < options.instance_count; ++i) {
     model::Executor& executor = *executors[i % executors.size()];
-    instances.push_back({.thread_name = options.name,
-                         .execute = [&executor, &shard = metrics.shard(io_threads + i)](
-                                        const batching::BatchView& batch,
-                                        std::vector<base::Tensor>& outputs) {
-                           return execute(executor, shard, batch, outputs);
-                         }});
+    instances.push_back(
+        {.thread_name = options.name,
+         .execute = [&executor, &shard = metrics.shard(io_threads + i)](
+                        const batching::BatchView& batch, std::vector<base::Tensor>& outputs) {
+           return execute(executor, shard, batch, outputs);
+         }});
   }
   return instances;
 }
@@ -78,13 +77,14 @@ std::int64_t Version::inline_rows_max() const {
   return executors_.front()->traits().gains_from_batching ? signature().batch_rows_max : 0;
 }
 
-void Version::run_inline(IoShare& share,
-                         std::span<const std::unique_ptr<batching::Ticket>> tickets,
-                         std::vector<batching::Reply>& replies) {
+base::Nanos Version::run_inline(IoShare& share,
+                                std::span<const std::unique_ptr<batching::Ticket>> tickets,
+                                std::vector<batching::Reply>& replies, base::Nanos now) {
   auto run = [&](const batching::BatchView& batch, std::vector<base::Tensor>& outputs) {
     return execute(*executors_.front(), *share.metrics, batch, outputs);
   };
-  share.runner->run(tickets, run, replies);
+  share.runner->run(tickets, run, replies, now);
+  return share.runner->executed_ns();
 }
 
 void Version::IoShare::judge_pass(std::int64_t rows, base::Nanos spent_ns) {
@@ -98,7 +98,7 @@ void Version::retire(const std::function<bool()>& io_has_ended) {
   batcher_.wait_until_idle(base::kNever);
   const auto is_answered = [this] {
     for (const IoShare& share : shares_) {
-      if (share.calls() != 0) return false;
+      if (share.holds() != 0) return false;
     }
     return true;
   };

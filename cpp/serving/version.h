@@ -41,24 +41,26 @@ class Version {
   };
 
   // What one io thread keeps for this version; nobody else writes it.
-  class IoShare {
+  class alignas(telemetry::kCacheLineBytes) IoShare {
    public:
     Version* version = nullptr;
     std::unique_ptr<batching::BatchRunner> runner;
     std::vector<std::unique_ptr<batching::Ticket>> gathered;  // of the pass under way
     telemetry::ModelShard* metrics = nullptr;
 
-    // Calls that refer to this version. While there is one the version is not taken apart.
-    void add_call() { calls_.add(1); }
-    void remove_call() { calls_.add(-1); }
-    std::int64_t calls() const { return calls_.value(); }
+    // What this io thread has that refers to this version: calls, and tickets that it gathers.
+    // While there is any the version is not taken apart. After release(), the thread touches
+    // neither this nor the version.
+    void hold() { holds_.store(holds() + 1, std::memory_order_relaxed); }
+    void release() { holds_.store(holds() - 1, std::memory_order_release); }
+    std::int64_t holds() const { return holds_.load(std::memory_order_acquire); }
 
     // After each pass that executed `rows` rows in `spent_ns`: a version that is too slow for an
     // io thread, on which every other connection waits, leaves the inline lane.
     void judge_pass(std::int64_t rows, base::Nanos spent_ns);
 
    private:
-    telemetry::GaugeShare calls_;
+    std::atomic<std::int64_t> holds_ = 0;  // written by the io thread alone
     int overruns_ = 0;  // passes in a row
   };
 
@@ -85,9 +87,9 @@ class Version {
 
   // Rows that one execution on the inline lane takes at most; 0: one ticket at a time.
   std::int64_t inline_rows_max() const;
-  // Executes `tickets` on the calling io thread.
-  void run_inline(IoShare& share, std::span<const std::unique_ptr<batching::Ticket>> tickets,
-                  std::vector<batching::Reply>& replies);
+  // Executes `tickets` on the calling io thread; returns when that was done.
+  base::Nanos run_inline(IoShare& share, std::span<const std::unique_ptr<batching::Ticket>> tickets,
+                         std::vector<batching::Reply>& replies, base::Nanos now);
 
   // Once no io thread can find this version any more: lets what was accepted be executed and
   // waits until it is answered, or until there are no io threads that could. On the thread that

@@ -51,8 +51,8 @@ base::Result<Version*> VersionTable::find(std::string_view name, std::string_vie
     for (const VersionEntry& one : entry->versions) {
       have += (have.empty() ? "" : ", ") + std::to_string(one.number);
     }
-    return fail(Code::kNotFound, "Request for unknown model: " + wire::quote(name) +
-                                     " version " + std::to_string(number) +
+    return fail(Code::kNotFound, "Request for unknown model: " + wire::quote(name) + " version " +
+                                     std::to_string(number) +
                                      " is not found; this server has version " + have);
   }
   if (found->version == nullptr) return std::unexpected(failed(name, *found));

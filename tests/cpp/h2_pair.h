@@ -91,7 +91,7 @@ class H2Pair {
     for (const http2::Event& event : *got) {
       events.push_back(kept(event));
       if (consumes && event.kind == http2::Event::Kind::kData) {
-        session->consumed(event.stream_id, event.data.size());
+        reopen(event.stream_id, event.data.size());
       }
     }
     return true;
@@ -126,6 +126,11 @@ class H2Pair {
       if (event.stream_id == stream_id) text += event.data;
     }
     return text;
+  }
+  // Received data needs no more room.
+  void reopen(std::int32_t stream_id, std::size_t bytes) {
+    session->reopen_connection(bytes);
+    session->reopen_stream(stream_id, bytes);
   }
   // Headers, one slice, trailers.
   void answer(std::int32_t stream_id, base::Slice body) {
