@@ -3,10 +3,14 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <tuple>
 #include <utility>
+#include <vector>
 
 #include "bindings/errors.h"
 #include "bindings/options.h"
@@ -107,11 +111,34 @@ class Server {
   bool is_draining() const { return engine_->readiness().is_draining(); }
   void stop() { engine_->stop(); }
   std::string metrics_text() { return engine_->metrics_text(); }
+  int log_fd() const { return engine_->log().fd(); }
+  std::vector<std::tuple<std::string, std::string, std::map<std::string, std::string>>> take_log();
 
  private:
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<engine::Drain> drain_;
 };
+
+constexpr std::string_view level_of(base::Severity severity) {
+  switch (severity) {
+    case base::Severity::kInfo: return "info";
+    case base::Severity::kWarning: return "warning";
+    case base::Severity::kError: return "error";
+  }
+  return "error";
+}
+
+std::vector<std::tuple<std::string, std::string, std::map<std::string, std::string>>>
+Server::take_log() {
+  std::vector<base::LogLine> lines;
+  engine_->log().take(lines);
+  std::vector<std::tuple<std::string, std::string, std::map<std::string, std::string>>> told;
+  for (base::LogLine& line : lines) {
+    told.emplace_back(level_of(line.severity), std::move(line.event),
+                      std::map<std::string, std::string>(line.fields.begin(), line.fields.end()));
+  }
+  return told;
+}
 
 void bind_values(py::module_& module) {
   py::class_<TensorSpec>(module, "TensorSpec")
@@ -131,7 +158,10 @@ void bind_values(py::module_& module) {
       .def_readwrite("is_parallel", &OrtOptions::is_parallel)
       .def_readwrite("graph_level", &OrtOptions::graph_level)
       .def_readwrite("providers", &OrtOptions::providers)
-      .def_readwrite("config_entries", &OrtOptions::config_entries);
+      .def_readwrite("has_arena", &OrtOptions::has_arena)
+      .def_readwrite("has_memory_plan", &OrtOptions::has_memory_plan)
+      .def_readwrite("config_entries", &OrtOptions::config_entries)
+      .def_readwrite("run_entries", &OrtOptions::run_entries);
   py::class_<QueueOptions>(module, "QueueOptions")
       .def(py::init<>())
       .def_readwrite("preferred_batch_sizes", &QueueOptions::preferred_batch_sizes)
@@ -217,6 +247,8 @@ void bind_server(py::module_& module) {
       .def_property_readonly("drained_fd", &Server::drained_fd)
       .def_property_readonly("is_draining", &Server::is_draining)
       .def("stop", &Server::stop, Unlocked())
+      .def_property_readonly("log_fd", &Server::log_fd)
+      .def("take_log", &Server::take_log)
       .def("metrics_text", &Server::metrics_text, Unlocked());
 }
 

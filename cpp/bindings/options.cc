@@ -46,6 +46,9 @@ model::OrtOptions ort_options(const OrtOptions& options) {
   for (const auto& [name, settings] : options.providers) {
     made.providers.push_back({.name = name, .settings = {settings.begin(), settings.end()}});
   }
+  made.has_arena = options.has_arena;
+  made.has_memory_plan = options.has_memory_plan;
+  made.run_entries.assign(options.run_entries.begin(), options.run_entries.end());
   made.config_entries.assign(options.config_entries.begin(), options.config_entries.end());
   return made;
 }
@@ -117,6 +120,7 @@ Result<engine::ModelSpec> model_spec(const ModelSpec& spec) {
   made.lane = *lane;
   made.queue = queue_settings(spec.queue);
   made.ort = ort_options(spec.ort);
+  made.ort.log_id = spec.name;
   return made;
 }
 

@@ -54,7 +54,10 @@ struct OrtOptions {
   bool is_parallel = false;
   int graph_level = 99;
   std::vector<std::pair<std::string, std::map<std::string, std::string>>> providers;
+  bool has_arena = true;
+  bool has_memory_plan = true;
   std::map<std::string, std::string> config_entries;
+  std::map<std::string, std::string> run_entries;
 };
 
 struct QueueOptions {

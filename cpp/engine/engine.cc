@@ -21,14 +21,26 @@ constexpr std::size_t kMailboxMax = std::size_t{1} << 20;
 // How often a retirement looks whether every io thread has seen the new table.
 constexpr timespec kSeenLook{.tv_sec = 0, .tv_nsec = base::kMillisecond};
 
+model::OrtRuntime::Log ort_log(base::Log& log) {
+  return [&log](model::ort::Severity severity, std::string_view line) {
+    const base::Severity as = severity >= model::ort::kError     ? base::Severity::kError
+                              : severity == model::ort::kWarning ? base::Severity::kWarning
+                                                                 : base::Severity::kInfo;
+    log.write(as, "onnxruntime_said", {{"line", std::string(line)}});
+  };
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Engine>> Engine::open(Options options) {
-  std::unique_ptr<Engine> engine(new Engine(std::move(options)));
+  auto log = base::Log::open();
+  if (!log) return std::unexpected(log.error());
+  std::unique_ptr<Engine> engine(new Engine(std::move(options), std::move(*log)));
   const Options& wanted = engine->options_;
   if (!wanted.onnxruntime_library.empty()) {
-    auto ort = model::OrtRuntime::open(
-        {.library = wanted.onnxruntime_library, .preloads = wanted.preload_libraries, .log = {}});
+    auto ort = model::OrtRuntime::open({.library = wanted.onnxruntime_library,
+                                        .preloads = wanted.preload_libraries,
+                                        .log = ort_log(*engine->log_)});
     if (!ort) return std::unexpected(ort.error());
     engine->ort_ = std::move(*ort);
   }
@@ -36,8 +48,9 @@ Result<std::unique_ptr<Engine>> Engine::open(Options options) {
   return engine;
 }
 
-Engine::Engine(Options options)
+Engine::Engine(Options options, std::unique_ptr<base::Log> log)
     : options_(std::move(options)),
+      log_(std::move(log)),
       server_metrics_(options_.io_threads),
       versions_(options_.io_threads) {
   versions_.publish(std::make_shared<serving::VersionTable>());
@@ -52,15 +65,16 @@ Result<> Engine::make_io_threads() {
     Io& io = io_.emplace_back();
     io.thread = std::move(*thread);
     io.mailbox = std::make_unique<serving::Mailbox>(kMailboxMax);
-    io.service = std::make_unique<IoService>(serving::Front::Context{
-        .io_thread = i,
-        .options = &options_.front,
-        .identity = &options_.identity,
-        .readiness = &readiness_,
-        .versions = &versions_,
-        .mailbox = io.mailbox.get(),
-        .metrics = &server_metrics_.shard(i),
-        .touch = [host = io.thread.get()](std::uint32_t slot) { host->touch(slot); }});
+    io.service = std::make_unique<IoService>(
+        *log_, serving::Front::Context{
+                   .io_thread = i,
+                   .options = &options_.front,
+                   .identity = &options_.identity,
+                   .readiness = &readiness_,
+                   .versions = &versions_,
+                   .mailbox = io.mailbox.get(),
+                   .metrics = &server_metrics_.shard(i),
+                   .touch = [host = io.thread.get()](std::uint32_t slot) { host->touch(slot); }});
   }
   return {};
 }
@@ -106,7 +120,7 @@ void Engine::deliver(std::span<batching::Reply> replies) {
 // Models
 
 Result<LoadedModel> Engine::load(const ModelSpec& spec, Executors given) {
-  auto loaded = load_version(spec, std::move(given), ort_.get(), io_.size(),
+  auto loaded = load_version(spec, std::move(given), ort_.get(), *log_, io_.size(),
                              [this](std::span<batching::Reply> replies) { deliver(replies); });
   if (!loaded) return std::unexpected(loaded.error());
   publish(spec.name,

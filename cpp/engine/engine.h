@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/monitor.h"
 #include "engine/io_service.h"
 #include "engine/loader.h"
@@ -61,9 +62,10 @@ class Engine {
   void stop();
 
   std::string metrics_text();
+  base::Log& log() { return *log_; }
 
  private:
-  explicit Engine(Options options);
+  Engine(Options options, std::unique_ptr<base::Log> log);
   base::Result<> make_io_threads();
   void deliver(std::span<batching::Reply> replies);
   void publish(const std::string& name, serving::VersionEntry entry);
@@ -77,6 +79,7 @@ class Engine {
   enum class Stage : std::uint8_t { kOpen, kStarted, kStopping, kStopped };
 
   const Options options_;
+  const std::unique_ptr<base::Log> log_;
   std::uint16_t port_ = 0;
   std::unique_ptr<model::OrtRuntime> ort_;
   serving::Readiness readiness_;

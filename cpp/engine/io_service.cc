@@ -16,7 +16,25 @@ telemetry::CloseReason counted_as(net::CloseReason reason) {
   return telemetry::CloseReason::kSocket;
 }
 
+// A flood of connections must not become a flood of log lines.
+constexpr base::Nanos kRefusalLogRest = base::kSecond;
+
 }  // namespace
+
+void IoService::refused() {
+  metrics_.record_connection_refused();
+  const base::Nanos now = base::monotonic_now();
+  if (refusal_logged_ns_ != 0 && now - refusal_logged_ns_ < kRefusalLogRest) return;
+  refusal_logged_ns_ = now;
+  log_.write(base::Severity::kWarning, "connection_refused",
+             {{"reason", "as many connections are open as connections_max allows"}});
+}
+
+void IoService::could_not_accept(const base::Error& why) {
+  metrics_.record_connection_refused();
+  log_.write(base::Severity::kError, "connection_not_accepted",
+             {{"reason", why.why}, {"mend", "raise the limit of open files (ulimit -n)"}});
+}
 
 void IoService::opened(net::PeerKey peer, http2::Session& session) {
   metrics_.record_connection_accepted();

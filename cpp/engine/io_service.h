@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "base/log.h"
 #include "net/service.h"
 #include "serving/front.h"
 #include "telemetry/server_metrics.h"
@@ -11,15 +12,16 @@ namespace penstock::engine {
 // sockets). Lives on that thread.
 class IoService : public net::Service {
  public:
-  explicit IoService(serving::Front::Context context)
-      : metrics_(*context.metrics), front_(std::move(context)) {}
+  IoService(base::Log& log, serving::Front::Context context)
+      : log_(log), metrics_(*context.metrics), front_(std::move(context)) {}
 
   void opened(net::PeerKey peer, http2::Session& session) override;
   void received(net::PeerKey peer, std::span<const http2::Event> events, base::Nanos now) override {
     front_.received(peer.slot, events, now);
   }
   void closed(net::PeerKey peer, net::CloseReason reason) override;
-  void refused() override { metrics_.record_connection_refused(); }
+  void refused() override;
+  void could_not_accept(const base::Error& why) override;
   void finish_pass(base::Nanos now) override { front_.finish_pass(now); }
   base::Nanos next_wake(base::Nanos now) override { return front_.next_wake(now); }
   void transferred(std::uint64_t bytes_in, std::uint64_t bytes_out) override {
@@ -29,7 +31,9 @@ class IoService : public net::Service {
   void sent_goaway() override { metrics_.record_goaway_sent(); }
 
  private:
+  base::Log& log_;
   telemetry::ServerShard& metrics_;
+  base::Nanos refusal_logged_ns_ = 0;
   serving::Front front_;
 };
 

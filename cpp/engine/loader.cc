@@ -63,7 +63,8 @@ Result<serving::Lane> choose_lane(const ModelSpec& spec, const model::ExecutorTr
 }  // namespace
 
 Result<Loaded> load_version(const ModelSpec& spec, Executors given, const model::OrtRuntime* ort,
-                            std::size_t io_threads, batching::Batcher::Deliver deliver) {
+                            base::Log& log, std::size_t io_threads,
+                            batching::Batcher::Deliver deliver) {
   auto executors = make_executors(spec, std::move(given), ort);
   if (!executors) return std::unexpected(executors.error());
   model::Executor& first = *executors->front();
@@ -79,7 +80,8 @@ Result<Loaded> load_version(const ModelSpec& spec, Executors given, const model:
                                     .platform = spec.platform,
                                     .lane = *lane,
                                     .queue = spec.queue,
-                                    .instance_count = spec.instance_count};
+                                    .instance_count = spec.instance_count,
+                                    .log = &log};
   options.queue.model_name = spec.name;
   options.queue.policy.batch_rows_max = model.signature.batch_rows_max;
   return Loaded{.version = std::make_shared<serving::Version>(

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "engine/options.h"
 #include "model/executor.h"
 #include "model/ort_runtime.h"
@@ -24,7 +25,7 @@ struct Loaded {
 // (Python: one per instance); `ort` is null where ONNX Runtime is not installed. Blocks for as long
 // as the model takes to load and to be measured.
 base::Result<Loaded> load_version(const ModelSpec& spec, Executors given,
-                                  const model::OrtRuntime* ort, std::size_t io_threads,
-                                  batching::Batcher::Deliver deliver);
+                                  const model::OrtRuntime* ort, base::Log& log,
+                                  std::size_t io_threads, batching::Batcher::Deliver deliver);
 
 }  // namespace penstock::engine

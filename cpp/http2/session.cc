@@ -5,11 +5,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <string>
 #include <utility>
 
 #include "base/check.h"
+#include "http2/head_text.h"
 
 namespace penstock::http2 {
 namespace {
@@ -41,33 +41,6 @@ struct Stream {
   }
 };
 
-// Copies of header text, in chunks that stay where they are until all is forgotten.
-class Text {
- public:
-  std::string_view keep(const std::uint8_t* text, std::size_t size) {
-    if (size > room_.size()) {
-      const std::size_t chunk_bytes = std::max(kChunkBytes, size);
-      room_ = {chunks_.emplace_back(std::make_unique_for_overwrite<char[]>(chunk_bytes)).get(),
-               chunk_bytes};
-      if (chunks_.size() == 1) first_ = room_;
-    }
-    std::memcpy(room_.data(), text, size);
-    const std::string_view kept(room_.data(), size);
-    room_ = room_.subspan(size);
-    return kept;
-  }
-  void forget() {
-    if (chunks_.size() > 1) chunks_.resize(1);
-    room_ = first_;
-  }
-
- private:
-  static constexpr std::size_t kChunkBytes = std::size_t{4} << 10;
-  std::vector<std::unique_ptr<char[]>> chunks_;
-  std::span<char> first_;  // the first chunk, kept
-  std::span<char> room_;
-};
-
 nghttp2_nv as_nv(std::string_view name, std::string_view value) {
   // nghttp2 copies both: its type predates const.
   return {reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data())),
@@ -96,7 +69,7 @@ struct Session::State {
   std::vector<Event> late;  // streams that closed while output was framed
   std::vector<Field> fields;
   std::vector<Head> heads;
-  Text text;                      // what `fields` views
+  HeadText text;                  // what `fields` views
   std::size_t head_begin = 0;     // in `fields`, of the section now arriving
   Stream* head_stream = nullptr;  // whose request it is; null: a section that nobody reads
   std::vector<std::unique_ptr<Stream>> live;
@@ -116,6 +89,7 @@ struct Session::State {
   }
   Stream& open_stream(std::int32_t id);
   void close_stream(Stream& stream);
+  void forget_fields();
   void push(const Event& event) { (is_feeding ? events : late).push_back(event); }
   void resume(Stream& stream);
 
@@ -128,6 +102,7 @@ struct Session::State {
                            const std::uint8_t* data, std::size_t size, void* self);
   static int on_frame(nghttp2_session*, const nghttp2_frame* frame, void* self);
   static int on_frame_sent(nghttp2_session*, const nghttp2_frame* frame, void* self);
+  static int on_frame_not_sent(nghttp2_session*, const nghttp2_frame* frame, int code, void* self);
   static int on_stream_close(nghttp2_session*, std::int32_t stream_id, std::uint32_t error_code,
                              void* self);
   static ssize_t frame_length(nghttp2_session*, std::uint8_t type, std::int32_t stream_id,
@@ -182,6 +157,19 @@ void Session::State::resume(Stream& stream) {
 // ---------------------------------------------------------------------------------------------
 // What the peer does
 
+// All but those of a head that the end of the last input has cut.
+void Session::State::forget_fields() {
+  if (head_stream == nullptr) {
+    text.forget();
+    fields.clear();
+    return;
+  }
+  const HeadText before = std::exchange(text, {});
+  fields.erase(fields.begin(), fields.begin() + static_cast<std::ptrdiff_t>(head_begin));
+  head_begin = 0;
+  for (Field& field : fields) field = {text.keep(field.name), text.keep(field.value)};
+}
+
 int Session::State::on_begin_headers(nghttp2_session* session, const nghttp2_frame* frame,
                                      void* self) {
   State& state = *static_cast<State*>(self);
@@ -203,7 +191,8 @@ int Session::State::on_header(nghttp2_session*, const nghttp2_frame*, const std:
   if (stream == nullptr) return 0;
   stream->head_bytes += name_size + value_size + 32;
   if (stream->head_bytes > state.limits.header_list_bytes_max) return 0;
-  state.fields.push_back({state.text.keep(name, name_size), state.text.keep(value, value_size)});
+  state.fields.push_back({state.text.keep({reinterpret_cast<const char*>(name), name_size}),
+                          state.text.keep({reinterpret_cast<const char*>(value), value_size})});
   return 0;
 }
 
@@ -222,7 +211,7 @@ int Session::State::on_frame(nghttp2_session*, const nghttp2_frame* frame, void*
   switch (frame->hd.type) {
     case NGHTTP2_HEADERS:
       if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
-        const Stream* const stream = state.head_stream;
+        const Stream* const stream = std::exchange(state.head_stream, nullptr);
         if (stream == nullptr) return 0;
         if (stream->head_bytes > state.limits.header_list_bytes_max) {
           state.push({.kind = Event::Kind::kRequestTooLarge, .stream_id = id});
@@ -269,6 +258,16 @@ int Session::State::on_frame_sent(nghttp2_session* session, const nghttp2_frame*
   if (frame->hd.type == NGHTTP2_HEADERS && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0 &&
       nghttp2_session_get_stream_remote_close(session, frame->hd.stream_id) == 0) {
     nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_NO_ERROR);
+  }
+  return 0;
+}
+
+// Fields too large for HTTP/2: without them the stream would never end.
+int Session::State::on_frame_not_sent(nghttp2_session* session, const nghttp2_frame* frame, int,
+                                      void* self) {
+  const std::int32_t id = frame->hd.stream_id;
+  if (frame->hd.type == NGHTTP2_HEADERS && static_cast<State*>(self)->find(id) != nullptr) {
+    nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_INTERNAL_ERROR);
   }
   return 0;
 }
@@ -350,6 +349,7 @@ base::Result<> Session::State::start() {
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data_chunk);
   nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
   nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_sent);
+  nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_frame_not_sent);
   nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
   nghttp2_session_callbacks_set_data_source_read_length_callback(callbacks, frame_length);
   nghttp2_session_callbacks_set_send_data_callback(callbacks, write_body);
@@ -391,8 +391,7 @@ base::Result<std::unique_ptr<Session>> Session::open(const Limits& limits) {
 
 base::Result<std::span<const Event>> Session::feed(std::span<const std::byte> input) {
   State& state = *state_;
-  state.text.forget();
-  state.fields.clear();
+  state.forget_fields();
   state.heads.clear();
   state.events.clear();
   state.events.swap(state.late);

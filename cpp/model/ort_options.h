@@ -41,22 +41,6 @@ struct OrtOptions {
   friend bool operator==(const OrtOptions&, const OrtOptions&) = default;
 };
 
-// What a model's config.pbtxt says that concerns ONNX Runtime, in Triton's terms.
-struct OrtConfig {
-  OrtSettings parameters{};                     // `parameters`; those of others are passed over
-  std::int32_t graph_level = 0;                 // optimization.graph.level
-  std::vector<OrtProvider> gpu_accelerators{};  // optimization.execution_accelerators
-  std::vector<OrtProvider> cpu_accelerators{};
-  std::optional<int> gpu{};  // the device of an instance group of KIND_GPU
-};
-
-// Reads Triton's names: intra_op_thread_count, inter_op_thread_count, execution_mode,
-// enable_mem_arena, enable_mem_pattern, memory.enable_memory_arena_shrinkage, the CUDA options it
-// takes as parameters, and its names for TensorRT's options. Parameters that start with "session.",
-// "ep.", "optimization." or "mlas." become config entries. Fails with kInvalidArgument, naming the
-// parameter.
-base::Result<OrtOptions> ort_options_from(const OrtConfig& config);
-
 // Makes the library's own form. Fails when the library lacks a provider (the error lists those it
 // has) or refuses an option.
 base::Result<OrtSessionOptions> make_session_options(const OrtRuntime& runtime,

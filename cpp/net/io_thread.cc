@@ -146,6 +146,7 @@ void IoThread::accept_waiting(base::Nanos now) {
     auto socket = acceptor_->accept();
     if (!socket) {
       if (socket.error().code == base::Code::kResourceExhausted) {
+        service_->could_not_accept(socket.error());
         // The listener stays readable: watching it on would spin.
         poller_.unwatch(acceptor_->fd());
         accept_again_ns_ = now + kAcceptRest;

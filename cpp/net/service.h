@@ -44,6 +44,8 @@ class Service {
   virtual void closed(PeerKey peer, CloseReason reason) = 0;
   // A connection was turned away because there are too many.
   virtual void refused() = 0;
+  // The system has no room for another connection; accepting rests for a moment.
+  virtual void could_not_accept(const base::Error& why) = 0;
   virtual void sent_goaway() = 0;
   // Once per pass of the event loop, after the sockets were read and before they are written:
   // answers from other threads, timers, whatever the pass has gathered.

@@ -87,10 +87,20 @@ base::Nanos Version::run_inline(IoShare& share,
   return share.runner->executed_ns();
 }
 
+void Version::leave_inline_lane(std::int64_t rows, base::Nanos spent_ns) {
+  lane_.store(Lane::kBatch, std::memory_order_relaxed);
+  if (options_.log == nullptr) return;
+  options_.log->write(base::Severity::kWarning, "version_left_inline_lane",
+                      {{"model", options_.name},
+                       {"version", number_text_},
+                       {"rows", std::to_string(rows)},
+                       {"took_us", std::to_string(spent_ns / base::kMicrosecond)}});
+}
+
 void Version::IoShare::judge_pass(std::int64_t rows, base::Nanos spent_ns) {
   const bool is_overrun = spent_ns > kInlineBudget && spent_ns > rows * model::kInlineRowCostMax;
   overruns_ = is_overrun ? overruns_ + 1 : 0;
-  if (overruns_ == kOverrunsMax) version->leave_inline_lane();
+  if (overruns_ == kOverrunsMax) version->leave_inline_lane(rows, spent_ns);
 }
 
 void Version::retire(const std::function<bool()>& io_has_ended) {

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "base/tensor.h"
 #include "batching/batch.h"
 #include "batching/batcher.h"
@@ -38,6 +39,7 @@ class Version {
     Lane lane = Lane::kBatch;
     batching::QueueSettings queue;
     std::size_t instance_count = 1;
+    base::Log* log = nullptr;  // of the engine
   };
 
   // What one io thread keeps for this version; nobody else writes it.
@@ -61,7 +63,7 @@ class Version {
 
    private:
     std::atomic<std::int64_t> holds_ = 0;  // written by the io thread alone
-    int overruns_ = 0;  // passes in a row
+    int overruns_ = 0;                     // passes in a row
   };
 
   // `executors`: one per instance, or one for all where it is thread-safe.
@@ -78,8 +80,8 @@ class Version {
 
   Lane lane() const { return lane_.load(std::memory_order_relaxed); }
   // Requests that come from now on wait for an instance thread. For a version that turned out too
-  // slow for the io threads.
-  void leave_inline_lane() { lane_.store(Lane::kBatch, std::memory_order_relaxed); }
+  // slow for the io threads: `rows` of it took `spent_ns` of one pass.
+  void leave_inline_lane(std::int64_t rows, base::Nanos spent_ns);
 
   IoShare& share(std::size_t io_thread) { return shares_[io_thread]; }
   batching::Batcher& batcher() { return batcher_; }

@@ -34,7 +34,10 @@ class OrtOptions:
     is_parallel: bool  # False: operators run one after another
     graph_level: int  # 99 = all; 0 none, 1 basic, 2 extended
     providers: list[tuple[str, dict[str, str]]]  # in order of preference; empty: CPU
+    has_arena: bool  # True: keeps freed memory for the next run
+    has_memory_plan: bool  # True: remembers a shape's allocations
     config_entries: dict[str, str]  # session config entries, passed on as they are
+    run_entries: dict[str, str]  # config entries of each run
     def __init__(self) -> None: ...
 
 class QueueOptions:
@@ -73,13 +76,25 @@ class ModelSpec:
 class LoadedModel:
     """What became of a ModelSpec."""
 
-    name: str
-    version: int
-    inputs: list[TensorSpec]
-    outputs: list[TensorSpec]
-    batch_rows_max: int
-    lane: str  # "inline" or "batch"
-    row_cost_us: float | None  # measured at load with one row; None if it could not be
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def inputs(self) -> list[TensorSpec]: ...
+    @property
+    def outputs(self) -> list[TensorSpec]: ...
+    @property
+    def batch_rows_max(self) -> int:
+        """Rows of one batch at most; 0: no batch dimension."""
+
+    @property
+    def lane(self) -> str:
+        """Where it runs: "inline" or "batch"."""
+
+    @property
+    def row_cost_us(self) -> float | None:
+        """Measured at load with one row; None if it could not be."""
 
 class EngineOptions:
     """What an engine listens on and the bounds it keeps. Durations in milliseconds."""
@@ -150,6 +165,13 @@ class Engine:
     def is_draining(self) -> bool: ...
     def stop(self) -> None:
         """Ends every thread of the engine and joins them, without the interpreter's lock."""
+
+    @property
+    def log_fd(self) -> int:
+        """A file descriptor that is readable while lines of the core's log wait."""
+
+    def take_log(self) -> list[tuple[str, str, dict[str, str]]]:
+        """The waiting lines: level ("info", "warning", "error"), event, fields."""
 
     def metrics_text(self) -> str:
         """Prometheus text exposition of all counters."""

@@ -62,16 +62,19 @@ class _Server:
             self._engine.start()
             # After asyncio has set its own handler for SIGINT, which this one replaces.
             self._engine.install_signal_handlers()
-            asyncio.get_running_loop().add_reader(self._engine.drained_fd, drained.set)
+            loop = asyncio.get_running_loop()
+            loop.add_reader(self._engine.drained_fd, drained.set)
+            loop.add_reader(self._engine.log_fd, self._engine.pass_on_log)
             if self._http is not None:
                 self._http.start()
             await self._load()
             await drained.wait()
-            asyncio.get_running_loop().remove_reader(self._engine.drained_fd)
+            loop.remove_reader(self._engine.drained_fd)
         finally:
             if self._http is not None:
                 await self._http.stop()
             await asyncio.to_thread(self._engine.stop)
+            self._engine.pass_on_log()
         log.info("server_stopped")
 
     async def _load(self) -> None:

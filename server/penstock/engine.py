@@ -4,6 +4,7 @@
 Plans and options go in, plain values come out, and every failure is an `EngineError`.
 """
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,10 @@ except ImportError as error:  # pragma: no cover - a broken installation
     ) from error
 
 __all__ = ["Engine", "LoadedVersion", "isa"]
+
+log = logging.getLogger(__name__)
+
+LOG_LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 #: Of the protocol's extensions (classification, statistics, ...), those this server answers to.
 EXTENSIONS: tuple[str, ...] = ()
@@ -109,6 +114,16 @@ class Engine:
         A second signal, or the end of the exit timeout, ends the process at once.
         """
         self._core.install_signal_handlers()
+
+    @property
+    def log_fd(self) -> int:
+        """A file descriptor that is readable while lines of the core's log wait."""
+        return self._core.log_fd
+
+    def pass_on_log(self) -> None:
+        """Writes the lines of the core's log that wait to this module's logger."""
+        for level, event, fields in self._core.take_log():
+            log.log(LOG_LEVELS[level], event, extra=fields)
 
     def drain(self) -> None:
         """Starts a graceful drain, as SIGTERM does. Returns at once."""
@@ -209,7 +224,10 @@ def _ort_options(plan: SessionPlan) -> _core.OrtOptions:
     made.is_parallel = plan.is_parallel
     made.graph_level = plan.graph_level
     made.providers = [(name, dict(options)) for name, options in plan.providers]
+    made.has_arena = plan.has_arena
+    made.has_memory_plan = plan.has_memory_plan
     made.config_entries = dict(plan.config_entries)
+    made.run_entries = dict(plan.run_entries)
     return made
 
 

@@ -98,17 +98,6 @@ TEST(http2_session, the_parts_of_an_answer_may_come_one_by_one) {
   EXPECT_EQ(asked.answer().body, "onetwothree");
 }
 
-TEST(http2_session, trailers_need_no_room_in_the_windows) {
-  Asked asked({}, {.stream_window = 5, .consumes = false});
-  asked.pair.send_head(asked.id);
-  asked.pair.session->send_data(asked.id, slice_of("12345"));
-  REQUIRE(asked.pair.exchange());
-  EXPECT_EQ(asked.answer().body, "12345");
-  asked.pair.send_status(asked.id);
-  REQUIRE(asked.pair.exchange());
-  EXPECT(asked.answer().is_ended);
-}
-
 TEST(http2_session, slices_of_all_sizes_arrive_as_one_body) {
   Asked asked({}, {.frame_bytes_max = 30'000});
   std::string wanted;

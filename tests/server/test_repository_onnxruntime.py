@@ -32,6 +32,14 @@ def test_threads_and_mode_are_parameters() -> None:
     assert (plan.intra_op_threads, plan.inter_op_threads, plan.is_parallel) == (4, 2, True)
 
 
+def test_memory_is_kept_or_given_back_as_the_parameters_say() -> None:
+    shrinkage = "memory.enable_memory_arena_shrinkage"
+    text = parameter("enable_mem_arena", "0") + parameter(shrinkage, "cpu:0")
+    plan = session_plan(config(text + parameter("enable_mem_pattern", "0")), on_gpu=False)
+    assert (plan.has_arena, plan.has_memory_plan) == (False, False)
+    assert (plan.config_entries, plan.run_entries) == ({}, {shrinkage: "cpu:0"})
+
+
 @pytest.mark.parametrize(("level", "number"), [(-1, 1), (0, 99), (1, 2), (2, 0)])
 def test_a_graph_level_is_onnx_runtimes_number(level: int, number: int) -> None:
     text = f"optimization {{ graph {{ level: {level} }} }}"

@@ -19,8 +19,9 @@ __all__ = ["ignored_parameters", "session_plan"]
 Accelerator = ModelOptimizationPolicy.ExecutionAccelerators.Accelerator
 Provider = tuple[str, Mapping[str, str]]
 
-#: Sections of ONNX Runtime's own session configuration.
-ENTRY_SECTIONS = ("session.", "optimization.", "ep.", "mlas.", "memory.")
+#: Sections of ONNX Runtime's own configuration: of a session, and of each run.
+SESSION_SECTIONS = ("session.", "optimization.", "ep.", "mlas.")
+RUN_SECTIONS = ("memory.",)
 
 #: optimization.graph.level -> ONNX Runtime's number: all, basic, basic and extended, none.
 GRAPH_LEVELS = {0: 99, -1: 1, 1: 2, 2: 0}
@@ -40,7 +41,13 @@ TENSORRT_NAMES = {
     "int8_use_native_calibration_table": "trt_int8_use_native_calibration_table",
 }
 
-THREAD_PARAMETERS = ("intra_op_thread_count", "inter_op_thread_count", "execution_mode")
+SESSION_PARAMETERS = (
+    "intra_op_thread_count",
+    "inter_op_thread_count",
+    "execution_mode",
+    "enable_mem_arena",
+    "enable_mem_pattern",
+)
 
 
 def session_plan(config: ModelConfig, *, on_gpu: bool) -> SessionPlan:
@@ -55,22 +62,30 @@ def session_plan(config: ModelConfig, *, on_gpu: bool) -> SessionPlan:
         is_parallel=choice(parameters, "execution_mode", ("0", "1"), default="0") == "1",
         graph_level=GRAPH_LEVELS[level],
         providers=tuple(_gpu_providers(config) if on_gpu else _cpu_providers(config)),
-        config_entries={
-            key: value.string_value
-            for key, value in sorted(parameters.items())
-            if key.startswith(ENTRY_SECTIONS)
-        },
+        has_arena=choice(parameters, "enable_mem_arena", ("0", "1"), default="1") == "1",
+        has_memory_plan=choice(parameters, "enable_mem_pattern", ("0", "1"), default="1") == "1",
+        config_entries=_entries(config, SESSION_SECTIONS),
+        run_entries=_entries(config, RUN_SECTIONS),
     )
 
 
 def ignored_parameters(config: ModelConfig) -> list[str]:
     """Parameters of an ONNX model that nothing reads, as paths."""
-    known = {*THREAD_PARAMETERS, *CUDA_PARAMETERS}
+    known = {*SESSION_PARAMETERS, *CUDA_PARAMETERS}
+    read = (*SESSION_SECTIONS, *RUN_SECTIONS, "penstock.")
     return [
         f"parameters.{key}"
         for key in sorted(config.parameters)
-        if key not in known and not key.startswith((*ENTRY_SECTIONS, "penstock."))
+        if key not in known and not key.startswith(read)
     ]
+
+
+def _entries(config: ModelConfig, sections: tuple[str, ...]) -> dict[str, str]:
+    return {
+        key: value.string_value
+        for key, value in sorted(config.parameters.items())
+        if key.startswith(sections)
+    }
 
 
 def _gpu_providers(config: ModelConfig) -> Iterator[Provider]:

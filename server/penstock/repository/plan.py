@@ -42,7 +42,10 @@ class SessionPlan:
     is_parallel: bool = False
     graph_level: int = 99
     providers: tuple[tuple[str, Mapping[str, str]], ...] = ()
+    has_arena: bool = True
+    has_memory_plan: bool = True
     config_entries: Mapping[str, str] = field(default_factory=dict)
+    run_entries: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
