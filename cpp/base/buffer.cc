@@ -89,7 +89,7 @@ BufferPool& pool() {
 
 }  // namespace
 
-// Free blocks of one thread, by powers of two: at most 8 MiB of them. A pass of an io thread makes
+// Free blocks of one thread, by powers of two: at most 5 MiB of them. A pass of an io thread makes
 // and drops dozens of blocks in a row, more than malloc's own per-thread lists hold of a size.
 class BlockCache {
  public:
@@ -98,7 +98,9 @@ class BlockCache {
   static constexpr std::size_t kBinBytesMin = 128;  // the block's own head included
   static constexpr std::size_t kBins = 10;          // up to 64 KiB
   static_assert((kBinBytesMin << (kBins - 1)) == Buffer::kPooledBytesMin);
-  static constexpr std::size_t kBlocksPerBinMax = 64;
+  // As many as fill kBytesPerBin, but never fewer than kBlocksPerBinMin.
+  static constexpr std::size_t kBytesPerBin = std::size_t{128} << 10;
+  static constexpr std::size_t kBlocksPerBinMin = 32;
 
   // kBins where `bytes` are too many.
   static std::size_t bin_of(std::size_t bytes) {
@@ -123,7 +125,7 @@ class BlockCache {
   }
 
   bool keep(Block* block, std::size_t bin) {
-    if (blocks_[bin] == kBlocksPerBinMax) return false;
+    if (blocks_[bin] >= std::max(kBlocksPerBinMin, kBytesPerBin / bin_bytes(bin))) return false;
     ++blocks_[bin];
     block->next = head_[bin];
     head_[bin] = block;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bindings/options.h"
 
+#include <algorithm>
+#include <limits>
+
 #include "grpc/encoding.h"
 
 namespace penstock::bindings {
@@ -10,6 +13,9 @@ using base::Code;
 using base::fail;
 using base::Nanos;
 using base::Result;
+
+// What gRPC's frames and zlib can count.
+constexpr std::size_t kMessageBytesMax = std::numeric_limits<std::uint32_t>::max();
 
 // 0 means "no bound" wherever a duration is a bound.
 Nanos bound_of(std::int64_t milliseconds) {
@@ -73,6 +79,12 @@ Result<engine::Options> engine_options(const EngineOptions& options) {
                 "compression level: one of none, low, medium, high is wanted, got " +
                     options.compression_level);
   }
+  if (options.io_threads == 0 || options.grpc_port < 0 || options.grpc_port > UINT16_MAX) {
+    return fail(Code::kInvalidArgument,
+                "at least one io thread and a port of 0 to 65535 are wanted, got " +
+                    std::to_string(options.io_threads) + " and " +
+                    std::to_string(options.grpc_port));
+  }
   engine::Options made;
   made.io_threads = options.io_threads;
   made.listen.address = options.grpc_address;
@@ -86,7 +98,7 @@ Result<engine::Options> engine_options(const EngineOptions& options) {
                       .keepalive_without_calls = options.keepalive_permit_without_calls,
                       .age_max_ns = bound_of(options.connection_age_max_ms),
                       .age_grace_ns = bound_of(options.connection_age_grace_ms)};
-  made.front = {.message_bytes_max = options.message_bytes_max,
+  made.front = {.message_bytes_max = std::min(options.message_bytes_max, kMessageBytesMax),
                 .inflight_bytes_max = options.inflight_bytes_max,
                 .answer_compression = *level};
   made.identity = {.name = options.server_name,
@@ -106,6 +118,9 @@ Result<engine::ModelSpec> model_spec(const ModelSpec& spec) {
   if (!outputs) return std::unexpected(outputs.error());
   const auto lane = lane_wish(spec.lane);
   if (!lane) return std::unexpected(lane.error());
+  if (spec.instance_count == 0) {
+    return fail(Code::kInvalidArgument, "instance_count: at least 1 is wanted, got 0");
+  }
   engine::ModelSpec made;
   made.name = spec.name;
   made.version = spec.version;

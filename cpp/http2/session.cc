@@ -9,37 +9,14 @@
 #include <utility>
 
 #include "base/check.h"
-#include "http2/head_text.h"
 
 namespace penstock::http2 {
 namespace {
 
 // Slices below this are copied next to their frame header; larger ones get an iovec of their own.
 constexpr std::size_t kCopiedBytesMax = 1024;
-// Closed streams' records kept for the next ones.
-constexpr std::size_t kSpareStreamsMax = 32;
 // The header list of one section, in fields: nghttp2's own array, made per call.
 constexpr std::size_t kSentFieldsMax = 256;
-
-struct Stream {
-  std::int32_t id = 0;
-  std::size_t index = 0;          // in State::live
-  std::vector<base::Slice> body;  // given and not yet framed
-  std::size_t first = 0;          // pieces before it were framed
-  std::size_t body_bytes = 0;
-  std::vector<std::pair<std::string, std::string>> trailers;
-  bool has_trailers = false;
-  bool is_deferred = false;    // nghttp2 waits for resume_data
-  bool is_ended = false;       // this side has said its last word
-  std::size_t head_bytes = 0;  // of the request's fields, as RFC 9113 section 6.5.2 counts
-
-  void clear() {
-    body.clear();
-    trailers.clear();
-    first = body_bytes = head_bytes = 0;
-    has_trailers = is_deferred = is_ended = false;
-  }
-};
 
 nghttp2_nv as_nv(std::string_view name, std::string_view value) {
   // nghttp2 copies both: its type predates const.
@@ -56,24 +33,16 @@ base::Error broken(int code) {
 }  // namespace
 
 struct Session::State {
-  // A request's fields: a part of `fields`, turned into a span when feed() ends.
-  struct Head {
-    std::size_t event = 0;
-    std::size_t begin = 0;
-    std::size_t end = 0;
-  };
+  State(const Limits& given_limits, Workspace& shared) : limits(given_limits), work(shared) {}
 
-  Limits limits;
+  const Limits limits;
+  Workspace& work;
   nghttp2_session* session = nullptr;
-  std::vector<Event> events;
-  std::vector<Event> late;  // streams that closed while output was framed
-  std::vector<Field> fields;
-  std::vector<Head> heads;
-  HeadText text;                  // what `fields` views
-  std::size_t head_begin = 0;     // in `fields`, of the section now arriving
+  std::vector<Event> late;        // streams that closed while output was framed
+  std::size_t head_begin = 0;     // in the fields, of the section now arriving
   Stream* head_stream = nullptr;  // whose request it is; null: a section that nobody reads
+  std::vector<std::pair<std::string, std::string>> cut_head;  // its fields before this input
   std::vector<std::unique_ptr<Stream>> live;
-  std::vector<std::unique_ptr<Stream>> spare;
   std::size_t unsent_bytes = 0;
   Output* output = nullptr;  // only inside take_output()
   bool is_feeding = false;
@@ -89,8 +58,9 @@ struct Session::State {
   }
   Stream& open_stream(std::int32_t id);
   void close_stream(Stream& stream);
-  void forget_fields();
-  void push(const Event& event) { (is_feeding ? events : late).push_back(event); }
+  void begin_input();
+  void end_input();
+  void push(const Event& event) { (is_feeding ? work.events : late).push_back(event); }
   void resume(Stream& stream);
 
   // What nghttp2 calls. `self` is the State.
@@ -120,11 +90,11 @@ struct Session::State {
 
 Stream& Session::State::open_stream(std::int32_t id) {
   std::unique_ptr<Stream> stream;
-  if (spare.empty()) {
+  if (work.spare_streams.empty()) {
     stream = std::make_unique<Stream>();
   } else {
-    stream = std::move(spare.back());
-    spare.pop_back();
+    stream = std::move(work.spare_streams.back());
+    work.spare_streams.pop_back();
   }
   stream->id = id;
   stream->index = live.size();
@@ -142,9 +112,9 @@ void Session::State::close_stream(Stream& stream) {
     live[index]->index = index;
   }
   live.pop_back();
-  if (spare.size() < kSpareStreamsMax) {
+  if (work.spare_streams.size() < Workspace::kSpareStreamsMax) {
     owned->clear();
-    spare.push_back(std::move(owned));
+    work.spare_streams.push_back(std::move(owned));
   }
 }
 
@@ -157,23 +127,37 @@ void Session::State::resume(Stream& stream) {
 // ---------------------------------------------------------------------------------------------
 // What the peer does
 
-// All but those of a head that the end of the last input has cut.
-void Session::State::forget_fields() {
-  if (head_stream == nullptr) {
-    text.forget();
-    fields.clear();
-    return;
-  }
-  const HeadText before = std::exchange(text, {});
-  fields.erase(fields.begin(), fields.begin() + static_cast<std::ptrdiff_t>(head_begin));
+void Session::State::begin_input() {
+  work.text.forget();
+  work.fields.clear();
+  work.heads.clear();
+  work.events.assign(late.begin(), late.end());
+  late.clear();
   head_begin = 0;
-  for (Field& field : fields) field = {text.keep(field.name), text.keep(field.value)};
+  for (const auto& [name, value] : cut_head) {
+    work.fields.push_back({work.text.keep(name), work.text.keep(value)});
+  }
+  cut_head.clear();
+  is_feeding = true;
+}
+
+void Session::State::end_input() {
+  is_feeding = false;
+  for (const Workspace::Head& head : work.heads) {
+    work.events[head.event].fields =
+        std::span(work.fields).subspan(head.begin, head.end - head.begin);
+  }
+  if (head_stream == nullptr) return;
+  // The input ended within a head, and other sessions use the workspace next.
+  for (const Field& field : std::span(work.fields).subspan(head_begin)) {
+    cut_head.emplace_back(field.name, field.value);
+  }
 }
 
 int Session::State::on_begin_headers(nghttp2_session* session, const nghttp2_frame* frame,
                                      void* self) {
   State& state = *static_cast<State*>(self);
-  state.head_begin = state.fields.size();
+  state.head_begin = state.work.fields.size();
   state.head_stream = nullptr;  // a client's trailers mean nothing to a gRPC server
   if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
   Stream& stream = state.open_stream(frame->hd.stream_id);
@@ -191,8 +175,9 @@ int Session::State::on_header(nghttp2_session*, const nghttp2_frame*, const std:
   if (stream == nullptr) return 0;
   stream->head_bytes += name_size + value_size + 32;
   if (stream->head_bytes > state.limits.header_list_bytes_max) return 0;
-  state.fields.push_back({state.text.keep({reinterpret_cast<const char*>(name), name_size}),
-                          state.text.keep({reinterpret_cast<const char*>(value), value_size})});
+  HeadText& text = state.work.text;
+  state.work.fields.push_back({text.keep({reinterpret_cast<const char*>(name), name_size}),
+                               text.keep({reinterpret_cast<const char*>(value), value_size})});
   return 0;
 }
 
@@ -216,7 +201,8 @@ int Session::State::on_frame(nghttp2_session*, const nghttp2_frame* frame, void*
         if (stream->head_bytes > state.limits.header_list_bytes_max) {
           state.push({.kind = Event::Kind::kRequestTooLarge, .stream_id = id});
         } else {
-          state.heads.push_back({state.events.size(), state.head_begin, state.fields.size()});
+          state.work.heads.push_back(
+              {state.work.events.size(), state.head_begin, state.work.fields.size()});
           state.push({.kind = Event::Kind::kRequest, .stream_id = id});
         }
       }
@@ -382,29 +368,20 @@ base::Result<> Session::State::start() {
 Session::Session(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Session::~Session() = default;
 
-base::Result<std::unique_ptr<Session>> Session::open(const Limits& limits) {
-  auto state = std::make_unique<State>();
-  state->limits = limits;
+base::Result<std::unique_ptr<Session>> Session::open(const Limits& limits, Workspace& workspace) {
+  auto state = std::make_unique<State>(limits, workspace);
   if (auto started = state->start(); !started) return std::unexpected(started.error());
   return std::unique_ptr<Session>(new Session(std::move(state)));
 }
 
 base::Result<std::span<const Event>> Session::feed(std::span<const std::byte> input) {
   State& state = *state_;
-  state.forget_fields();
-  state.heads.clear();
-  state.events.clear();
-  state.events.swap(state.late);
-  state.is_feeding = true;
+  state.begin_input();
   const ssize_t read = nghttp2_session_mem_recv(
       state.session, reinterpret_cast<const std::uint8_t*>(input.data()), input.size());
-  state.is_feeding = false;
+  state.end_input();
   if (read < 0) return std::unexpected(broken(static_cast<int>(read)));
-  for (const State::Head& head : state.heads) {
-    state.events[head.event].fields =
-        std::span(state.fields).subspan(head.begin, head.end - head.begin);
-  }
-  return std::span<const Event>(state.events);
+  return std::span<const Event>(state.work.events);
 }
 
 void Session::send_headers(std::int32_t stream_id, std::span<const Field> fields, bool is_last) {

@@ -13,6 +13,7 @@
 #include "http2/event.h"
 #include "http2/limits.h"
 #include "http2/output.h"
+#include "http2/workspace.h"
 
 namespace penstock::http2 {
 
@@ -27,14 +28,15 @@ namespace penstock::http2 {
 // any time, and nobody has to ask first.
 class Session {
  public:
-  static base::Result<std::unique_ptr<Session>> open(const Limits& limits);
+  static base::Result<std::unique_ptr<Session>> open(const Limits& limits, Workspace& workspace);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
   ~Session();
 
   // What the peer did with these bytes, in order. The events and their views last until the next
-  // call, and `input` must too. An error means that the connection is broken beyond repair: write
-  // what take_output() still gives (a GOAWAY), then close.
+  // call for any session of the same workspace, and `input` must too. An error means that the
+  // connection is broken beyond repair: write what take_output() still gives (a GOAWAY), then
+  // close.
   base::Result<std::span<const Event>> feed(std::span<const std::byte> input);
 
   // A response's headers, beginning with :status. `fields` is copied. With `is_last`, this side of

@@ -173,7 +173,7 @@ void IoThread::adopt_handed_over(base::Nanos now) {
 
 void IoThread::open_connection(base::UniqueFd socket, base::Nanos now) {
   const std::size_t open = slots_.size() - free_slots_.size();
-  auto session = http2::Session::open(options_.http2);
+  auto session = http2::Session::open(options_.http2, workspace_);
   if (open >= options_.connections_max || stage_ == Stage::kStopped || !session) {
     connections_.fetch_sub(1, std::memory_order_relaxed);
     service_->refused();

@@ -90,6 +90,7 @@ class IoThread : public Host {
   std::vector<IoThread*> accepts_into_;
   base::Nanos accept_again_ns_ = base::kNever;  // after the process ran out of descriptors
   base::TimerWheel timers_;
+  http2::Workspace workspace_;
   std::vector<std::unique_ptr<Connection>> slots_;
   std::vector<std::uint32_t> free_slots_;
   std::vector<std::unique_ptr<Connection>> closed_;  // kept to the end of the pass that closed them

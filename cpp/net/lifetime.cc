@@ -57,7 +57,9 @@ LifetimeStep next_step(const LifetimeState& state, const LifetimeOptions& option
     return {age.action, std::min(next, keepalive.due_ns > now ? keepalive.due_ns : next)};
   }
   if (now >= keepalive.due_ns) {
-    return {keepalive.action, std::min(after(now, options.keepalive_timeout_ns), age.due_ns)};
+    // The ping may be answered at once, and the next one due before its timeout.
+    const Nanos wait_ns = std::min(options.keepalive_timeout_ns, options.keepalive_time_ns);
+    return {keepalive.action, std::min(after(now, wait_ns), age.due_ns)};
   }
   return {LifetimeAction::kNone, std::min(age.due_ns, keepalive.due_ns)};
 }

@@ -61,7 +61,7 @@ void Poller::rewatch(int fd, std::uint64_t token, bool for_room_to_write) {
 void Poller::unwatch(int fd) { epoll_ctl(poll_.get(), EPOLL_CTL_DEL, fd, nullptr); }
 
 std::span<const Readiness> Poller::wait(base::Nanos now, base::Nanos deadline) {
-  std::array<epoll_event, std::tuple_size_v<decltype(ready_)>> events;
+  std::array<epoll_event, kReadyMax> events;
   const int count = epoll_wait(poll_.get(), events.data(), static_cast<int>(events.size()),
                                milliseconds_until(now, deadline));
   std::size_t found = 0;

@@ -33,6 +33,7 @@ void Front::answer(Call& call, wire::EncodedMessage& message,
                        false);
   for (base::Slice& piece : message.pieces) session.send_data(call.stream_id, std::move(piece));
   session.send_trailers(call.stream_id, trailers);
+  count_unsent(peer_of(call));
   message.pieces.clear();
   context_.metrics->record_answer(base::Code::kOk);
   context_.touch(call.connection_slot);

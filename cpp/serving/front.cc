@@ -21,7 +21,7 @@ constexpr Error deadline_exceeded() {
 
 Error too_many_bytes(const FrontOptions& options) {
   return {Code::kResourceExhausted,
-          "the server holds as many bytes of unanswered requests as it may (" +
+          "the server holds as many bytes of requests and unread answers as it may (" +
               std::to_string(options.inflight_bytes_max) + "); try again"};
 }
 
@@ -38,6 +38,7 @@ void Front::opened(std::uint32_t slot, std::uint64_t id, http2::Session& session
 
 void Front::closed(std::uint32_t slot) {
   Peer peer = std::exchange(peers_[slot], {});
+  unsent_bytes_ -= peer.unsent_bytes;
   peer.calls.for_each([this](Call& call) {
     cancel(call);
     charge(call, 0);
@@ -148,7 +149,18 @@ void Front::on_stream_closed(Peer& peer, std::int32_t stream_id) {
 bool Front::charge(Call& call, std::size_t bytes) {
   inflight_bytes_ += bytes - call.charged_bytes;
   call.charged_bytes = bytes;
-  return inflight_bytes_ <= context_.options->inflight_bytes_max;
+  const std::size_t most = context_.options->inflight_bytes_max;
+  if (bytes == 0 || inflight_bytes_ + unsent_bytes_ <= most) return true;
+  // What was unsent may have gone since.
+  for (Peer& peer : peers_) count_unsent(peer);
+  return inflight_bytes_ + unsent_bytes_ <= most;
+}
+
+// Answers that a peer does not read are held as well.
+void Front::count_unsent(Peer& peer) {
+  const std::size_t unsent = peer.session == nullptr ? 0 : peer.session->unsent_bytes();
+  unsent_bytes_ += unsent - peer.unsent_bytes;
+  peer.unsent_bytes = unsent;
 }
 
 Call& Front::open_call(Peer& peer, std::uint32_t slot, std::int32_t stream_id) {

@@ -68,6 +68,7 @@ class Front {
   struct Peer {
     std::uint64_t id = 0;
     http2::Session* session = nullptr;  // null: no such connection
+    std::size_t unsent_bytes = 0;       // of its answers, when last looked at
     CallTable calls;
   };
 
@@ -78,6 +79,7 @@ class Front {
   void on_stream_closed(Peer& peer, std::int32_t stream_id);
   void on_timer(Call& call, base::Nanos now);
   bool charge(Call& call, std::size_t bytes);
+  void count_unsent(Peer& peer);
   Call& open_call(Peer& peer, std::uint32_t slot, std::int32_t stream_id);
   void free_call(Call& call);
   Call* find_call(const batching::ReplyAddress& address);
@@ -116,6 +118,7 @@ class Front {
   std::vector<std::unique_ptr<Call>> calls_;  // all ever made; those not in use are in spare_
   std::vector<Call*> spare_;
   std::size_t inflight_bytes_ = 0;
+  std::size_t unsent_bytes_ = 0;  // the sum of the peers'
 
   // Kept between requests for their memory.
   wire::InferRequest request_;

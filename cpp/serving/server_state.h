@@ -21,7 +21,8 @@ struct ServerIdentity {
 // Bounds and habits of the way of a request; the same on every io thread.
 struct FrontOptions {
   std::size_t message_bytes_max = std::size_t{64} << 20;  // of one request, after decompression
-  std::size_t inflight_bytes_max = std::size_t{2} << 30;  // received, unanswered; per io thread
+  // Requests and unread answers, per io thread.
+  std::size_t inflight_bytes_max = std::size_t{2} << 30;
   grpc::CompressionLevel answer_compression = grpc::CompressionLevel::kNone;
 };
 

@@ -76,7 +76,7 @@ inline std::string patterned(std::size_t size, unsigned seed = 1) {
 class H2Pair {
  public:
   explicit H2Pair(const http2::Limits& limits = {}, const H2Client::Options& options = {})
-      : client(options), session(std::move(*http2::Session::open(limits))) {}
+      : client(options), session(std::move(*http2::Session::open(limits, workspace))) {}
 
   // What the client has to say reaches the session. False: the session calls that an error.
   bool to_session() { return to_session(client.take_output()); }
@@ -149,6 +149,7 @@ class H2Pair {
   }
 
   H2Client client;
+  http2::Workspace workspace;
   std::unique_ptr<http2::Session> session;
   std::vector<KeptEvent> events;
   base::Error error;

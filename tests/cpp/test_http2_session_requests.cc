@@ -292,7 +292,6 @@ TEST(http2_session, a_malformed_request_resets_its_own_stream_only) {
   Fields upper_case = grpc_request("/a/B", {{"X-Upper", "1"}});
   Fields connection = grpc_request("/a/B", {{"connection", "close"}});
   H2Pair pair;
-  REQUIRE(pair.exchange());
   std::string bytes = opening();
   std::uint32_t id = 1;
   for (const Fields& fields : {no_method, upper_case, connection, grpc_request("/fine")}) {
@@ -306,10 +305,9 @@ TEST(http2_session, a_malformed_request_resets_its_own_stream_only) {
   EXPECT_EQ(pair.session->open_streams(), 1);
 }
 
-TEST(http2_session, streams_past_the_limit_are_refused) {
+TEST(http2_session, streams_past_the_limit_are_refused_while_the_peer_cannot_know_it) {
   H2Pair pair({.concurrent_streams_max = 3});
-  std::string bytes = opening() + frame(4, 1, 0, "");
-  REQUIRE(pair.to_client() > 0);  // the limit holds once the peer has acknowledged it
+  std::string bytes = opening();
   for (std::uint32_t id = 1; id <= 9; id += 2) {
     bytes += frame(1, 5, id, header_block(grpc_request("/a/B")));
   }
@@ -319,9 +317,27 @@ TEST(http2_session, streams_past_the_limit_are_refused) {
   for (const std::int32_t id : {1, 3, 5}) pair.answer(id, slice_of("x"));
   http2::Output output;
   REQUIRE(pair.session->take_output(output).has_value());
-  EXPECT_CONTAINS(written(output), frame(3, 0, 7, std::string_view("\0\0\0\7", 4)));
+  const std::string sent = written(output);
+  EXPECT_CONTAINS(sent, frame(3, 0, 7, std::string_view("\0\0\0\7", 4)));
+  EXPECT_CONTAINS(sent, frame(3, 0, 9, std::string_view("\0\0\0\7", 4)));
   REQUIRE(pair.to_session(frame(1, 5, 11, header_block(grpc_request("/a/B")))));
   EXPECT_EQ(pair.count(Kind::kRequest), 4);
+}
+
+TEST(http2_session, a_peer_that_knows_the_limit_of_streams_and_passes_it_is_cut_off) {
+  H2Pair pair({.concurrent_streams_max = 3});
+  REQUIRE(pair.to_session(opening()));
+  REQUIRE(pair.to_client() > 0);
+  std::string bytes = frame(4, 1, 0, "");  // it has read the settings
+  for (std::uint32_t id = 1; id <= 9; id += 2) {
+    bytes += frame(1, 5, id, header_block(grpc_request("/a/B")));
+  }
+  pair.to_session(bytes);
+  EXPECT_EQ(pair.count(Kind::kRequest), 3);
+  pair.to_client();
+  EXPECT(pair.session->is_finished());
+  REQUIRE(pair.client.goaways().size() == 1);
+  EXPECT_EQ(pair.client.goaways()[0].error_code, http2::kProtocolError);
 }
 
 TEST(http2_session, the_settings_are_the_limits) {
