@@ -170,8 +170,8 @@ Buffer Buffer::try_allocate(std::size_t size) {
   Block* block = nullptr;
   const std::size_t bin = BlockCache::bin_of(bytes);
   if (bin < BlockCache::kBins) {
-    bytes = BlockCache::bin_bytes(bin);
     if constexpr (kCachesBlocks) {
+      bytes = BlockCache::bin_bytes(bin);
       BlockCache* const cache = BlockCache::here();
       if (cache != nullptr) block = cache->take(bin);
     }

@@ -69,6 +69,7 @@ class IoThread : public Host {
 
   IoThread(const IoOptions& options, Poller poller);
   void run();
+  void look_at(const Readiness& one, base::Nanos now);
   void pass(base::Nanos now);
   void accept_waiting(base::Nanos now);
   void adopt_handed_over(base::Nanos now);

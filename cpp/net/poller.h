@@ -40,9 +40,7 @@ class Poller {
 
   base::UniqueFd poll_;
   base::UniqueFd wake_;
-  // Few enough that what one pass of the loop touches, a few hundred requests, stays in the core's
-  // own cache; the rest of the ready sockets come with the next wait, in turn.
-  static constexpr std::size_t kReadyMax = 16;
+  static constexpr std::size_t kReadyMax = 64;
   std::array<Readiness, kReadyMax> ready_{};
 };
 

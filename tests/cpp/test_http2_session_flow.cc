@@ -230,6 +230,23 @@ TEST(http2_session, requests_between_submitting_a_goaway_and_sending_it_are_refu
   if (pair.count(Kind::kStreamClosed) == 1) EXPECT_EQ(pair.events[0].stream_id, 3);
 }
 
+TEST(http2_session, a_notice_on_an_idle_connection_waits_for_its_second_step) {
+  H2Pair pair;
+  REQUIRE(pair.exchange());
+  pair.session->submit_shutdown_notice();
+  pair.session->submit_ping();
+  REQUIRE(pair.exchange());
+  EXPECT_EQ(pair.count(Kind::kPingAck), 1);
+  EXPECT(!pair.session->is_finished());
+  pair.session->submit_goaway(http2::kNoError, "");
+  EXPECT(!pair.session->is_finished());
+  // By hand: nghttp2's client reads nothing more once it knows that no stream will be answered.
+  http2::Output output;
+  REQUIRE(pair.session->take_output(output).has_value());
+  EXPECT_EQ(written(output), frame(7, 0, 0, std::string(8, '\0')));
+  EXPECT(pair.session->is_finished());
+}
+
 TEST(http2_session, a_goaway_on_an_idle_connection_finishes_it) {
   H2Pair pair;
   REQUIRE(pair.exchange());

@@ -209,7 +209,8 @@ class H2Peer:
         """Reads and answers what comes until `is_so`; the end of the connection ends it too."""
         deadline = time.monotonic() + PATIENCE_S
         while not is_so():
-            assert not self.is_closed, f"the server has closed; {self._seen()}"
+            if self.is_closed:
+                raise ConnectionError(f"the server has closed; {self._seen()}")
             self._receive(deadline, "what the test waits for")
 
     def wait_for(self, *streams: Stream) -> None:
@@ -217,8 +218,9 @@ class H2Peer:
         self.until(lambda: all(stream.is_over for stream in streams))
 
     def wait_for_end(self) -> None:
-        """Until the server closes the connection."""
+        """Until the server closes the connection; then this side does."""
         self.until(lambda: self.is_closed)
+        self.close()
 
     def round_trip(self) -> None:
         """Until the server has answered a ping: it has seen all that was sent before."""
@@ -298,7 +300,11 @@ class H2Peer:
             self.h2.increment_flow_control_window(size, stream.number)
 
     def _seen(self) -> str:
-        return f"seen: {list(self.streams.values())[-4:]} {self.goaways} pings={self.pings}"[:2000]
+        last = [
+            (stream.number, stream.sections, len(stream.body), stream.reset_code)
+            for stream in list(self.streams.values())[-4:]
+        ]
+        return f"seen: {self.goaways}, {self.pings} pings, and of the last streams {last}"
 
     def close(self) -> None:
         self._socket.close()

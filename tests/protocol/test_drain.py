@@ -48,7 +48,7 @@ def test_a_drain_goes_step_by_step(tmp_path: Path) -> None:
             in_flight = peer.call(INFER, row(1))
             batch = gate.next_batch()
             server.drain()
-            peer.until(lambda: not is_ready(answered(peer, READY)))
+            until(lambda: not is_ready(answered(peer, READY)))
             assert health_status(answered(peer, HEALTH)) == "NOT_SERVING"
             with H2Peer(server.grpc) as newcomer:
                 assert is_live(answered(newcomer, LIVE))

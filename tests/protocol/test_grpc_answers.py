@@ -51,8 +51,7 @@ def test_an_error_is_one_header_list_with_a_percent_encoded_message(
     assert answer.headers["content-type"] == "application/grpc"
     assert answer.status in (NOT_FOUND, INVALID_ARGUMENT)
     assert PERCENT_ENCODED.fullmatch(answer.headers["grpc-message"])
-    readable = "".join(c for c in name if c.isprintable() and c not in '"%')
-    assert all(word in answer.why for word in readable.split())
+    assert all(word in answer.why for word in re.findall(r"\w+", name))
 
 
 def test_a_message_of_any_length_comes_back_short_enough_for_a_client(peer: H2Peer) -> None:
@@ -109,7 +108,7 @@ def test_grpcs_own_content_types_are_taken(peer: H2Peer, content_type: str) -> N
         (f"{SERVICE}/NoSuchMethod", "NoSuchMethod"),
         (f"{SERVICE}/serverlive", "serverlive"),
         ("/another.Service/ServerLive", "another.Service"),
-        (f"{LIVE}/more", "ServerLive/more"),
+        (f"{LIVE}/more", LIVE[1:]),
         (f"{LIVE}?query=1", "query=1"),
         ("/", "/"),
         ("/grüße/東京", "grüße"),

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import hyperframe.frame
-import numpy as np
 import pytest
 from tests.doubles.h2_peer import H2Peer, framed
 from tests.protocol.calls import (
@@ -13,7 +12,6 @@ from tests.protocol.calls import (
     LIVE,
     canceled,
     executed,
-    infer_request,
     is_live,
     numbers,
     pending,
@@ -98,13 +96,6 @@ def test_a_deadline_that_has_passed_is_answered_and_never_executed(
         answer = peer.call(INFER, row(WAITING), [("grpc-timeout", value)])
         peer.wait_for(answer)
         assert answer.status == DEADLINE_EXCEEDED
-
-
-def test_the_inline_lane_keeps_deadlines_too(peer: H2Peer) -> None:
-    message = infer_request("echo", np.zeros(4))
-    answer = peer.call(INFER, message, [("grpc-timeout", "1n")])
-    peer.wait_for(answer)
-    assert answer.status == DEADLINE_EXCEEDED
 
 
 def test_a_reset_request_leaves_the_queue(server: RunningServer, gate: Gate, peer: H2Peer) -> None:

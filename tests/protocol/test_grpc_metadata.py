@@ -7,6 +7,7 @@ import hpack
 import pytest
 from tests.doubles.h2_peer import H2Peer, framed
 from tests.protocol.calls import LIVE, is_live
+from tests.server.running import RunningServer
 
 RESOURCE_EXHAUSTED = 8
 HEADER_LIST_BYTES_MAX = 16 << 10
@@ -56,10 +57,24 @@ def test_a_short_field_repeated_without_end_is_too_large_too(peer: H2Peer) -> No
 
 def test_headers_may_come_in_many_frames(peer: H2Peer) -> None:
     peer.round_trip()  # the server's SETTINGS are in, and with them its own frame size
-    peer.h2.max_outbound_frame_size = 100
-    answer = peer.call(LIVE, fields=[("x-long", "incompressible ~{}|" * 300)])
+    peer.h2.max_outbound_frame_size = 1000
+    answer = peer.call(LIVE, fields=[("x-long", "~{}|" * 700)])
     peer.wait_for(answer)
     assert is_live(answer.message)
+
+
+def test_headers_in_very_many_frames_cost_the_connection(
+    server: RunningServer, peer: H2Peer
+) -> None:
+    peer.round_trip()
+    peer.h2.max_outbound_frame_size = 10
+    flood = peer.open(LIVE, [("x-long", "~{}|" * 700)])
+    peer.wait_for_end()
+    assert not flood.sections
+    with H2Peer(server.grpc) as other:
+        answer = other.call(LIVE)
+        other.wait_for(answer)
+        assert is_live(answer.message)
 
 
 def test_a_field_that_must_not_be_indexed_is_taken(peer: H2Peer) -> None:
