@@ -68,14 +68,8 @@ class Shape {
 // "[2,-1]" for any list of dimensions.
 std::string dims_text(std::span<const std::int64_t> dims);
 
-// A tensor whose bytes belong to somebody else: row-major, little-endian, not necessarily aligned.
-struct TensorView {
-  DType dtype = DType::kFp32;
-  Shape shape;
-  std::span<const std::byte> bytes;
-};
-
-// A tensor that keeps its bytes alive. `bytes.bytes` may be a part of a larger block.
+// A tensor that keeps its bytes alive: row-major, little-endian, not necessarily aligned.
+// `bytes.bytes` may be a part of a larger block.
 struct Tensor {
   DType dtype = DType::kFp32;
   Shape shape;

@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/bytes_elements.h"
 #include "base/check.h"
 #include "batching/shape.h"
 
@@ -33,16 +34,11 @@ bool is_aligned(const Tensor& tensor) {
 // How many bytes the first `elements` BYTES elements take, or nothing if `bytes` holds fewer.
 std::optional<std::size_t> bytes_elements_size(std::span<const std::byte> bytes,
                                                std::int64_t elements) {
-  std::size_t at = 0;
+  std::span<const std::byte> rest = bytes;
   for (; elements > 0; --elements) {
-    std::uint32_t length = 0;
-    if (bytes.size() - at < sizeof length) return std::nullopt;
-    std::memcpy(&length, bytes.data() + at, sizeof length);
-    at += sizeof length;
-    if (bytes.size() - at < length) return std::nullopt;
-    at += length;
+    if (!base::take_bytes_element(rest)) return std::nullopt;
   }
-  return at;
+  return bytes.size() - rest.size();
 }
 
 }  // namespace

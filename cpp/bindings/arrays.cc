@@ -7,6 +7,9 @@
 #include <utility>
 #include <vector>
 
+#include "base/bytes_elements.h"
+#include "base/check.h"
+
 namespace penstock::bindings {
 namespace py = pybind11;
 
@@ -42,17 +45,14 @@ py::array strings_of(const base::Tensor& tensor) {
   py::array array(py::dtype("O"),
                   std::vector<py::ssize_t>(tensor.shape.dims().begin(), tensor.shape.dims().end()));
   auto* const items = static_cast<PyObject**>(array.mutable_data());
-  const std::span<const std::byte> bytes = tensor.bytes.bytes;
-  std::size_t at = 0;
+  std::span<const std::byte> rest = tensor.bytes.bytes;
   for (py::ssize_t i = 0; i < array.size(); ++i) {
-    std::uint32_t size = 0;
-    std::memcpy(&size, bytes.data() + at, sizeof size);
-    at += sizeof size;
+    const auto element = base::take_bytes_element(rest);
+    PENSTOCK_CHECK(element.has_value());
     py::object item = py::reinterpret_steal<py::object>(PyBytes_FromStringAndSize(
-        reinterpret_cast<const char*>(bytes.data() + at), static_cast<Py_ssize_t>(size)));
+        reinterpret_cast<const char*>(element->data()), static_cast<Py_ssize_t>(element->size())));
     if (!item) throw py::error_already_set();
     Py_XSETREF(items[i], item.release().ptr());
-    at += size;
   }
   array.attr("flags").attr("writeable") = false;
   return array;

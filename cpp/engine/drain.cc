@@ -24,7 +24,7 @@ constexpr int kSignals[] = {SIGTERM, SIGINT};
 constexpr int kForcedExitCode = 1;
 
 // A signal handler can be told nothing, so what it needs is here: where to write, and how many
-// signals have come. The one mutable static of the core.
+// signals have come.
 std::atomic<int> signal_fd = -1;
 std::atomic<int> signals_received = 0;
 static_assert(std::atomic<int>::is_always_lock_free);

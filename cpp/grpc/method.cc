@@ -4,6 +4,8 @@
 #include <array>
 #include <string>
 
+#include "base/text.h"
+
 namespace penstock::grpc {
 namespace {
 
@@ -17,16 +19,6 @@ constexpr std::array<std::string_view, 7> kPaths = {
     "/inference.GRPCInferenceService/ModelInfer",
     "/grpc.health.v1.Health/Check",
 };
-
-// A path comes from the peer and may be as long as its header list.
-constexpr std::size_t kShownBytesMax = 200;
-
-std::string quoted(std::string_view text) {
-  std::string shown = "\"";
-  shown += text.substr(0, kShownBytesMax);
-  shown += text.size() > kShownBytesMax ? "...\"" : "\"";
-  return shown;
-}
 
 bool is_known_service(std::string_view service_with_slashes) {
   for (const std::string_view path : kPaths) {
@@ -54,15 +46,15 @@ base::Error unknown_method(std::string_view path) {
   const std::size_t slash = path.rfind('/');
   if (path.empty() || path.front() != '/' || slash == 0 || slash + 1 == path.size()) {
     return {base::Code::kUnimplemented,
-            "a gRPC path has the form \"/service/Method\", but " + quoted(path) + " came"};
+            "a gRPC path has the form \"/service/Method\", but " + base::quote(path) + " came"};
   }
   const std::string_view service = path.substr(1, slash - 1);
   if (!is_known_service(path.substr(0, slash + 1))) {
-    return {base::Code::kUnimplemented, "this server has no service " + quoted(service)};
+    return {base::Code::kUnimplemented, "this server has no service " + base::quote(service)};
   }
-  return {base::Code::kUnimplemented, "service " + quoted(service) +
+  return {base::Code::kUnimplemented, "service " + base::quote(service) +
                                           " of this server has no method " +
-                                          quoted(path.substr(slash + 1))};
+                                          base::quote(path.substr(slash + 1))};
 }
 
 }  // namespace penstock::grpc

@@ -6,19 +6,11 @@
 #include <string>
 #include <utility>
 
+#include "base/text.h"
 namespace penstock::grpc {
 namespace {
 
 using base::Code;
-
-// A value comes from the peer and may be as long as its header list.
-std::string quoted(std::string_view text) {
-  constexpr std::size_t kShownBytesMax = 64;
-  std::string shown = "\"";
-  shown += text.substr(0, kShownBytesMax);
-  shown += text.size() > kShownBytesMax ? "...\"" : "\"";
-  return shown;
-}
 
 std::unexpected<Rejection> refuse(Code code, std::string why, int http_status = 200) {
   return std::unexpected(Rejection{{code, std::move(why)}, http_status, false});
@@ -85,7 +77,7 @@ base::Result<base::Nanos> parse_timeout(std::string_view value) {
   const auto wrong = [value] {
     return base::fail(Code::kInvalidArgument,
                       "grpc-timeout must be 1 to 8 digits and a unit of H M S m u n, but " +
-                          quoted(value) + " came");
+                          base::quote(value) + " came");
   };
   if (value.size() < 2 || value.size() > kDigitsMax + 1) return wrong();
   base::Nanos count = 0;
@@ -112,12 +104,12 @@ std::expected<RequestHead, Rejection> parse_request_head(std::span<const http2::
 
   if (call.method != "POST") {
     return refuse(Code::kInvalidArgument,
-                  "a gRPC call is a POST request, but " + quoted(call.method) + " came", 405);
+                  "a gRPC call is a POST request, but " + base::quote(call.method) + " came", 405);
   }
   if (!is_grpc_content_type(call.content_type)) {
     return refuse(Code::kInvalidArgument,
                   "content-type must be application/grpc or application/grpc+proto, but " +
-                      quoted(call.content_type) + " came",
+                      base::quote(call.content_type) + " came",
                   415);
   }
 
@@ -130,7 +122,7 @@ std::expected<RequestHead, Rejection> parse_request_head(std::span<const http2::
     if (!known) {
       return std::unexpected(Rejection{
           {Code::kUnimplemented, "grpc-encoding must be one of " + std::string(kAcceptedEncodings) +
-                                     ", but " + quoted(*call.encoding) + " came"},
+                                     ", but " + base::quote(*call.encoding) + " came"},
           200,
           true});
     }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <string>
 #include <utility>
 
@@ -23,6 +24,23 @@ nghttp2_nv as_nv(std::string_view name, std::string_view value) {
   return {reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data())),
           reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data())), name.size(),
           value.size(), NGHTTP2_NV_FLAG_NONE};
+}
+
+// nghttp2 copies this, and asks `recycler` for all that the session needs.
+nghttp2_mem memory_of(Recycler& recycler) {
+  return {
+      .mem_user_data = &recycler,
+      .malloc = [](std::size_t bytes,
+                   void* self) { return static_cast<Recycler*>(self)->allocate(bytes); },
+      .free = [](void* block, void* self) { static_cast<Recycler*>(self)->release(block); },
+      .calloc =
+          [](std::size_t count, std::size_t bytes, void* self) {
+            void* const block = static_cast<Recycler*>(self)->allocate(count * bytes);
+            return block == nullptr ? block : std::memset(block, 0, count * bytes);
+          },
+      .realloc = [](void* block, std::size_t bytes,
+                    void* self) { return static_cast<Recycler*>(self)->resize(block, bytes); },
+  };
 }
 
 base::Error broken(int code) {
@@ -343,7 +361,8 @@ base::Result<> Session::State::start() {
   nghttp2_option_set_max_outbound_ack(option, limits.outbound_acks_max);
   // Closed streams need no place in a priority tree that nobody will ask about.
   nghttp2_option_set_no_closed_streams(option, 1);
-  int code = nghttp2_session_server_new2(&session, callbacks, this, option);
+  nghttp2_mem memory = memory_of(work.recycler);
+  int code = nghttp2_session_server_new3(&session, callbacks, this, option, &memory);
   nghttp2_session_callbacks_del(callbacks);
   nghttp2_option_del(option);
   if (code != 0) return std::unexpected(broken(code));

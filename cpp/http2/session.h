@@ -76,7 +76,7 @@ class Session {
   std::unique_ptr<State> state_;
 };
 
-// RFC 9113 section 7, the codes this server sends.
+// RFC 9113 section 7, the codes that matter here.
 inline constexpr std::uint32_t kNoError = 0x0;
 inline constexpr std::uint32_t kProtocolError = 0x1;
 inline constexpr std::uint32_t kInternalError = 0x2;

@@ -11,6 +11,7 @@
 #include "base/buffer.h"
 #include "http2/event.h"
 #include "http2/head_text.h"
+#include "http2/recycler.h"
 
 namespace penstock::http2 {
 
@@ -52,6 +53,7 @@ struct Workspace {
   std::vector<Head> heads;
   HeadText text;  // what `fields` views
   std::vector<std::unique_ptr<Stream>> spare_streams;
+  Recycler recycler;  // of nghttp2's own blocks
 };
 
 }  // namespace penstock::http2

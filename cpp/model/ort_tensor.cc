@@ -4,6 +4,7 @@
 #include <cstring>
 #include <limits>
 
+#include "base/bytes_elements.h"
 #include "model/ort_graph.h"
 
 namespace penstock::model {
@@ -13,23 +14,11 @@ using base::Code;
 using base::fail;
 using base::Result;
 
-using Length = std::uint32_t;
+using Length = base::BytesLength;
 
 std::unexpected<base::Error> out_of_memory(std::size_t bytes) {
   return fail(Code::kResourceExhausted,
               "no memory for an output of " + std::to_string(bytes) + " bytes");
-}
-
-// One string of a BYTES tensor off the front of `rest`.
-bool take_string(std::span<const std::byte>& rest, std::span<const std::byte>& string) {
-  Length length = 0;
-  if (rest.size() < sizeof length) return false;
-  std::memcpy(&length, rest.data(), sizeof length);
-  rest = rest.subspan(sizeof length);
-  if (rest.size() < length) return false;
-  string = rest.first(length);
-  rest = rest.subspan(length);
-  return true;
 }
 
 Result<> fill_strings(const OrtRuntime& runtime, std::span<const std::byte> bytes,
@@ -40,13 +29,13 @@ Result<> fill_strings(const OrtRuntime& runtime, std::span<const std::byte> byte
   };
   std::span<const std::byte> rest = bytes;
   for (std::size_t i = 0; i < count; ++i) {
-    std::span<const std::byte> string;
-    if (!take_string(rest, string)) return refuse("too few bytes");
+    const auto string = base::take_bytes_element(rest);
+    if (!string) return refuse("too few bytes");
     char* to = nullptr;
     const auto done =
-        runtime.attempt("take a string", ort::kResizeString, value, i, string.size(), &to);
+        runtime.attempt("take a string", ort::kResizeString, value, i, string->size(), &to);
     if (!done) return done;
-    if (!string.empty()) std::memcpy(to, string.data(), string.size());
+    if (!string->empty()) std::memcpy(to, string->data(), string->size());
   }
   if (!rest.empty()) return refuse(std::to_string(rest.size()) + " bytes too many");
   return {};

@@ -25,8 +25,8 @@
 namespace penstock::net {
 
 struct IoOptions {
-  http2::Limits http2;
-  LifetimeOptions lifetime;
+  http2::Limits http2 = {};
+  LifetimeOptions lifetime = {};
   std::size_t connections_max = 20'000;  // of this thread; more are refused
   std::size_t read_bytes_per_pass = 512
                                     << 10;  // of one connection, then the others have their turn

@@ -5,8 +5,8 @@
 #include <span>
 #include <string>
 
+#include "base/text.h"
 #include "batching/shape.h"
-#include "wire/text.h"
 
 namespace penstock::serving {
 namespace {
@@ -19,13 +19,13 @@ std::string names_of(std::span<const TensorSpec> specs) {
   std::string text;
   for (const TensorSpec& spec : specs) {
     if (!text.empty()) text += ", ";
-    text += wire::quote(spec.name);
+    text += base::quote(spec.name);
   }
   return text;
 }
 
 std::string input_of_model(std::string_view input, std::string_view model) {
-  return "input " + wire::quote(input) + " of model " + wire::quote(model);
+  return "input " + base::quote(input) + " of model " + base::quote(model);
 }
 
 // The shape a request must bring, as metadata shows it.
@@ -85,7 +85,7 @@ base::Result<> check_input(const wire::InferInput& input, const TensorSpec& spec
                                             input.shape.text());
   }
   if (brought > rows_max) {
-    return fail(Code::kInvalidArgument, "model " + wire::quote(model) + " takes at most " +
+    return fail(Code::kInvalidArgument, "model " + base::quote(model) + " takes at most " +
                                             std::to_string(rows_max) +
                                             " rows in one request (its max_batch_size), got " +
                                             std::to_string(brought) + "; send them in parts");
@@ -99,19 +99,19 @@ base::Result<> bind_outputs(const wire::InferRequest& request, const base::Signa
   for (const wire::RequestedOutput& output : request.outputs) {
     const auto found = std::ranges::find(signature.outputs, output.name, &TensorSpec::name);
     if (found == signature.outputs.end()) {
-      return fail(Code::kInvalidArgument, "model " + wire::quote(model) + " has no output " +
-                                              wire::quote(output.name) + "; its outputs are " +
+      return fail(Code::kInvalidArgument, "model " + base::quote(model) + " has no output " +
+                                              base::quote(output.name) + "; its outputs are " +
                                               names_of(signature.outputs));
     }
     const auto index = static_cast<std::uint32_t>(found - signature.outputs.begin());
     if (std::ranges::find(wanted, index) != wanted.end()) {
       return fail(Code::kInvalidArgument,
-                  "output " + wire::quote(output.name) + " is asked for twice; name each once");
+                  "output " + base::quote(output.name) + " is asked for twice; name each once");
     }
     for (const wire::Parameter& parameter : request.parameters_of(output.parameters)) {
       if (parameter.name == "classification" || parameter.name == "shared_memory_region") {
-        return fail(Code::kUnimplemented, "output " + wire::quote(output.name) +
-                                              ": the parameter " + wire::quote(parameter.name) +
+        return fail(Code::kUnimplemented, "output " + base::quote(output.name) +
+                                              ": the parameter " + base::quote(parameter.name) +
                                               " is not served by this version");
       }
     }
@@ -127,8 +127,8 @@ base::Result<> refuse_unknown_input(const wire::InferRequest& request,
     const bool is_known = std::ranges::find(signature.inputs, input.name, &TensorSpec::name) !=
                           signature.inputs.end();
     if (!is_known) {
-      return fail(Code::kInvalidArgument, "model " + wire::quote(model) + " has no input " +
-                                              wire::quote(input.name) + "; its inputs are " +
+      return fail(Code::kInvalidArgument, "model " + base::quote(model) + " has no input " +
+                                              base::quote(input.name) + "; its inputs are " +
                                               names_of(signature.inputs));
     }
   }

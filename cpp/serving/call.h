@@ -37,7 +37,6 @@ struct Call {
   // Of an inference that was accepted:
   Version::IoShare* share = nullptr;  // null: not (yet) accepted
   batching::Handle place;             // in the version's queue, on the batch lane
-  std::int64_t rows = 0;
   std::string request_id;
   std::vector<std::uint32_t> wanted_outputs;  // empty: all
 
@@ -49,7 +48,6 @@ struct Call {
     timer.cancel();
     share = nullptr;
     place = {};
-    rows = 0;
     request_id.clear();
     wanted_outputs.clear();
   }

@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "base/text.h"
 #include "serving/front.h"
-#include "wire/text.h"
 
 namespace penstock::serving {
 namespace {
@@ -80,8 +80,8 @@ void Front::answer_health(Call& call) {
   if (!service) return refuse(call, service.error());
   if (!service->empty() && *service != kInferenceService) {
     return refuse(call,
-                  {Code::kNotFound, "no health is known of the service " + wire::quote(*service) +
-                                        "; ask for \"\" or for " + wire::quote(kInferenceService)});
+                  {Code::kNotFound, "no health is known of the service " + base::quote(*service) +
+                                        "; ask for \"\" or for " + base::quote(kInferenceService)});
   }
   answer_small(call, wire::encode_health_answer(context_.readiness->is_ready()
                                                     ? wire::ServingStatus::kServing

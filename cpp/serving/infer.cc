@@ -27,7 +27,9 @@ telemetry::FailureReason reason_for(const batching::Outcome& outcome) {
 }  // namespace
 
 void Front::start_inference(Call& call, Nanos now) {
-  if (const auto accepted = accept(call, now); !accepted) {
+  const auto accepted = accept(call, now);
+  request_.clear();  // it would keep the message until the next one
+  if (!accepted) {
     abandon(call);
     refuse(call, accepted.error());
   }
@@ -67,7 +69,6 @@ base::Result<> Front::accept(Call& call, Nanos now) {
   ticket->deadline_ns = call.deadline_ns;
   ticket->queue_deadline_ns = base::kNever;
   call.request_id = request_.id;
-  call.rows = ticket->rows;
   call.message = {};  // the ticket's inputs keep the bytes alive
   if ((*version)->lane() == Lane::kInline) {
     if (share.gathered.empty()) {
@@ -83,7 +84,12 @@ base::Result<> Front::accept(Call& call, Nanos now) {
 base::Result<> Front::enqueue(Call& call, std::unique_ptr<Ticket> ticket, Nanos now) {
   const auto place = call.share->version->batcher().enqueue(std::move(ticket), now);
   if (!place) {
-    call.share->metrics->record_refused();
+    telemetry::ModelShard& metrics = *call.share->metrics;
+    switch (place.error().code) {
+      case Code::kUnavailable: metrics.record_refused(); break;
+      case Code::kDeadlineExceeded: metrics.record_expired(); break;
+      default: metrics.record_failure(telemetry::FailureReason::kOther);
+    }
     return std::unexpected(place.error());
   }
   call.place = place->handle;

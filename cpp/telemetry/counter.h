@@ -2,7 +2,6 @@
 #pragma once
 
 #include <atomic>
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 
@@ -13,23 +12,16 @@ inline constexpr std::size_t kCacheLineBytes = 64;
 
 // A number that exactly one thread writes and any thread may read. Adding is a load, an add and a
 // store: no lock prefix, because nobody else writes.
-template <std::integral T>
-class SingleWriter {
+class Counter {
  public:
-  void add(T amount) {
-    value_.store(static_cast<T>(value_.load(std::memory_order_relaxed) + amount),
-                 std::memory_order_relaxed);
+  void add(std::uint64_t amount) {
+    value_.store(value_.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
   }
-  void set(T value) { value_.store(value, std::memory_order_relaxed); }
-  T value() const { return value_.load(std::memory_order_relaxed); }
+  void set(std::uint64_t value) { value_.store(value, std::memory_order_relaxed); }
+  std::uint64_t value() const { return value_.load(std::memory_order_relaxed); }
 
  private:
-  std::atomic<T> value_{0};
+  std::atomic<std::uint64_t> value_{0};
 };
-
-using Counter = SingleWriter<std::uint64_t>;
-// One thread's share of a number that falls as well as rises. A share may be negative (one thread
-// puts into a queue, another takes out); only the sum over all threads means something.
-using GaugeShare = SingleWriter<std::int64_t>;
 
 }  // namespace penstock::telemetry

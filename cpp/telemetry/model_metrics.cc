@@ -13,7 +13,6 @@ void ModelShard::add_to(ModelCounts& sum) const {
   sum.expired += expired_.value();
   sum.rows += batch_rows.sum;
   sum.batches += batch_rows.count();
-  sum.pending += pending_.value();
   sum.compute_input_ns += compute_input_ns_.value();
   sum.compute_output_ns += compute_output_ns_.value();
   sum.last_inference_ms = std::max(sum.last_inference_ms, last_inference_ms_.value());
@@ -28,7 +27,6 @@ ModelCounts ModelMetrics::counts() const {
   for (std::size_t i = 0; i < threads_; ++i) shards_[i].add_to(sum);
   // Shards are read one after another: a request put in by a shard read early and taken out by one
   // read late was seen leaving only.
-  sum.pending = std::max<std::int64_t>(sum.pending, 0);
   return sum;
 }
 

@@ -41,7 +41,7 @@ struct ModelCounts {
   std::uint64_t expired = 0;  // of the failures: a deadline passed in the queue
   std::uint64_t rows = 0;     // executed
   std::uint64_t batches = 0;  // executed
-  std::int64_t pending = 0;   // requests in the queue
+  std::int64_t pending = 0;   // requests in the queue; not counted here, filled in by who knows it
   std::uint64_t compute_input_ns = 0;
   std::uint64_t compute_output_ns = 0;
   std::uint64_t last_inference_ms = 0;  // since 1970, UTC; 0: none yet
@@ -86,8 +86,6 @@ class alignas(kCacheLineBytes) ModelShard {
     batch_rows_.record(rows);
     last_inference_ms_.set(wall_ms);
   }
-  // `change` requests more (or, negative, fewer) wait in the queue.
-  void add_pending(std::int64_t change) { pending_.add(change); }
 
   // Adds this shard to `sum`.
   void add_to(ModelCounts& sum) const;
@@ -101,7 +99,6 @@ class alignas(kCacheLineBytes) ModelShard {
   Counter compute_input_ns_;
   Counter compute_output_ns_;
   Counter last_inference_ms_;
-  GaugeShare pending_;
   Counter refused_;
   Counter expired_;
   std::array<Counter, kFailureReasonCount> failures_;

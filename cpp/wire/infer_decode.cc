@@ -5,12 +5,12 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/text.h"
 #include "wire/infer_codec.h"
 #include "wire/limits.h"
 #include "wire/parameters.h"
 #include "wire/protobuf.h"
 #include "wire/tensor_checks.h"
-#include "wire/text.h"
 #include "wire/typed_contents.h"
 
 namespace penstock::wire {
@@ -200,14 +200,14 @@ base::Result<> InferDecoder::finish_input(InferInput& input, std::string_view da
                                           std::optional<std::string_view> contents) {
   const std::size_t index = request_.inputs.size() - 1;
   if (input.name.empty()) return refuse("inputs[" + std::to_string(index) + "] has no name");
-  if (!is_utf8(input.name)) {
-    return std::unexpected(not_utf8("the name of input " + quote(input.name)));
+  if (!base::is_utf8(input.name)) {
+    return std::unexpected(not_utf8("the name of input " + base::quote(input.name)));
   }
   const std::optional<DType> dtype = base::dtype_named(datatype);
   if (!dtype) {
     return refuse(about(input) +
                   (datatype.empty() ? std::string("it has no datatype")
-                                    : "unknown datatype " + quote(datatype)) +
+                                    : "unknown datatype " + base::quote(datatype)) +
                   "; the datatypes are " + datatype_names());
   }
   input.dtype = *dtype;
@@ -243,21 +243,21 @@ base::Result<> InferDecoder::take_requested_output(std::string_view message) {
   if (output.name.empty()) {
     return refuse("outputs[" + std::to_string(request_.outputs.size() - 1) + "] has no name");
   }
-  if (!is_utf8(output.name)) {
-    return std::unexpected(not_utf8("the name of output " + quote(output.name)));
+  if (!base::is_utf8(output.name)) {
+    return std::unexpected(not_utf8("the name of output " + base::quote(output.name)));
   }
   return {};
 }
 
 base::Result<> InferDecoder::check_names() const {
-  if (!is_utf8(request_.model_name)) return std::unexpected(not_utf8("model_name"));
-  if (!is_utf8(request_.model_version)) return std::unexpected(not_utf8("model_version"));
-  if (!is_utf8(request_.id)) return std::unexpected(not_utf8("id"));
+  if (!base::is_utf8(request_.model_name)) return std::unexpected(not_utf8("model_name"));
+  if (!base::is_utf8(request_.model_version)) return std::unexpected(not_utf8("model_version"));
+  if (!base::is_utf8(request_.id)) return std::unexpected(not_utf8("id"));
   if (const auto twin = find_twin(request_.inputs)) {
-    return refuse("input " + quote(*twin) + " is given more than once");
+    return refuse("input " + base::quote(*twin) + " is given more than once");
   }
   if (const auto twin = find_twin(request_.outputs)) {
-    return refuse("output " + quote(*twin) + " is requested more than once");
+    return refuse("output " + base::quote(*twin) + " is requested more than once");
   }
   return {};
 }

@@ -10,7 +10,5 @@ inline constexpr std::size_t kInputsMax = 1024;
 inline constexpr std::size_t kRequestedOutputsMax = 1024;
 // Of the request, its inputs and its requested outputs together.
 inline constexpr std::size_t kParametersMax = 4096;
-// Characters of a peer's string that a sentence repeats.
-inline constexpr std::size_t kQuotedCharactersMax = 100;
 
 }  // namespace penstock::wire

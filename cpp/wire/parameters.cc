@@ -5,9 +5,9 @@
 #include <optional>
 #include <string>
 
+#include "base/text.h"
 #include "wire/limits.h"
 #include "wire/protobuf.h"
-#include "wire/text.h"
 
 namespace penstock::wire {
 namespace {
@@ -22,23 +22,12 @@ void read_value(std::string_view message, std::optional<ParameterValue>& value) 
   pbf_reader reader = reader_of(message);
   while (reader.next()) {
     switch (reader.tag_and_type()) {
-      case varint_field(1):
-        value = reader.get_uint64() != 0;
-        break;
-      case varint_field(2):
-        value = reader.get_int64();
-        break;
-      case sized_field(3):
-        value = take_view(reader);
-        break;
-      case fixed64_field(4):
-        value = reader.get_double();
-        break;
-      case varint_field(5):
-        value = reader.get_uint64();
-        break;
-      default:
-        reader.skip();
+      case varint_field(1): value = reader.get_uint64() != 0; break;
+      case varint_field(2): value = reader.get_int64(); break;
+      case sized_field(3): value = take_view(reader); break;
+      case fixed64_field(4): value = reader.get_double(); break;
+      case varint_field(5): value = reader.get_uint64(); break;
+      default: reader.skip();
     }
   }
 }
@@ -55,27 +44,22 @@ base::Result<> append_parameter(std::string_view entry, std::vector<Parameter>& 
   pbf_reader reader = reader_of(entry);
   while (reader.next()) {
     switch (reader.tag_and_type()) {
-      case sized_field(1):
-        name = take_view(reader);
-        break;
-      case sized_field(2):
-        read_value(take_view(reader), value);
-        break;
-      default:
-        reader.skip();
+      case sized_field(1): name = take_view(reader); break;
+      case sized_field(2): read_value(take_view(reader), value); break;
+      default: reader.skip();
     }
   }
-  if (!is_utf8(name)) {
-    return std::unexpected(not_utf8("the name of parameter " + quote(name)));
+  if (!base::is_utf8(name)) {
+    return std::unexpected(not_utf8("the name of parameter " + base::quote(name)));
   }
   if (!value) {
     return base::fail(Code::kInvalidArgument,
-                      "parameter " + quote(name) +
+                      "parameter " + base::quote(name) +
                           " has no value; give it a bool, int64, string, double or uint64");
   }
   const auto* text = std::get_if<std::string_view>(&*value);
-  if (text != nullptr && !is_utf8(*text)) {
-    return std::unexpected(not_utf8("the value of parameter " + quote(name)));
+  if (text != nullptr && !base::is_utf8(*text)) {
+    return std::unexpected(not_utf8("the value of parameter " + base::quote(name)));
   }
   pool.push_back({name, *value});
   return {};

@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "base/check.h"
-#include "wire/text.h"
+#include "base/text.h"
 
 namespace penstock::wire {
 namespace {
@@ -52,7 +52,7 @@ base::Result<> check_bytes_elements(const InferInput& input, std::int64_t elemen
 
 }  // namespace
 
-std::string about(const InferInput& input) { return "input " + quote(input.name) + ": "; }
+std::string about(const InferInput& input) { return "input " + base::quote(input.name) + ": "; }
 
 std::string describe(const InferInput& input) {
   return about(input) + "shape " + input.shape.text() + " of " +

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wire/v2_messages.h"
 
+#include <protozero/pbf_writer.hpp>
 #include <utility>
 
-#include <protozero/pbf_writer.hpp>
-
 #include "base/check.h"
+#include "base/text.h"
 #include "wire/protobuf.h"
-#include "wire/text.h"
 
 namespace penstock::wire {
 namespace {
@@ -36,18 +35,13 @@ base::Result<ModelQuery> read_query(std::string_view message) {
   pbf_reader reader = reader_of(message);
   while (reader.next()) {
     switch (reader.tag_and_type()) {
-      case sized_field(1):
-        query.name = take_view(reader);
-        break;
-      case sized_field(2):
-        query.version = take_view(reader);
-        break;
-      default:
-        reader.skip();
+      case sized_field(1): query.name = take_view(reader); break;
+      case sized_field(2): query.version = take_view(reader); break;
+      default: reader.skip();
     }
   }
-  if (!is_utf8(query.name)) return std::unexpected(not_utf8("name"));
-  if (!is_utf8(query.version)) return std::unexpected(not_utf8("version"));
+  if (!base::is_utf8(query.name)) return std::unexpected(not_utf8("name"));
+  if (!base::is_utf8(query.version)) return std::unexpected(not_utf8("version"));
   return query;
 }
 
@@ -61,7 +55,7 @@ base::Result<std::string_view> read_service(std::string_view message) {
       reader.skip();
     }
   }
-  if (!is_utf8(service)) return std::unexpected(not_utf8("service"));
+  if (!base::is_utf8(service)) return std::unexpected(not_utf8("service"));
   return service;
 }
 
@@ -114,8 +108,7 @@ std::string encode_model_metadata(const ModelDescription& model) {
   std::string message;
   pbf_writer writer(message);
   put_text(writer, 1, model.name);
-  for (const std::string& version : model.versions)
-    writer.add_string(2, version);
+  for (const std::string& version : model.versions) writer.add_string(2, version);
   put_text(writer, 3, model.platform);
   for (const base::TensorSpec& input : signature.inputs) {
     writer.add_message(4, encode_tensor_metadata(input, has_batch_dimension));

@@ -16,6 +16,7 @@
 #include "h2_client.h"
 #include "http2/output.h"
 #include "http2/session.h"
+#include "http2/workspace.h"
 
 namespace penstock::testing {
 
@@ -76,7 +77,13 @@ inline std::string patterned(std::size_t size, unsigned seed = 1) {
 class H2Pair {
  public:
   explicit H2Pair(const http2::Limits& limits = {}, const H2Client::Options& options = {})
-      : client(options), session(std::move(*http2::Session::open(limits, workspace))) {}
+      : H2Pair(std::make_shared<http2::Workspace>(), limits, options) {}
+  // Pairs that share a workspace are connections of one io thread.
+  explicit H2Pair(std::shared_ptr<http2::Workspace> shared, const http2::Limits& limits = {},
+                  const H2Client::Options& options = {})
+      : client(options),
+        workspace(std::move(shared)),
+        session(std::move(*http2::Session::open(limits, *workspace))) {}
 
   // What the client has to say reaches the session. False: the session calls that an error.
   bool to_session() { return to_session(client.take_output()); }
@@ -149,7 +156,7 @@ class H2Pair {
   }
 
   H2Client client;
-  http2::Workspace workspace;
+  const std::shared_ptr<http2::Workspace> workspace;
   std::unique_ptr<http2::Session> session;
   std::vector<KeptEvent> events;
   base::Error error;

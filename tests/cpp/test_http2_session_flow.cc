@@ -250,12 +250,12 @@ TEST(http2_session, a_notice_on_an_idle_connection_waits_for_its_second_step) {
 TEST(http2_session, a_goaway_on_an_idle_connection_finishes_it) {
   H2Pair pair;
   REQUIRE(pair.exchange());
-  pair.session->submit_goaway(http2::kEnhanceYourCalm, "too many pings");
+  pair.session->submit_goaway(11, "too many pings");
   EXPECT(!pair.session->is_finished());
   REQUIRE(pair.exchange());
   EXPECT(pair.session->is_finished());
   REQUIRE(pair.client.goaways().size() == 1);
-  EXPECT_EQ(pair.client.goaways()[0].error_code, http2::kEnhanceYourCalm);
+  EXPECT_EQ(pair.client.goaways()[0].error_code, 11);
   EXPECT_EQ(pair.client.goaways()[0].why, "too many pings");
   EXPECT_EQ(pair.client.goaways()[0].last_stream_id, 0);
 }

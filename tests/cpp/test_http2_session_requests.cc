@@ -58,6 +58,40 @@ TEST(http2_session, a_request_cut_anywhere_is_the_same_request) {
   }
 }
 
+TEST(http2_session, sessions_of_one_workspace_do_not_hear_each_other) {
+  // Every session is cut within its head while the others use the workspace.
+  const auto workspace = std::make_shared<http2::Workspace>();
+  std::vector<std::unique_ptr<H2Pair>> pairs;
+  std::vector<Fields> fields;
+  std::vector<std::string> bytes;
+  for (int i = 0; i < 4; ++i) {
+    const std::string number = std::to_string(i);
+    fields.push_back(grpc_request("/s/m" + number, {{"x-long" + number, std::string(5000, 'a')}}));
+    H2Client client;
+    client.request(fields.back(), "body " + number);
+    client.request(fields.back(), "second " + number);
+    bytes.push_back(client.take_output());
+    pairs.push_back(std::make_unique<H2Pair>(workspace));
+  }
+  for (std::size_t at = 0; at < bytes[0].size(); at += 100) {
+    for (std::size_t i = 0; i < pairs.size(); ++i) {
+      REQUIRE(pairs[i]->to_session(std::string_view(bytes[i]).substr(at, 100)));
+    }
+  }
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    REQUIRE(pairs[i]->count(Kind::kRequest) == 2);
+    EXPECT_EQ(pairs[i]->count(Kind::kEnd), 2);
+    EXPECT_EQ(pairs[i]->body(1), "body " + std::to_string(i));
+    for (const KeptEvent& event : pairs[i]->events) {
+      if (event.kind == Kind::kRequest) EXPECT(event.fields == fields[i]);
+    }
+    for (const std::int32_t id : {1, 3}) pairs[i]->answer(id, slice_of("x"));
+    pairs[i]->to_client();
+    EXPECT_EQ(pairs[i]->session->open_streams(), 0);
+    if (i % 2 == 0) pairs[i]->session.reset();  // and what it leaves is of use to the next
+  }
+}
+
 TEST(http2_session, padding_is_not_data) {
   H2Pair pair({}, {.padding = 200});
   const std::int32_t id = pair.client.request(grpc_request("/a/B"), patterned(1000));

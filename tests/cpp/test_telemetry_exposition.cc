@@ -80,8 +80,9 @@ std::vector<ModelSample> two_models() {
   shard.record_refused();
   shard.record_expired();
   shard.record_failure(FailureReason::kCanceled);
-  shard.add_pending(4);
-  return {{"income", "1", metrics.counts()}, {"a \"b\"", "12", {}}};
+  ModelCounts income = metrics.counts();
+  income.pending = 4;
+  return {{"income", "1", income}, {"a \"b\"", "12", {}}};
 }
 
 TEST(telemetry_exposition, tritons_counters_have_tritons_names_and_units) {

@@ -50,19 +50,6 @@ TEST(telemetry_model_metrics, a_refused_and_an_expired_request_are_rejected_ones
   EXPECT_EQ(counts.success, 0);
 }
 
-TEST(telemetry_model_metrics, what_one_thread_puts_in_another_may_take_out) {
-  ModelMetrics metrics(2);
-  metrics.shard(0).add_pending(5);
-  metrics.shard(1).add_pending(-3);
-  EXPECT_EQ(metrics.counts().pending, 2);
-}
-
-TEST(telemetry_model_metrics, a_queue_that_was_read_in_passing_is_never_shown_negative) {
-  ModelMetrics metrics(2);
-  metrics.shard(1).add_pending(-3);
-  EXPECT_EQ(metrics.counts().pending, 0);
-}
-
 TEST(telemetry_model_metrics, negative_durations_count_as_none) {
   ModelMetrics metrics(1);
   metrics.shard(0).record_success({-1, -1, -1, -1, -1});

@@ -10,7 +10,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
@@ -77,22 +77,29 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Goaway:
-    """One GOAWAY frame, and how many streams had ended when it came."""
+    """The numbers of a GOAWAY frame."""
 
     last_stream: int
     error_code: int
 
 
 class H2Peer:
-    """One connection to `address`, "host:port". Sends its preface at once, closes at the exit.
+    """One connection to `address`, "host:port". Says hello at once, and closes at the exit.
 
     `window_bytes` is what it lets the server send on a stream and on top of the 65 535 bytes of the
     connection; `gives_back` says whether it opens both again as data comes. While `is_mute`, what
-    h2 answers by itself (pings, settings) and those windows are held back until `speak`.
+    h2 answers by itself (pings, settings) and those windows are held back until `speak`. A
+    `preface` takes the place of HTTP/2's.
     """
 
     def __init__(
-        self, address: str, *, window_bytes: int = 65_535, gives_back: bool = True
+        self,
+        address: str,
+        *,
+        window_bytes: int = 65_535,
+        gives_back: bool = True,
+        settings: dict[SettingCodes, int] | None = None,
+        preface: bytes = b"",
     ) -> None:
         host, _, port = address.rpartition(":")
         self.gives_back = gives_back
@@ -101,13 +108,20 @@ class H2Peer:
         self.streams: dict[int, Stream] = {}
         self.goaways: list[Goaway] = []
         self.pings = 0
+        self.largest_frame_bytes = 0
         self.h2 = h2.connection.H2Connection(
             h2.config.H2Configuration(header_encoding="utf-8", validate_outbound_headers=False)
         )
         self.h2.local_settings = Settings(
-            client=True, initial_values={SettingCodes.INITIAL_WINDOW_SIZE: window_bytes}
+            client=True,
+            initial_values={SettingCodes.INITIAL_WINDOW_SIZE: window_bytes, **(settings or {})},
         )
+        # Where h2 keeps copies of the defaults.
+        self.h2.max_inbound_frame_size = self.h2.local_settings.max_frame_size
+        self.h2.decoder.max_allowed_table_size = self.h2.local_settings.header_table_size
         self.h2.initiate_connection()
+        if preface:
+            self.h2.clear_outbound_data_buffer()
         if window_bytes > 65_535:
             self.h2.increment_flow_control_window(window_bytes - 65_535)
         self._is_corked = False
@@ -116,6 +130,7 @@ class H2Peer:
         self._input = bytearray()
         self._socket = socket.create_connection((host, int(port)), timeout=PATIENCE_S)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket.sendall(preface)
         self.flush()
 
     # -- verbs ------------------------------------------------------------------------------------
@@ -181,9 +196,9 @@ class H2Peer:
         self.h2.reset_stream(stream.number, code)
         self.flush()
 
-    def send_frame(self, frame: hyperframe.frame.Frame) -> None:
+    def send_frame(self, frame: hyperframe.frame.Frame, times: int = 1) -> None:
         """A frame that h2 does not get to see."""
-        self._socket.sendall(frame.serialize())
+        self._socket.sendall(frame.serialize() * times)
 
     def flush(self) -> None:
         if not self._is_corked:
@@ -247,8 +262,10 @@ class H2Peer:
                 self._note(event)
         if self.is_mute:
             self._held += self.h2.data_to_send()
-        elif not self.is_closed:
-            self.flush()
+        else:
+            # A server that has closed may still have left something to read.
+            with suppress(BrokenPipeError, ConnectionResetError):
+                self.flush()
 
     def _next_frame(self) -> bytes | None:
         """The next frame for h2, which takes a GOAWAY for the end although it is not."""
@@ -256,9 +273,10 @@ class H2Peer:
             size = FRAME_HEAD_BYTES + int.from_bytes(self._input[:3], "big")
             if len(self._input) < size:
                 return None
+            self.largest_frame_bytes = max(self.largest_frame_bytes, size - FRAME_HEAD_BYTES)
             whole = bytes(self._input[:size])
             del self._input[:size]
-            frame, _ = hyperframe.frame.Frame.parse_frame_header(whole[:FRAME_HEAD_BYTES])
+            frame, _ = hyperframe.frame.Frame.parse_frame_header(memoryview(whole)[:FRAME_HEAD_BYTES])
             if not isinstance(frame, hyperframe.frame.GoAwayFrame):
                 return whole
             frame.parse_body(memoryview(whole)[FRAME_HEAD_BYTES:])
@@ -275,10 +293,10 @@ class H2Peer:
             return
         match event:
             case h2.events.ResponseReceived():
-                stream.sections.append(dict(event.headers))
+                stream.sections.append({str(k): str(v) for k, v in event.headers})
                 stream.shape.append("headers")
             case h2.events.TrailersReceived():
-                stream.sections.append(dict(event.headers))
+                stream.sections.append({str(k): str(v) for k, v in event.headers})
                 stream.shape.append("trailers")
             case h2.events.DataReceived():
                 stream.body += event.data

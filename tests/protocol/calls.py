@@ -94,7 +94,8 @@ def numbers(answer: bytes, dtype: type[np.generic] = np.float32) -> list[float]:
     """The values of a ModelInferResponse's one tensor."""
     made = inference_pb2.ModelInferResponse.FromString(answer)
     (raw,) = made.raw_output_contents
-    return np.frombuffer(raw, dtype).tolist()
+    values: list[float] = np.frombuffer(raw, dtype).tolist()
+    return values
 
 
 def is_live(answer: bytes) -> bool:

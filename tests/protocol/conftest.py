@@ -13,6 +13,8 @@ from tests.server.running import RunningServer
 
 BOUNDED_MESSAGE_BYTES = 1 << 20
 BOUNDED_STREAMS = 4
+BOUNDED_CONNECTIONS = 12
+BOUNDED_INFLIGHT_BYTES = 3 << 20
 
 
 @pytest.fixture(scope="session")
@@ -44,6 +46,8 @@ def bounded(tmp_path_factory: pytest.TempPathFactory, gate: Gate) -> Iterator[Ru
         f"--grpc-concurrent-streams-max={BOUNDED_STREAMS}",
         "--grpc-infer-response-compression-level=medium",
         "--grpc-infer-thread-count=1",
+        f"--connections-max={BOUNDED_CONNECTIONS}",
+        f"--inflight-bytes-max={BOUNDED_INFLIGHT_BYTES}",
     )
     with RunningServer(repository, flags=flags) as running:
         yield running

@@ -10,7 +10,7 @@ from tests.server.gate import Gate
 from tests.server.running import RunningServer
 
 NOTICE = Goaway(2**31 - 1, 0)
-AGE_MS, GRACE_MS = 300, 1000
+AGE_MS, GRACE_MS = 500, 1500
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def aging(tmp_path_factory: pytest.TempPathFactory, gate: Gate) -> Iterator[Runn
     flags = (
         f"--grpc-max-connection-age={AGE_MS}",
         f"--grpc-max-connection-age-grace={GRACE_MS}",
-        "--grpc-keepalive-time=100",
+        "--grpc-keepalive-time=50",
         "--grpc-keepalive-permit-without-calls=true",
     )
     with RunningServer(repository, flags=flags) as running:

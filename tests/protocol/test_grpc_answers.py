@@ -54,6 +54,14 @@ def test_an_error_is_one_header_list_with_a_percent_encoded_message(
     assert all(word in answer.why for word in re.findall(r"\w+", name))
 
 
+def test_a_name_that_is_not_utf8_is_told_without_what_is_not(peer: H2Peer) -> None:
+    answer = peer.call(INFER, b"\x0a\x05ab\xff\xfec")
+    peer.wait_for(answer)
+    assert answer.status in (NOT_FOUND, INVALID_ARGUMENT)
+    assert PERCENT_ENCODED.fullmatch(answer.headers["grpc-message"])
+    assert answer.why  # which is UTF-8, or decoding it would fail
+
+
 def test_a_message_of_any_length_comes_back_short_enough_for_a_client(peer: H2Peer) -> None:
     answer = peer.call(INFER, infer_request("東" * 20_000, X))
     peer.wait_for(answer)

@@ -69,7 +69,7 @@ def test_a_deadline_is_kept_by_the_server_while_the_request_executes(
     server: RunningServer, gate: Gate, peer: H2Peer
 ) -> None:
     dropped = server.counted("penstock_replies_dropped_total")
-    answer = peer.call(INFER, row(FIRST), [("grpc-timeout", "100m")])
+    answer = peer.call(INFER, row(FIRST), [("grpc-timeout", "300m")])
     batch = gate.next_batch()
     peer.wait_for(answer)
     assert answer.shape == ["headers"]

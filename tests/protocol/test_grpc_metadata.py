@@ -2,6 +2,7 @@
 """Custom metadata: whatever a client may send beside gRPC's own fields."""
 
 import base64
+from typing import Any
 
 import hpack
 import pytest
@@ -78,7 +79,7 @@ def test_headers_in_very_many_frames_cost_the_connection(
 
 
 def test_a_field_that_must_not_be_indexed_is_taken(peer: H2Peer) -> None:
-    secret = hpack.NeverIndexedHeaderTuple("authorization", "Bearer secret")
+    secret: Any = hpack.NeverIndexedHeaderTuple("authorization", "Bearer secret")
     answer = peer.call(LIVE, fields=[secret])
     peer.wait_for(answer)
     assert is_live(answer.message)

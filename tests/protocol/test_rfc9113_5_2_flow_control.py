@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import hyperframe.frame
 import numpy as np
 import pytest
+from h2.settings import SettingCodes
 from tests.doubles.h2_peer import WINDOW_BYTES_MAX, H2Peer, Stream, framed
 from tests.protocol.calls import (
     INFER,
@@ -21,6 +22,7 @@ from tests.server.running import RunningServer
 
 MIB = 1 << 20
 UNIMPLEMENTED = 12
+FLOW_CONTROL_ERROR = 3
 
 
 @pytest.mark.parametrize(
@@ -108,7 +110,7 @@ def test_small_requests_pass_a_64_mib_tensor_on_its_connection_and_on_another(
         assert not large.sections
         peer.send(large, b"", is_last=True)
         peer.wait_for(large)
-        assert numbers(large.message, np.int64) == [zlib.crc32(tensor)]
+        assert numbers(large.message, np.int64) == [zlib.crc32(tensor.tobytes())]
 
 
 def test_two_big_tensors_share_a_connection(peer: H2Peer) -> None:
@@ -124,7 +126,7 @@ def test_two_big_tensors_share_a_connection(peer: H2Peer) -> None:
         peer.send(stream, b"", is_last=True)
     peer.wait_for(*streams)
     for stream, tensor in zip(streams, tensors, strict=True):
-        assert numbers(stream.message, np.int64) == [zlib.crc32(tensor)]
+        assert numbers(stream.message, np.int64) == [zlib.crc32(tensor.tobytes())]
 
 
 def test_padding_is_given_back_to_the_windows(peer: H2Peer) -> None:
@@ -165,15 +167,22 @@ def test_a_body_that_nobody_reads_any_more_does_not_use_up_the_connection(peer: 
     assert len(numbers(answer.message)) == MIB
 
 
-def test_a_peer_that_sends_past_the_window_is_cut_off(server: RunningServer) -> None:
-    with H2Peer(server.grpc) as peer:
+def test_a_window_that_is_opened_too_far_ends_the_connection(peer: H2Peer) -> None:
+    peer.send_frame(hyperframe.frame.WindowUpdateFrame(0, window_increment=2**31 - 1))
+    peer.wait_for_end()
+    assert [goaway.error_code for goaway in peer.goaways] == [FLOW_CONTROL_ERROR]
+
+
+def test_a_setting_opens_the_windows_of_streams_that_wait(server: RunningServer) -> None:
+    """RFC 9113 section 6.9.2: SETTINGS_INITIAL_WINDOW_SIZE acts on open streams, too."""
+    x = np.arange(MIB // 4)
+    with H2Peer(server.grpc, window_bytes=0) as peer:
+        peer.h2.increment_flow_control_window(2 * MIB)
+        answer = peer.call(INFER, echo_request(x))
+        peer.until(lambda: bool(answer.sections))
         peer.round_trip()
-        stream = peer.open(INFER)
-        room = peer.h2.local_flow_control_window(stream.number)
-        peer.send(stream, b"\0\x0f\xff\xff\xff")
-        # No byte of it waits to be given back, for the server gives back what it has read.
-        frame = hyperframe.frame.WindowUpdateFrame(0, window_increment=2**31 - 1)
-        peer.send_frame(frame)
-        peer.wait_for_end()
-        assert room > 65_535
-        assert [goaway.error_code for goaway in peer.goaways] == [3]
+        assert not answer.body
+        peer.h2.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 2 * MIB})
+        peer.flush()
+        peer.wait_for(answer)
+        assert numbers(answer.message) == x.tolist()

@@ -1,14 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the server announces (RFC 9113 section 6.5), and that it holds peers to it."""
 
+import hyperframe.frame
+import numpy as np
 from h2.settings import SettingCodes
-from tests.doubles.h2_peer import H2Peer
-from tests.protocol.calls import INFER, LIVE, executed, is_live, numbers, row
+from tests.doubles.h2_peer import Goaway, H2Peer, framed
+from tests.protocol.calls import (
+    INFER,
+    LIVE,
+    echo_request,
+    executed,
+    is_live,
+    numbers,
+    pending,
+    row,
+    until,
+)
 from tests.protocol.conftest import BOUNDED_STREAMS
 from tests.server.gate import Gate
 from tests.server.running import RunningServer
 
-REFUSED_STREAM = 7
+PROTOCOL_ERROR, REFUSED_STREAM = 1, 7
 
 
 def test_the_settings_are_the_documented_bounds(peer: H2Peer) -> None:
@@ -48,24 +60,60 @@ def test_streams_opened_before_the_limit_was_known_are_refused_unprocessed(
     assert executed(bounded) == before + BOUNDED_STREAMS
 
 
-def test_a_peer_that_ignores_the_limit_hurts_itself_alone(
+def test_a_peer_that_exceeds_a_limit_it_knew_loses_its_own_connection_alone(
     bounded: RunningServer, bounded_peer: H2Peer, gate: Gate
 ) -> None:
     bounded_peer.round_trip()
-    first = bounded_peer.call(INFER, row(0))
+    taken = [bounded_peer.call(INFER, row(n)) for n in range(BOUNDED_STREAMS)]
     batch = gate.next_batch()
+    until(lambda: pending(bounded) == BOUNDED_STREAMS - 1)
     bounded_peer.h2.remote_settings[SettingCodes.MAX_CONCURRENT_STREAMS] = 1000
     bounded_peer.h2.remote_settings.acknowledge()
-    extra = [bounded_peer.call(INFER, row(9)) for _ in range(BOUNDED_STREAMS + 1)]
-    bounded_peer.until(
-        lambda: (
-            bounded_peer.is_closed or any(stream.reset_code == REFUSED_STREAM for stream in extra)
-        )
-    )
+    bounded_peer.call(INFER, row(9))
+    bounded_peer.wait_for_end()
+    assert bounded_peer.goaways == [Goaway(taken[-1].number, PROTOCOL_ERROR)]
+    until(lambda: pending(bounded) == 0)
+    batch.let_through()
     with H2Peer(bounded.grpc) as other:
         answer = other.call(LIVE)
         other.wait_for(answer)
         assert is_live(answer.message)
-    bounded_peer.close()
-    batch.let_through()
-    assert not first.sections
+
+
+def test_an_answer_fits_a_peer_that_remembers_no_fields(server: RunningServer) -> None:
+    with H2Peer(server.grpc, settings={SettingCodes.HEADER_TABLE_SIZE: 0}) as peer:
+        for _ in range(3):
+            answer = peer.call(INFER, echo_request(np.arange(4)))
+            peer.wait_for(answer)
+            assert numbers(answer.message) == [0, 1, 2, 3]
+
+
+def test_a_peer_that_takes_large_frames_gets_large_frames(server: RunningServer) -> None:
+    settings = {SettingCodes.MAX_FRAME_SIZE: 1 << 20}
+    with H2Peer(server.grpc, window_bytes=8 << 20, settings=settings) as peer:
+        answer = peer.call(INFER, echo_request(np.arange(1 << 20)))
+        peer.wait_for(answer)
+        assert len(answer.message) > 4 << 20
+        assert peer.largest_frame_bytes > 16 << 10
+
+
+def test_a_peer_that_takes_small_frames_gets_small_frames(peer: H2Peer) -> None:
+    answer = peer.call(INFER, echo_request(np.arange(1 << 18)))
+    peer.wait_for(answer)
+    assert len(answer.message) > 1 << 20
+    assert peer.largest_frame_bytes <= 16 << 10
+
+
+def test_frames_of_unknown_types_and_priorities_are_passed_over(peer: H2Peer) -> None:
+    """RFC 9113 sections 5.5 and 5.3.2."""
+    unknown = hyperframe.frame.ExtensionFrame(0xFA, 0, flag_byte=0xFF, body=b"whatever")
+    unknown.body_len = len(unknown.body)  # which hyperframe leaves to the caller
+    peer.send_frame(unknown)
+    answer = peer.open(INFER)
+    unknown.stream_id = answer.number
+    peer.send_frame(unknown)
+    peer.send_frame(hyperframe.frame.PriorityFrame(answer.number, depends_on=99, stream_weight=7))
+    peer.send_frame(hyperframe.frame.PriorityFrame(4001))
+    peer.send(answer, framed(echo_request(np.arange(4))), is_last=True)
+    peer.wait_for(answer)
+    assert numbers(answer.message) == [0, 1, 2, 3]

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <string>
 #include <string_view>
 
 // Text that came from a peer: is it UTF-8, and how may a sentence repeat it?
-namespace penstock::wire {
+namespace penstock::base {
+
+// Characters of a peer's text that a sentence repeats.
+inline constexpr std::size_t kQuotedCharactersMax = 100;
 
 bool is_utf8_beyond_ascii(std::string_view text);
 
@@ -32,4 +36,4 @@ inline bool is_utf8(std::string_view text) {
 // quotes.
 std::string quote(std::string_view text);
 
-}  // namespace penstock::wire
+}  // namespace penstock::base

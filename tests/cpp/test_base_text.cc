@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "harness.h"
 #include "wire/limits.h"
-#include "wire/text.h"
+#include "base/text.h"
 
 namespace penstock {
 namespace {
 
-using wire::is_utf8;
-using wire::quote;
+using base::is_utf8;
+using base::quote;
 
-TEST(wire_text, well_formed_utf8_is_accepted) {
+TEST(base_text, well_formed_utf8_is_accepted) {
   EXPECT(is_utf8(""));
   EXPECT(is_utf8("plain ascii that is longer than eight bytes"));
   EXPECT(is_utf8("gr\xc3\xbcn"));
@@ -21,7 +21,7 @@ TEST(wire_text, well_formed_utf8_is_accepted) {
   EXPECT(is_utf8("12345678\xe2\x82\xac."));  // past the first eight bytes
 }
 
-TEST(wire_text, ill_formed_utf8_is_refused) {
+TEST(base_text, ill_formed_utf8_is_refused) {
   EXPECT(!is_utf8("\x80"));
   EXPECT(!is_utf8("1234567\xff"));
   EXPECT(!is_utf8("\xc3"));                  // cut off
@@ -36,7 +36,7 @@ TEST(wire_text, ill_formed_utf8_is_refused) {
   EXPECT(!is_utf8("\xf8\x88\x80\x80\x80"));  // five bytes
 }
 
-TEST(wire_text, quoting_escapes_what_would_break_or_forge_a_log_line) {
+TEST(base_text, quoting_escapes_what_would_break_or_forge_a_log_line) {
   EXPECT_EQ(quote("x"), R"("x")");
   EXPECT_EQ(quote("a\"b\\c"), R"("a\"b\\c")");
   EXPECT_EQ(quote(std::string_view("a\n\r\t\0\x7f", 6)), R"("a\x0a\x0d\x09\x00\x7f")");
@@ -47,13 +47,13 @@ TEST(wire_text, quoting_escapes_what_would_break_or_forge_a_log_line) {
   EXPECT_EQ(quote("\x1b[2J"), R"("\x1b[2J")");
 }
 
-TEST(wire_text, quoting_cuts_long_names_between_characters) {
-  EXPECT_EQ(quote(std::string(wire::kQuotedCharactersMax, 'n')),
-            '"' + std::string(wire::kQuotedCharactersMax, 'n') + '"');
+TEST(base_text, quoting_cuts_long_names_between_characters) {
+  EXPECT_EQ(quote(std::string(base::kQuotedCharactersMax, 'n')),
+            '"' + std::string(base::kQuotedCharactersMax, 'n') + '"');
   EXPECT_EQ(quote(std::string(1'000'000, 'n')),
-            '"' + std::string(wire::kQuotedCharactersMax, 'n') + "\"...");
+            '"' + std::string(base::kQuotedCharactersMax, 'n') + "\"...");
   std::string umlauts;
-  for (std::size_t i = 0; i <= wire::kQuotedCharactersMax; ++i) umlauts += "\xc3\xbc";
+  for (std::size_t i = 0; i <= base::kQuotedCharactersMax; ++i) umlauts += "\xc3\xbc";
   EXPECT_EQ(quote(umlauts), '"' + umlauts.substr(0, umlauts.size() - 2) + "\"...");
 }
 
