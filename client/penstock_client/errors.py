@@ -156,7 +156,7 @@ class PermissionDenied(PenstockError):
 
 
 class ResourceExhausted(PenstockError):
-    """A bound was reached: a full queue, a message that is too large."""
+    """A bound was reached: a message that is too large, memory for requests."""
 
     code = "RESOURCE_EXHAUSTED"
 

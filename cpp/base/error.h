@@ -20,7 +20,7 @@ enum class Code : std::uint8_t {
   kNotFound = 5,            // no such model, version or tensor
   kAlreadyExists = 6,       // a name is taken
   kPermissionDenied = 7,    // the caller may not do this
-  kResourceExhausted = 8,   // a bound of this server was reached: message, queue, memory
+  kResourceExhausted = 8,   // a bound of this server was reached: message, memory
   kFailedPrecondition = 9,  // the server's state forbids it
   kAborted = 10,            // a concurrent change won
   kOutOfRange = 11,         // past the end of something

@@ -40,9 +40,10 @@ std::optional<base::Error> expiry(const Ticket& ticket, const QueueSettings& set
   }
   if (settings.timeout_action == TimeoutAction::kReject && ticket.queue_deadline_ns <= now) {
     return base::Error{base::Code::kUnavailable,
-                       named(settings) + "request timeout expired after " +
+                       // The first three words are what Triton's clients look for.
+                       "Request timeout expired after " +
                            std::to_string((now - ticket.enqueued_ns) / base::kMicrosecond) +
-                           " microseconds in the queue"};
+                           " microseconds in the queue of model \"" + settings.model_name + "\""};
   }
   return std::nullopt;
 }

@@ -123,8 +123,9 @@ Result<LoadedModel> Engine::load(const ModelSpec& spec, Executors given) {
   auto loaded = load_version(spec, std::move(given), ort_.get(), *log_, io_.size(),
                              [this](std::span<batching::Reply> replies) { deliver(replies); });
   if (!loaded) return std::unexpected(loaded.error());
-  publish(spec.name,
-          {.number = spec.version, .version = std::move(loaded->version), .failure = {}});
+  auto published = publish(
+      spec.name, {.number = spec.version, .version = std::move(loaded->version), .failure = {}});
+  if (!published) return std::unexpected(published.error());
   return std::move(loaded->model);
 }
 
@@ -143,20 +144,23 @@ Result<> Engine::unload(const std::string& name, std::int64_t version) {
     return fail(Code::kNotFound,
                 "model \"" + name + "\" has no version " + std::to_string(version));
   }
-  publish(name, {.number = version, .version = nullptr, .failure = {}});
-  return {};
+  return publish(name, {.number = version, .version = nullptr, .failure = {}});
 }
 
-void Engine::publish(const std::string& name, serving::VersionEntry entry) {
+Result<> Engine::publish(const std::string& name, serving::VersionEntry entry) {
   std::shared_ptr<serving::Version> before;
   std::uint64_t number = 0;
   {
     const auto stage = stage_.lock();
+    if (*stage == Stage::kStopping || *stage == Stage::kStopped) {
+      return fail(Code::kFailedPrecondition, "the engine has stopped");
+    }
     auto table = std::make_shared<serving::VersionTable>(*versions_.latest());
     before = table->replace(name, std::move(entry));
     number = versions_.publish(std::move(table));
   }
   if (before != nullptr) retire(std::move(before), number);
+  return {};
 }
 
 // Takes `version` apart on this thread, when no io thread can reach it any more.

@@ -68,7 +68,7 @@ class Engine {
   Engine(Options options, std::unique_ptr<base::Log> log);
   base::Result<> make_io_threads();
   void deliver(std::span<batching::Reply> replies);
-  void publish(const std::string& name, serving::VersionEntry entry);
+  base::Result<> publish(const std::string& name, serving::VersionEntry entry);
   void retire(std::shared_ptr<serving::Version> version, std::uint64_t gone_since);
 
   struct Io {

@@ -13,7 +13,7 @@ telemetry::CloseReason counted_as(net::CloseReason reason) {
     case net::CloseReason::kFinished:
     case net::CloseReason::kStopped: return telemetry::CloseReason::kDrain;
   }
-  return telemetry::CloseReason::kSocket;
+  return telemetry::CloseReason::kPeer;
 }
 
 // A flood of connections must not become a flood of log lines.

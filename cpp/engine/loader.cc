@@ -84,6 +84,7 @@ Result<Loaded> load_version(const ModelSpec& spec, Executors given, const model:
                                     .log = &log};
   options.queue.model_name = spec.name;
   options.queue.policy.batch_rows_max = model.signature.batch_rows_max;
+  if (!first.traits().gains_from_batching) options.queue.policy.batch_tickets_max = 1;
   return Loaded{.version = std::make_shared<serving::Version>(
                     std::move(options), std::move(*executors), io_threads, std::move(deliver)),
                 .model = std::move(model)};

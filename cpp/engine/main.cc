@@ -55,6 +55,7 @@ int main(int count, char** arguments) {
   penstock::engine::Options options;
   options.listen.address = "127.0.0.1";
   options.listen.port = static_cast<std::uint16_t>(number(arguments[1]));
+  options.identity = {.name = "triton", .version = "0", .extensions = {}};
   options.io_threads = std::max(1U, number(arguments[2]));
   if (count == 5) options.onnxruntime_library = arguments[3];
   auto engine = Engine::open(std::move(options));

@@ -50,9 +50,10 @@ class Connection {
 
   const PeerKey key;
   LifetimeState lifetime;
-  base::Timer timer;                 // for the next step of its lifetime
-  bool is_touched = false;           // stands in the thread's list of sessions to write
-  bool is_waiting_to_write = false;  // the poller watches for room
+  std::optional<CloseReason> ended_by;  // known before the socket closes
+  base::Timer timer;                    // for the next step of its lifetime
+  bool is_touched = false;              // stands in the thread's list of sessions to write
+  bool is_waiting_to_write = false;     // the poller watches for room
 
  private:
   Write send(http2::Output& output);

@@ -100,6 +100,7 @@ void IoThread::run() {
     }
     pass(now);
   }
+  acceptor_.reset();
   for (const auto& connection : slots_) {
     if (connection != nullptr) close(*connection, CloseReason::kStopped);
   }
@@ -203,7 +204,8 @@ void IoThread::open_connection(base::UniqueFd socket, base::Nanos now) {
   connection.lifetime.opened_ns = connection.lifetime.received_ns = now;
   connection.lifetime.age_max_ns = jittered_age(lifetime_.age_max_ns, key.id);
   service_->opened(key, connection.session());
-  if (stage_ == Stage::kDraining) begin_goaway(connection, now);
+  // It came just before the end of accepting, and its first requests may be on their way.
+  if (stage_ == Stage::kDraining) begin_notice(connection, now);
   step(connection, now);
   touch(key.slot);  // the server's SETTINGS need no invitation
 }
@@ -234,6 +236,9 @@ void IoThread::read(Connection& connection, base::Nanos now) {
         if (event.kind == http2::Event::Kind::kPingAck &&
             connection.lifetime.notice_ns != base::kNever) {
           begin_goaway(connection, now);
+        }
+        if (event.kind == http2::Event::Kind::kGoaway) {
+          connection.ended_by = CloseReason::kPeerClosed;
         }
       }
     }
@@ -269,16 +274,19 @@ void IoThread::step(Connection& connection, base::Nanos now) {
       state.pinged_ns = now;
       connection.session().submit_ping();
       break;
-    case LifetimeAction::kNotice:
-      state.notice_ns = now;
-      connection.session().submit_shutdown_notice();
-      connection.session().submit_ping();  // its answer shows that the notice was read
-      break;
+    case LifetimeAction::kNotice: begin_notice(connection, now); break;
     case LifetimeAction::kGoaway: begin_goaway(connection, now); break;
     case LifetimeAction::kCloseKeepalive: return close(connection, CloseReason::kKeepalive);
     case LifetimeAction::kCloseAge: return close(connection, CloseReason::kAge);
     case LifetimeAction::kCloseLingered: return close(connection, CloseReason::kFinished);
   }
+  touch(connection.key.slot);
+}
+
+void IoThread::begin_notice(Connection& connection, base::Nanos now) {
+  connection.lifetime.notice_ns = now;
+  connection.session().submit_shutdown_notice();
+  connection.session().submit_ping();  // its answer shows that the notice was read
   touch(connection.key.slot);
 }
 
@@ -296,14 +304,20 @@ void IoThread::begin_goaway(Connection& connection, base::Nanos now) {
 void IoThread::begin_linger(Connection& connection, base::Nanos now) {
   if (connection.lifetime.lingering_ns != base::kNever) return;
   connection.lifetime.lingering_ns = now;
+  // A session is finished by this side's GOAWAY, by the peer's, or by an error that nghttp2 has
+  // answered by itself.
+  if (!connection.ended_by) {
+    connection.ended_by = connection.lifetime.goaway_ns != base::kNever
+                              ? CloseReason::kFinished
+                              : CloseReason::kProtocolError;
+  }
   connection.shut_down_writing();
   timers_.schedule(connection.timer, base::after(now, kLingerMax));
 }
 
 void IoThread::close(Connection& connection, CloseReason reason) {
   const PeerKey key = connection.key;
-  service_->closed(
-      key, connection.lifetime.lingering_ns != base::kNever ? CloseReason::kFinished : reason);
+  service_->closed(key, connection.ended_by.value_or(reason));
   poller_.unwatch(connection.fd());
   connection.timer.cancel();
   closed_.push_back(std::move(slots_[key.slot]));
@@ -320,10 +334,7 @@ void IoThread::begin_drain(base::Nanos now) {
   lifetime_.age_grace_ns = base::kNever;  // the engine's exit timeout bounds a drain
   for (const auto& slot : slots_) {
     if (slot == nullptr || slot->lifetime.notice_ns != base::kNever) continue;
-    slot->lifetime.notice_ns = now;
-    slot->session().submit_shutdown_notice();
-    slot->session().submit_ping();
-    touch(slot->key.slot);
+    begin_notice(*slot, now);
     step(*slot, now);  // which may close it
   }
 }

@@ -77,6 +77,7 @@ class IoThread : public Host {
   void read(Connection& connection, base::Nanos now);
   void write(Connection& connection, base::Nanos now);
   void step(Connection& connection, base::Nanos now);
+  void begin_notice(Connection& connection, base::Nanos now);
   void begin_goaway(Connection& connection, base::Nanos now);
   void begin_linger(Connection& connection, base::Nanos now);
   void close(Connection& connection, CloseReason reason);

@@ -46,7 +46,10 @@ void Front::answer_model_ready(Call& call) {
   for (const http2::Field& field : grpc::ok_trailers()) {
     trailers.add_constant(field.name, field.value);
   }
-  trailers.add_metadata("penstock-reason", version.error().why);
+  // Clients bound their trailers, and a reason may be as long as a model's loader likes.
+  trailers.add_metadata(
+      "penstock-reason",
+      std::string_view(version.error().why).substr(0, grpc::kStatusMessageBytesMax));
   answer_small(call, wire::encode_flag(false), trailers.fields());
 }
 

@@ -211,12 +211,14 @@ void Front::on_timer(Call& call, Nanos now) {
     return refuse(call, deadline_exceeded());
   }
   // The queue's patience is over; if the ticket has left the queue, only the deadline counts.
-  if (call.share != nullptr && call.share->version->batcher().cancel(call.place) != nullptr) {
-    call.share->metrics->record_failure(telemetry::FailureReason::kRejected);
-    abandon(call);
-    return refuse(call, {Code::kUnavailable,
-                         "Request timeout expired: it waited in the queue of "
-                         "its model for as long as the model allows"});
+  if (call.share != nullptr) {
+    batching::Batcher& batcher = call.share->version->batcher();
+    if (const auto ticket = batcher.cancel(call.place)) {
+      const auto why = batching::expiry(*ticket, batcher.queue().settings(), now);
+      call.share->metrics->record_failure(telemetry::FailureReason::kRejected);
+      abandon(call);
+      return refuse(call, why.value_or(deadline_exceeded()));
+    }
   }
   timers_.schedule(call.timer, call.deadline_ns);
 }

@@ -105,7 +105,7 @@ void expose_own_model_families(ExpositionText& text, Models models) {
                "Requests refused because the model's queue was full",
                [](const ModelCounts& counts) { return counts.refused; });
   model_family(text, models, Type::kCounter, "penstock_requests_expired_total",
-               "Requests whose deadline passed in the queue, never executed",
+               "Requests whose deadline passed before they were answered",
                [](const ModelCounts& counts) { return counts.expired; });
   text.family("penstock_last_inference_timestamp_seconds", Type::kGauge,
               "When a batch was last executed, in seconds since 1970; 0 if never");

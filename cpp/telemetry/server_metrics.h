@@ -20,12 +20,10 @@ enum class CloseReason : std::uint8_t {
   kPeer,       // the peer closed it
   kProtocol,   // the peer broke HTTP/2 beyond repair
   kKeepalive,  // the peer did not answer a ping
-  kIdle,       // nothing happened for too long
   kAge,        // it had reached its maximum age
   kDrain,      // the server is stopping
-  kSocket,     // the operating system reported an error
 };
-inline constexpr std::size_t kCloseReasonCount = 7;
+inline constexpr std::size_t kCloseReasonCount = 5;
 
 // The reason's value of the label "reason", e.g. "keepalive".
 std::string_view name_of(CloseReason reason);

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/unique_fd.h"
@@ -45,6 +46,8 @@ class H2Socket {
   explicit H2Socket(std::uint16_t port, const H2Client::Options& options = {},
                     int receive_bytes = 0)
       : client(options), fd_(connect_to(port, receive_bytes)) {}
+  // One that is connected already.
+  explicit H2Socket(base::UniqueFd socket) : client(H2Client::Options()), fd_(std::move(socket)) {}
 
   // Reads and writes until `is_enough()`. False: the patience is over, or the connection has ended
   // and nothing more can change.

@@ -67,12 +67,13 @@ inline base::Result<> echo_batch(const model::ExecutorBatch& batch,
 
 class ScriptedExecutor : public model::Executor {
  public:
-  ScriptedExecutor(base::Signature signature, Behaviour behaviour)
-      : signature_(std::move(signature)), behaviour_(std::move(behaviour)) {}
+  // `is_native` false: like a Python model, for instance threads only.
+  ScriptedExecutor(base::Signature signature, Behaviour behaviour, bool is_native = true)
+      : signature_(std::move(signature)), behaviour_(std::move(behaviour)), is_native_(is_native) {}
 
   const base::Signature& signature() const override { return signature_; }
   model::ExecutorTraits traits() const override {
-    return {.is_native = true,
+    return {.is_native = is_native_,
             .is_thread_safe = true,
             .takes_unaligned = true,
             .gains_from_batching = true};
@@ -85,6 +86,7 @@ class ScriptedExecutor : public model::Executor {
  private:
   const base::Signature signature_;
   const Behaviour behaviour_;
+  const bool is_native_;
 };
 
 // FP32 "x" [rows, any] -> "y" of the same shape.

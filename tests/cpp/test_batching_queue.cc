@@ -166,7 +166,7 @@ TEST(batching_queue, a_ticket_past_its_queue_timeout_is_rejected) {
   const auto why = expiry(*pulled.expired[0], queue.settings(), pulled.cut_ns);
   REQUIRE(why.has_value());
   EXPECT_EQ(why->code, Code::kUnavailable);
-  EXPECT_EQ(why->why, "model \"m\": request timeout expired after 60 microseconds in the queue");
+  EXPECT_EQ(why->why, "Request timeout expired after 60 microseconds in the queue of model \"m\"");
 }
 
 TEST(batching_queue, a_request_may_shorten_the_queue_timeout_but_not_lengthen_it) {

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "net/io_thread.h"
+#include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "h2_socket.h"
 #include "harness.h"
+#include "net/io_thread.h"
 #include "net_doubles.h"
 
 namespace penstock::testing {
@@ -157,7 +159,8 @@ TEST(net_io_thread, a_peer_that_breaks_http2_is_told_and_closed) {
   REQUIRE(socket.client.goaways().size() == 1);
   EXPECT_EQ(socket.client.goaways()[0].error_code, http2::kProtocolError);
   socket.close();
-  EXPECT(server.service().wait_until(closed_count_is(1)));
+  REQUIRE(server.service().wait_until(closed_count_is(1)));
+  EXPECT(server.service().seen().closed[0] == CloseReason::kProtocolError);
 }
 
 TEST(net_io_thread, too_many_connections_are_refused_until_one_goes) {
@@ -286,9 +289,8 @@ TEST(net_io_thread, a_drain_answers_what_is_in_flight_and_accepts_nobody) {
     ids.push_back(socket.client.request(grpc_request("/a/B"), "ask"));
     socket.exchange(0);
   }
-  REQUIRE(comes_true([&] {
-    return server.service(0).seen().requests + server.service(1).seen().requests == 4;
-  }));
+  REQUIRE(comes_true(
+      [&] { return server.service(0).seen().requests + server.service(1).seen().requests == 4; }));
   for (std::size_t i = 0; i < 2; ++i) server.thread(i).post_drain();
   REQUIRE(sockets[0]->wait_until([&] { return !sockets[0]->client.goaways().empty(); }));
   const std::int32_t late = sockets[0]->client.request(grpc_request("/a/B"), "late");
@@ -327,7 +329,28 @@ TEST(net_io_thread, a_drain_ends_idle_connections_also_of_peers_that_do_not_clos
   EXPECT(comes_true([&] { return server.thread().connections() == 0; }));
 }
 
-TEST(net_io_thread, a_connection_that_is_handed_over_during_a_drain_gets_its_goaway) {
+TEST(net_io_thread, a_connection_handed_over_during_a_drain_is_served_and_ends_in_two_steps) {
+  EchoServer server;
+  server.service().hold_answers(true);
+  server.thread().post_drain();
+  REQUIRE(comes_true([&] { return !connect_to(server.port()); }));
+  std::array<int, 2> ends{};
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) == 0);
+  H2Socket late(base::UniqueFd{ends[0]});
+  const std::int32_t id = late.client.request(grpc_request("/a/B"), "late");
+  REQUIRE(late.flush());  // before the server can say that it takes no more
+  server.thread().hand_over(base::UniqueFd(ends[1]));
+  REQUIRE(late.wait_until([&] { return late.client.goaways().size() == 2; }));
+  EXPECT_EQ(late.client.goaways()[0].last_stream_id, 0x7FFFFFFF);
+  EXPECT_EQ(late.client.goaways()[1].last_stream_id, id);
+  server.service().hold_answers(false);
+  server.thread().wake();
+  REQUIRE(late.wait_for_answer(id));
+  EXPECT_EQ(late.client.answer(id).body, "late");
+  EXPECT(late.wait_until_ended());
+}
+
+TEST(net_io_thread, a_drain_may_be_asked_for_twice) {
   EchoServer server;
   server.thread().post_drain();
   server.thread().post_drain();

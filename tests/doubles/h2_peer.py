@@ -232,6 +232,10 @@ class H2Peer:
         """Until each of them was answered or reset."""
         self.until(lambda: all(stream.is_over for stream in streams))
 
+    def wait_for_reset(self, stream: Stream) -> None:
+        """Until the server has reset it, be it after an answer."""
+        self.until(lambda: stream.reset_code is not None)
+
     def wait_for_end(self) -> None:
         """Until the server closes the connection; then this side does."""
         self.until(lambda: self.is_closed)
@@ -276,7 +280,9 @@ class H2Peer:
             self.largest_frame_bytes = max(self.largest_frame_bytes, size - FRAME_HEAD_BYTES)
             whole = bytes(self._input[:size])
             del self._input[:size]
-            frame, _ = hyperframe.frame.Frame.parse_frame_header(memoryview(whole)[:FRAME_HEAD_BYTES])
+            frame, _ = hyperframe.frame.Frame.parse_frame_header(
+                memoryview(whole)[:FRAME_HEAD_BYTES]
+            )
             if not isinstance(frame, hyperframe.frame.GoAwayFrame):
                 return whole
             frame.parse_body(memoryview(whole)[FRAME_HEAD_BYTES:])

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from tests.doubles.gate import GATED_MODEL, Gate
 from tests.doubles.h2_peer import PATIENCE_S
-from tests.server.gate import GATED_MODEL, Gate
-from tests.server.model_files import add_identity, add_python
-from tests.server.running import RunningServer
+from tests.doubles.model_files import add_identity, add_python
+from tests.doubles.running import RunningServer
 
 from penstock_client._proto import health_pb2, inference_pb2
 

@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from tests.doubles.gate import Gate
 from tests.doubles.h2_peer import H2Peer
+from tests.doubles.running import RunningServer
 from tests.protocol.calls import add_digest, add_echo, add_gated
-from tests.server.gate import Gate
-from tests.server.running import RunningServer
 
 BOUNDED_MESSAGE_BYTES = 1 << 20
 BOUNDED_STREAMS = 4

@@ -4,10 +4,10 @@
 from collections.abc import Iterator
 
 import pytest
+from tests.doubles.gate import Gate
 from tests.doubles.h2_peer import Goaway, H2Peer
+from tests.doubles.running import RunningServer
 from tests.protocol.calls import INFER, LIVE, add_gated, canceled, is_live, numbers, row, until
-from tests.server.gate import Gate
-from tests.server.running import RunningServer
 
 NOTICE = Goaway(2**31 - 1, 0)
 AGE_MS, GRACE_MS = 500, 1500

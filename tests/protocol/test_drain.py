@@ -6,7 +6,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
+from tests.doubles.gate import Gate
 from tests.doubles.h2_peer import Goaway, H2Peer, framed
+from tests.doubles.running import RunningServer
 from tests.protocol.calls import (
     HEALTH,
     HOLDS_THE_LOCK,
@@ -23,8 +25,6 @@ from tests.protocol.calls import (
     row,
     until,
 )
-from tests.server.gate import Gate
-from tests.server.running import RunningServer
 
 NOTICE = Goaway(2**31 - 1, 0)
 

@@ -156,7 +156,7 @@ def test_no_te_header_is_needed_and_unknown_ones_do_no_harm(peer: H2Peer) -> Non
 
 def test_an_early_error_asks_the_peer_to_stop_sending(peer: H2Peer) -> None:
     answer = peer.open(f"{SERVICE}/NoSuchMethod")
-    peer.until(lambda: answer.reset_code is not None)
+    peer.wait_for_reset(answer)
     assert (answer.status, answer.reset_code) == (UNIMPLEMENTED, 0)
     assert answer.is_ended
     # What was on its way meanwhile does no harm.

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.doubles.h2_peer import H2Peer, Stream, framed
+from tests.doubles.running import RunningServer
 from tests.protocol.calls import INFER, LIVE, echo_request, is_live, numbers
 from tests.protocol.conftest import BOUNDED_MESSAGE_BYTES
-from tests.server.running import RunningServer
 
 RESOURCE_EXHAUSTED, UNIMPLEMENTED, INTERNAL = 8, 12, 13
 X = np.arange(500)

@@ -6,7 +6,9 @@ from contextlib import contextmanager
 
 import hyperframe.frame
 import pytest
+from tests.doubles.gate import Gate
 from tests.doubles.h2_peer import H2Peer, framed
+from tests.doubles.running import RunningServer
 from tests.protocol.calls import (
     INFER,
     LIVE,
@@ -18,8 +20,6 @@ from tests.protocol.calls import (
     row,
     until,
 )
-from tests.server.gate import Gate
-from tests.server.running import RunningServer
 
 DEADLINE_EXCEEDED = 4
 FIRST, WAITING, LAST = 1.0, 2.0, 3.0
@@ -84,7 +84,7 @@ def test_a_deadline_is_kept_by_the_server_while_the_request_executes(
 def test_a_deadline_is_kept_while_the_request_is_still_being_sent(peer: H2Peer) -> None:
     answer = peer.open(INFER, [("grpc-timeout", "50m")])
     peer.send(answer, framed(row(FIRST))[:-1])
-    peer.until(lambda: answer.reset_code is not None)
+    peer.wait_for_reset(answer)
     assert (answer.status, answer.reset_code) == (DEADLINE_EXCEEDED, 0)
 
 

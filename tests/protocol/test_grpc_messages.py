@@ -93,7 +93,7 @@ def test_headers_alone_carry_no_message(peer: H2Peer) -> None:
 def test_the_announced_length_alone_is_too_much(bounded_peer: H2Peer) -> None:
     answer = bounded_peer.open(INFER)
     bounded_peer.send(answer, b"\0" + (BOUNDED_MESSAGE_BYTES + 1).to_bytes(4, "big"))
-    bounded_peer.until(lambda: answer.reset_code is not None)
+    bounded_peer.wait_for_reset(answer)
     assert (answer.status, answer.reset_code) == (RESOURCE_EXHAUSTED, 0)
     assert str(BOUNDED_MESSAGE_BYTES + 1) in answer.why
     assert str(BOUNDED_MESSAGE_BYTES) in answer.why

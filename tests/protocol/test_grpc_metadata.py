@@ -7,8 +7,8 @@ from typing import Any
 import hpack
 import pytest
 from tests.doubles.h2_peer import H2Peer, framed
+from tests.doubles.running import RunningServer
 from tests.protocol.calls import LIVE, is_live
-from tests.server.running import RunningServer
 
 RESOURCE_EXHAUSTED = 8
 HEADER_LIST_BYTES_MAX = 16 << 10

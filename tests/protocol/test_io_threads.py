@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 from tests.doubles.h2_peer import H2Peer
+from tests.doubles.running import RunningServer
 from tests.protocol.calls import INFER, echo_request, numbers
-from tests.server.running import RunningServer
 
 IO_THREADS = 2
 CONNECTIONS = 20

@@ -7,10 +7,10 @@ The model waits at the gate, so calls stay open. Nothing sleeps: connections are
 from collections.abc import Iterator
 
 import pytest
+from tests.doubles.gate import Gate
 from tests.doubles.h2_peer import H2Peer
+from tests.doubles.running import RunningServer
 from tests.protocol.calls import INFER, add_gated, numbers, row, until
-from tests.server.gate import Gate
-from tests.server.running import RunningServer
 
 TIME_MS, TIMEOUT_MS = 150, 1200
 

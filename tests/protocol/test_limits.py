@@ -10,9 +10,9 @@ from contextlib import ExitStack
 import hyperframe.frame
 import numpy as np
 from tests.doubles.h2_peer import H2Peer, Stream, framed
+from tests.doubles.running import RunningServer
 from tests.protocol.calls import INFER, LIVE, echo_request, is_live, numbers, until
 from tests.protocol.conftest import BOUNDED_CONNECTIONS, BOUNDED_INFLIGHT_BYTES
-from tests.server.running import RunningServer
 
 RESOURCE_EXHAUSTED = 8
 MIB = 1 << 20
@@ -60,7 +60,7 @@ def test_bytes_held_for_unfinished_requests_are_bounded_together(
             held.append((peer, stream))
         *accepted, (last_peer, refused) = held
         assert len(accepted) == BOUNDED_INFLIGHT_BYTES // MIB
-        last_peer.until(lambda: refused.reset_code is not None)
+        last_peer.wait_for_reset(refused)
         assert refused.status == RESOURCE_EXHAUSTED
         assert str(BOUNDED_INFLIGHT_BYTES) in refused.why
         for peer, stream in accepted:

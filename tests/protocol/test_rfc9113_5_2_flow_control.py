@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from h2.settings import SettingCodes
 from tests.doubles.h2_peer import WINDOW_BYTES_MAX, H2Peer, Stream, framed
+from tests.doubles.running import RunningServer
 from tests.protocol.calls import (
     INFER,
     LIVE,
@@ -18,7 +19,6 @@ from tests.protocol.calls import (
     is_live,
     numbers,
 )
-from tests.server.running import RunningServer
 
 MIB = 1 << 20
 UNIMPLEMENTED = 12
@@ -157,7 +157,7 @@ def test_a_body_that_nobody_reads_any_more_does_not_use_up_the_connection(peer: 
         for _ in range(room // 3 // len(part)):
             frame = hyperframe.frame.DataFrame(stream.number, part)
             peer.send_frame(frame)
-        peer.until(lambda stream=stream: stream.reset_code is not None)
+        peer.wait_for_reset(stream)
         assert (stream.status, stream.reset_code) == (UNIMPLEMENTED, 0)
         peer.round_trip()
     # h2 has not counted those frames, so what it sees of the window is what was given back.

@@ -4,7 +4,9 @@
 import hyperframe.frame
 import numpy as np
 from h2.settings import SettingCodes
+from tests.doubles.gate import Gate
 from tests.doubles.h2_peer import Goaway, H2Peer, framed
+from tests.doubles.running import RunningServer
 from tests.protocol.calls import (
     INFER,
     LIVE,
@@ -17,8 +19,6 @@ from tests.protocol.calls import (
     until,
 )
 from tests.protocol.conftest import BOUNDED_STREAMS
-from tests.server.gate import Gate
-from tests.server.running import RunningServer
 
 PROTOCOL_ERROR, REFUSED_STREAM = 1, 7
 

@@ -63,13 +63,24 @@ def test_load_is_told_where_it_is_once_for_each_instance(tmp_path: Path) -> None
                 c = self.context
                 said = f"{c.model} {c.version} {c.folder.name} {c.instance} "
                 said += c.config.parameters["factor"].string_value
-                return {"y": np.array([[said.encode()]], dtype=object)}
+                return {"y": np.array([[said.encode(), b""]], dtype=object)}
         import numpy as np
     """
     config = 'parameters { key: "factor" value { string_value: "3" } }'
     made = executes(tmp_path, code, config=config, instances=2, datatype="BYTES")
-    said = [execute({"x": rows(1)}, [1])["y"].item() for execute in made]
+    said = [execute({"x": rows(1)}, [1])["y"][0, 0] for execute in made]
     assert said == [b"doubler 1 1 0 3", b"doubler 1 1 1 3"]
+
+
+def test_an_output_of_another_shape_than_configured_is_the_models_failure(tmp_path: Path) -> None:
+    code = """
+        class Narrow:
+            def execute(self, batch):
+                return {"y": batch["x"][:, :1]}
+    """
+    (execute,) = executes(tmp_path, code)
+    with pytest.raises(BackendError, match=r"'y' has shape \[3, 1\]: wanted \[-1, 2\]"):
+        execute({"x": rows(3)}, [3])
 
 
 def test_a_batch_tells_rows_requests_and_inputs_that_are_there() -> None:

@@ -9,8 +9,8 @@ import grpc
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.server.model_files import TYPES, add_affine, add_identity, add_sum_and_difference
-from tests.server.running import RunningServer
+from tests.doubles.model_files import TYPES, add_affine, add_identity, add_sum_and_difference
+from tests.doubles.running import RunningServer
 
 from penstock_client import (
     Bfloat16,

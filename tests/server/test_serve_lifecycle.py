@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.server.gate import GATED_MODEL, Gate
-from tests.server.model_files import add_affine, add_config, add_python
-from tests.server.running import PATIENCE_S, RunningServer
+from tests.doubles.gate import GATED_MODEL, Gate
+from tests.doubles.model_files import add_affine, add_config, add_python
+from tests.doubles.running import PATIENCE_S, RunningServer
 
 from penstock_client import Client, Unavailable
 

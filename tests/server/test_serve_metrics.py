@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from tests.server.model_files import add_affine
-from tests.server.running import RunningServer
+from tests.doubles.model_files import add_affine
+from tests.doubles.running import RunningServer
 
 from penstock_client import Client, InvalidArgument
 

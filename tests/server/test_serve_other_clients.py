@@ -10,8 +10,8 @@ import grpc
 import numpy as np
 import pytest
 import tritonclient.grpc as triton
-from tests.server.model_files import add_affine, add_identity
-from tests.server.running import RunningServer
+from tests.doubles.model_files import add_affine, add_identity
+from tests.doubles.running import RunningServer
 
 from penstock_client._proto import health_pb2, inference_pb2
 

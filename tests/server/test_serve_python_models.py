@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from tests.server.gate import GATED_MODEL, Gate
-from tests.server.model_files import add_python
-from tests.server.running import RunningServer
+from tests.doubles.gate import GATED_MODEL, Gate
+from tests.doubles.model_files import add_python
+from tests.doubles.running import RunningServer
 
 from penstock_client import Client, PenstockError, Unavailable
 

@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 import numpy as np
 import pytest
-from tests.server.gate import GATED_MODEL, Gate
-from tests.server.model_files import add_identity, add_python
-from tests.server.running import RunningServer
+from tests.doubles.gate import GATED_MODEL, Gate
+from tests.doubles.model_files import add_identity, add_python
+from tests.doubles.running import RunningServer
 
 from penstock_client import AsyncClient, Client, DeadlineExceeded, PenstockError
 from penstock_client._proto import inference_pb2

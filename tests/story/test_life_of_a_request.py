@@ -8,7 +8,7 @@ import numpy as np
 from skl2onnx import to_onnx
 from sklearn.datasets import load_iris
 from sklearn.ensemble import GradientBoostingClassifier
-from tests.server.running import RunningServer
+from tests.doubles.running import RunningServer
 
 from penstock_client import AsyncClient
 

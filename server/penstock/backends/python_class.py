@@ -128,7 +128,10 @@ def _execute(model: PythonModel, plan: ModelPlan) -> Execute:
         batch = Batch(inputs, request_rows)
         try:
             answer = model.execute(batch)
-            return {tensor.name: _output(answer, tensor) for tensor in plan.outputs}
+            outputs = {tensor.name: _output(answer, tensor) for tensor in plan.outputs}
+            for tensor in plan.outputs:
+                _check_shape(outputs[tensor.name], tensor, bool(plan.batch_rows_max))
+            return outputs
         except (Exception, SystemExit) as error:
             log.exception(
                 "model_failed",
@@ -159,6 +162,19 @@ def _output(answer: Mapping[str, Any], tensor: TensorPlan) -> NDArray[Any]:
             f"output {tensor.name!r} is {value.dtype}: wanted {wanted}, for {tensor.datatype}."
         )
     return np.ascontiguousarray(value) if value.ndim else value
+
+
+def _check_shape(value: NDArray[Any], tensor: TensorPlan, batches: bool) -> None:
+    """The rows are the core's to check, which knows how many there must be."""
+    wanted = (-1, *tensor.dims) if batches else tensor.dims
+    fits = len(value.shape) == len(wanted) and all(
+        dim in (-1, size) for dim, size in zip(wanted, value.shape, strict=True)
+    )
+    if not fits:
+        raise BackendError(
+            f"output {tensor.name!r} has shape {list(value.shape)}: wanted {list(wanted)}, "
+            "by config.pbtxt (-1 is any size)."
+        )
 
 
 def _bytes_array(value: NDArray[Any]) -> NDArray[Any]:

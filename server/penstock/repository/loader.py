@@ -79,6 +79,8 @@ def _load_version(
     machine: Machine,
 ) -> LoadReport:
     started = time.monotonic()
+    # Until then: not "no such model", which a client would take for its own mistake.
+    engine.set_failed(model.name, version, "it is being loaded")
     try:
         plan = _plan(model, version, written, options, machine)
         executes = python_executes(plan, written.config) if plan.backend == "python" else ()

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the documents point at must be there: links, files, tests, flags."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from penstock.config import ServerOptions
+
+ROOT = Path(__file__).resolve().parents[2]
+NAMED = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "cpp/README.md")
+DOCUMENTS = [
+    *(ROOT / name for name in NAMED),
+    ROOT / "tests/README.md",
+    ROOT / "cpp/batching/README.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
+FLAGS_OF_OTHERS = {
+    "--config",
+    "--print-config",
+    "--debug",
+    "--help",
+    "--input",
+    "--expect",
+    "--force-reinstall",
+    "--no-deps",
+    "--strict",
+}
+document = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+def python_tests() -> set[str]:
+    sources = (path.read_text() for path in (ROOT / "tests").rglob("*.py"))
+    return {name for source in sources for name in re.findall(r"def (test_\w+)", source)}
+
+
+def cpp_tests() -> set[str]:
+    sources = (path.read_text() for path in (ROOT / "tests/cpp").glob("*.cc"))
+    pattern = r"\bTEST\(\s*(\w+),\s*(\w+)\s*\)"
+    return {f"{room}.{name}" for source in sources for room, name in re.findall(pattern, source)}
+
+
+@document
+def test_every_relative_link_leads_somewhere(path: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text())
+    missing = [link for link in links if "://" not in link and not (path.parent / link).exists()]
+    assert missing == []
+
+
+@document
+def test_every_named_test_exists(path: Path) -> None:
+    text = path.read_text()
+    named = set(re.findall(r"`(test_\w+)`", text)) - python_tests()
+    rooms = {name.split(".")[0] for name in cpp_tests()}
+    dotted = {name for name in re.findall(r"`(\w+\.\w+)`", text) if name.split(".")[0] in rooms}
+    assert (named, dotted - cpp_tests()) == (set(), set())
+
+
+@document
+def test_every_named_flag_exists(path: Path) -> None:
+    ours = {f"--{name.replace('_', '-')}" for name in ServerOptions.model_fields}
+    named = set(re.findall(r"`[^`]*?(?<![\w-])(--[a-z][a-z-]+)", path.read_text()))
+    assert named - ours - FLAGS_OF_OTHERS == set()
