@@ -327,6 +327,8 @@ void IoThread::close(Connection& connection, CloseReason reason) {
 
 void IoThread::begin_drain(base::Nanos now) {
   if (acceptor_) {
+    // Closing the listener resets the connections that wait in its backlog.
+    accept_waiting(now);
     poller_.unwatch(acceptor_->fd());
     acceptor_.reset();
   }

@@ -53,7 +53,8 @@ class IoThread : public Host {
   void join();
 
   void wake() const { poller_.wake(); }
-  // A new connection; closed at once if the thread has stopped or is full.
+  // A new connection, which the caller has counted; closed at once if the thread has stopped or is
+  // full.
   void hand_over(base::UniqueFd socket);
   // Stops accepting and ends every connection gracefully: GOAWAY in two steps, then close when the
   // last call is answered.

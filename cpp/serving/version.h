@@ -35,9 +35,9 @@ class Version {
   struct Options {
     std::string name;
     std::int64_t number = 1;
-    std::string platform;
+    std::string platform = {};
     Lane lane = Lane::kBatch;
-    batching::QueueSettings queue;
+    batching::QueueSettings queue = {};
     std::size_t instance_count = 1;
     base::Log* log = nullptr;  // of the engine
   };

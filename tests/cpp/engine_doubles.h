@@ -44,9 +44,9 @@ inline base::Result<engine::LoadedModel> load_scripted(engine::Engine& engine, s
   engine::Executors executors;
   executors.push_back(
       std::make_unique<ScriptedExecutor>(x_to_y(), std::move(behaviour), /*is_native=*/false));
-  return engine.load({.name = std::move(name), .version = version, .platform = "test",
-                      .backend = "python"},
-                     std::move(executors));
+  return engine.load(
+      {.name = std::move(name), .version = version, .platform = "test", .backend = "python"},
+      std::move(executors));
 }
 
 inline std::int32_t ask(H2Socket& socket, std::string_view message, const Fields& more = {}) {

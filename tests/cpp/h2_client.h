@@ -173,9 +173,7 @@ class H2Client {
     return nghttp2_session_get_remote_settings(session_, id);
   }
   // What this side may still send.
-  std::int32_t connection_room() const {
-    return nghttp2_session_get_remote_window_size(session_);
-  }
+  std::int32_t connection_room() const { return nghttp2_session_get_remote_window_size(session_); }
   std::int32_t stream_room(std::int32_t id) const {
     return nghttp2_session_get_stream_remote_window_size(session_, id);
   }
@@ -201,8 +199,8 @@ class H2Client {
     std::vector<nghttp2_nv> sent;
     for (const auto& [name, value] : fields) {
       sent.push_back({reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data())),
-                      reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data())),
-                      name.size(), value.size(), NGHTTP2_NV_FLAG_NONE});
+                      reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data())), name.size(),
+                      value.size(), NGHTTP2_NV_FLAG_NONE});
     }
     return sent;
   }
@@ -213,8 +211,7 @@ class H2Client {
   }
   static ssize_t padded_length(nghttp2_session*, const nghttp2_frame* frame, std::size_t most,
                                void* self) {
-    return static_cast<ssize_t>(
-        std::min(most, frame->hd.length + self_of(self).options_.padding));
+    return static_cast<ssize_t>(std::min(most, frame->hd.length + self_of(self).options_.padding));
   }
   static ssize_t read(nghttp2_session* session, std::int32_t id, std::uint8_t* into,
                       std::size_t size, std::uint32_t* flags, nghttp2_data_source* source, void*) {

@@ -78,7 +78,7 @@ class H2Socket {
   // Writes without ever reading; false: the system takes no more for now.
   bool flush() {
     unsent_ += client.take_output();
-    while (!unsent_.empty() && !is_ended_) {
+    while (!unsent_.empty() && !is_broken_) {
       const ssize_t sent = ::send(fd_.get(), unsent_.data(), unsent_.size(), MSG_NOSIGNAL);
       if (sent < 0) {
         if (errno != EAGAIN) is_broken_ = true;

@@ -205,7 +205,8 @@ class FrontRig {
   }
 
   // Makes a version and publishes it.
-  std::shared_ptr<serving::Version> serve(serving::Version::Options wanted, base::Signature signature,
+  std::shared_ptr<serving::Version> serve(serving::Version::Options wanted,
+                                          base::Signature signature,
                                           Behaviour behaviour = echo_batch) {
     std::vector<std::unique_ptr<model::Executor>> executors;
     executors.push_back(
@@ -288,7 +289,8 @@ class FrontRig {
   telemetry::ServerCounts counts() const { return metrics.counts(); }
 
   serving::FrontOptions options;
-  serving::ServerIdentity identity{.name = "penstock", .version = "1.2.3", .extensions = {"a", "b"}};
+  serving::ServerIdentity identity{
+      .name = "penstock", .version = "1.2.3", .extensions = {"a", "b"}};
   serving::Readiness readiness;
   serving::PublishedVersions versions{1};
   telemetry::ServerMetrics metrics{1};

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/buffer.h"
-
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
@@ -10,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/buffer.h"
 #include "harness.h"
 
 namespace penstock::testing {

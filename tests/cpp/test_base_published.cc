@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/published.h"
-
 #include <atomic>
 #include <memory>
 #include <thread>
 #include <vector>
 
+#include "base/published.h"
 #include "harness.h"
 
 namespace penstock::testing {

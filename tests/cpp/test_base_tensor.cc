@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/tensor.h"
-
 #include <limits>
 #include <set>
 #include <string>
 
 #include "base/dtype.h"
 #include "base/error.h"
+#include "base/tensor.h"
 #include "harness.h"
 
 namespace penstock::testing {

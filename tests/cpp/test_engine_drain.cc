@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/drain.h"
-
 #include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -10,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "engine/drain.h"
 #include "engine_doubles.h"
 #include "harness.h"
 
@@ -40,7 +39,7 @@ bool is_drained(const Drain& drain, int wait_ms) {
 int ending_of(const std::function<void()>& story) {
   const pid_t child = fork();
   if (child == 0) {
-    freopen("/dev/null", "w", stderr);
+    if (freopen("/dev/null", "w", stderr) == nullptr) _exit(98);
     story();
     _exit(99);
   }
@@ -88,11 +87,12 @@ TEST(engine_drain, a_server_is_drained_when_its_last_call_is_answered) {
   Strings strings;
   const auto engine = patient_engine();
   REQUIRE(engine->start().has_value());
-  REQUIRE(load_scripted(*engine, "m", [&](const model::ExecutorBatch& batch,
-                                          std::vector<base::Tensor>& outputs) {
-            strings.pass();
-            return echo_batch(batch, outputs);
-          }).has_value());
+  REQUIRE(load_scripted(*engine, "m",
+                        [&](const model::ExecutorBatch& batch, std::vector<base::Tensor>& outputs) {
+                          strings.pass();
+                          return echo_batch(batch, outputs);
+                        })
+              .has_value());
   H2Socket socket(engine->port());
   const std::int32_t id = ask(socket, infer_x("m", {1.0F}));
   REQUIRE(socket.wait_until([&] { return strings.begun() == 1; }));
@@ -150,11 +150,12 @@ TEST(engine_drain, a_call_that_outlasts_the_exit_timeout_ends_the_process_with_1
               Strings strings;
               const auto engine = open_engine(with_exit_timeout(300 * kMillisecond));
               if (!engine->start()) return;
-              if (!load_scripted(*engine, "m", [&](const model::ExecutorBatch& batch,
-                                                   std::vector<base::Tensor>& outputs) {
-                    strings.pass();
-                    return echo_batch(batch, outputs);
-                  })) {
+              if (!load_scripted(
+                      *engine, "m",
+                      [&](const model::ExecutorBatch& batch, std::vector<base::Tensor>& outputs) {
+                        strings.pass();
+                        return echo_batch(batch, outputs);
+                      })) {
                 return;
               }
               H2Socket socket(engine->port());

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/engine.h"
-
 #include <atomic>
 #include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "engine/engine.h"
 #include "engine_doubles.h"
 #include "harness.h"
 
@@ -102,9 +101,7 @@ TEST(engine_engine, unloading_waits_for_what_was_accepted_and_answers_it) {
   const std::int32_t marker = ask(socket, infer_x("nobody", {2.0F}));
   REQUIRE(socket.wait_for_answer(marker));  // so the second is in the queue
   std::atomic<bool> is_unloaded = false;
-  std::thread control([&] {
-    is_unloaded = engine->unload("m", 1).has_value();
-  });
+  std::thread control([&] { is_unloaded = engine->unload("m", 1).has_value(); });
   while (status_of_inference(socket, "m") != "5") {
   }
   EXPECT(!is_unloaded);

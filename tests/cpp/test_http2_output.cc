@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "http2/output.h"
-
 #include <sys/uio.h>
 
 #include <array>
@@ -10,6 +8,7 @@
 
 #include "h2_pair.h"
 #include "harness.h"
+#include "http2/output.h"
 
 namespace penstock::testing {
 namespace {
@@ -53,9 +52,7 @@ void compare_with_a_string(unsigned seed) {
         wanted.erase(0, some);
         break;
       }
-      default:
-        output.advance(wanted.size());
-        wanted.clear();
+      default: output.advance(wanted.size()); wanted.clear();
     }
     REQUIRE(output.size() == wanted.size());
     REQUIRE(output.is_empty() == wanted.empty());

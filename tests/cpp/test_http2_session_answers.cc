@@ -211,6 +211,50 @@ TEST(http2_session, output_stops_at_its_bound_and_goes_on_later) {
   EXPECT(!asked.pair.session->wants_write());
 }
 
+TEST(http2_session, a_stream_may_be_reset_while_its_next_frame_waits_for_room) {
+  for (const bool is_by_peer : {true, false}) {
+    Asked asked({.output_bytes_max = 20'000});
+    H2Pair& pair = asked.pair;
+    base::Buffer::trim_pool();
+    pair.answer(asked.id, slice_of(patterned(1 << 20)));
+    pair.to_client();
+    pair.to_client();
+    EXPECT(pair.session->unsent_bytes() > 900'000);
+    if (is_by_peer) {
+      pair.client.reset(asked.id);
+      REQUIRE(pair.to_session());
+    } else {
+      pair.session->reset_stream(asked.id, http2::kCancel);
+    }
+    // In its place comes another stream, whose record may be the same.
+    const std::int32_t next = pair.client.request(grpc_request("/a/B"), "");
+    REQUIRE(pair.to_session());
+    pair.answer(next, slice_of("mine"));
+    REQUIRE(pair.exchange());
+    EXPECT_EQ(pair.client.answer(next).body, "mine");
+    EXPECT(pair.client.answer(asked.id).is_closed());
+    EXPECT_EQ(pair.session->unsent_bytes(), 0);
+    EXPECT_EQ(pair.session->open_streams(), 0);
+    EXPECT(base::Buffer::trim_pool() >= 1 << 20);
+  }
+}
+
+TEST(http2_session, a_body_may_grow_and_end_while_its_next_frame_waits_for_room) {
+  Asked asked({.output_bytes_max = 20'000});
+  H2Pair& pair = asked.pair;
+  pair.send_head(asked.id);
+  std::string wanted;
+  for (unsigned i = 0; i < 10; ++i) {
+    wanted += patterned(50'000, i);
+    pair.session->send_data(asked.id, slice_of(patterned(50'000, i)));
+    pair.to_client();
+  }
+  pair.send_status(asked.id);
+  REQUIRE(pair.exchange());
+  EXPECT(asked.answer().body == wanted);
+  EXPECT(asked.answer().is_ended);
+}
+
 TEST(http2_session, output_that_is_full_already_takes_nothing) {
   Asked asked({.output_bytes_max = 1000});
   asked.pair.answer(asked.id, slice_of("body"));

@@ -32,8 +32,8 @@ TEST(http2_session, a_mebibyte_goes_both_ways) { echo(1 << 20); }
 
 TEST(http2_session, sixty_four_mebibytes_go_both_ways) {
   echo(64 << 20);
-  echo((64 << 20) + 5, {.stream_window = 65'535, .connection_window = 65'535,
-                        .frame_bytes_max = 1 << 20});
+  echo((64 << 20) + 5,
+       {.stream_window = 65'535, .connection_window = 65'535, .frame_bytes_max = 1 << 20});
 }
 
 TEST(http2_session, a_peer_with_a_small_window_gets_everything_in_pieces) {

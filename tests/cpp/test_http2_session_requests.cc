@@ -47,7 +47,8 @@ TEST(http2_session, a_request_cut_anywhere_is_the_same_request) {
   const Fields fields = grpc_request("/a/B", {{"x-long", std::string(300, 'v')}});
   client.request(fields, patterned(700));
   const std::string bytes = client.take_output();
-  for (const std::size_t step : {std::size_t{1}, std::size_t{7}, std::size_t{64}, std::size_t{999}}) {
+  for (const std::size_t step :
+       {std::size_t{1}, std::size_t{7}, std::size_t{64}, std::size_t{999}}) {
     H2Pair pair;
     for (std::size_t at = 0; at < bytes.size(); at += step) {
       REQUIRE(pair.to_session(std::string_view(bytes).substr(at, step)));
@@ -113,8 +114,8 @@ TEST(http2_session, padding_is_given_back_to_the_windows) {
 
 TEST(http2_session, headers_may_be_continued) {
   H2Pair pair({.header_list_bytes_max = 60'000});
-  const Fields fields = grpc_request("/a/B", {{"x-long", std::string(30'000, 'v')},
-                                              {"x-last", "w"}});
+  const Fields fields =
+      grpc_request("/a/B", {{"x-long", std::string(30'000, 'v')}, {"x-last", "w"}});
   pair.client.request(fields, "body");
   REQUIRE(pair.exchange());
   REQUIRE(!pair.events.empty());

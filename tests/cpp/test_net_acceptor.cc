@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "net/acceptor.h"
-
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -10,6 +8,7 @@
 
 #include "h2_socket.h"
 #include "harness.h"
+#include "net/acceptor.h"
 
 namespace penstock::testing {
 namespace {
@@ -42,8 +41,7 @@ TEST(net_acceptor, a_taken_port_is_refused_with_the_mend) {
 TEST(net_acceptor, a_port_is_shared_if_both_say_so) {
   const auto first = Acceptor::listen({.address = "127.0.0.1", .is_port_shared = true});
   REQUIRE(first.has_value());
-  EXPECT(Acceptor::listen(
-             {.address = "127.0.0.1", .port = first->port(), .is_port_shared = true})
+  EXPECT(Acceptor::listen({.address = "127.0.0.1", .port = first->port(), .is_port_shared = true})
              .has_value());
   EXPECT(!Acceptor::listen({.address = "127.0.0.1", .port = first->port()}).has_value());
 }

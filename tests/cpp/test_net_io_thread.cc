@@ -218,7 +218,7 @@ TEST(net_io_thread, pings_are_for_connections_with_calls) {
 }
 
 TEST(net_io_thread, an_old_connection_ends_gracefully_when_its_calls_are_answered) {
-  EchoServer server({.lifetime = {.keepalive_time_ns = kNever, .age_max_ns = 50 * kMillisecond}});
+  EchoServer server({.lifetime = {.keepalive_time_ns = kNever, .age_max_ns = 300 * kMillisecond}});
   server.service().hold_answers(true);
   H2Socket socket(server.port());
   const std::int32_t id = socket.client.request(grpc_request("/a/B"), "ask");
@@ -240,7 +240,7 @@ TEST(net_io_thread, an_old_connection_ends_gracefully_when_its_calls_are_answere
 
 TEST(net_io_thread, calls_that_outlast_the_grace_are_cut_off) {
   EchoServer server({.lifetime = {.keepalive_time_ns = kNever,
-                                  .age_max_ns = 50 * kMillisecond,
+                                  .age_max_ns = 300 * kMillisecond,
                                   .age_grace_ns = 50 * kMillisecond}});
   server.service().hold_answers(true);
   H2Socket socket(server.port());
@@ -255,7 +255,7 @@ TEST(net_io_thread, calls_that_outlast_the_grace_are_cut_off) {
 TEST(net_io_thread, a_peer_that_dies_after_the_goaway_is_found_by_a_ping) {
   EchoServer server({.lifetime = {.keepalive_time_ns = 50 * kMillisecond,
                                   .keepalive_timeout_ns = 50 * kMillisecond,
-                                  .age_max_ns = 20 * kMillisecond}});
+                                  .age_max_ns = 300 * kMillisecond}});
   server.service().hold_answers(true);
   H2Socket socket(server.port());
   socket.client.request(grpc_request("/a/B"), "ask");

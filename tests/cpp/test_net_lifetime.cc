@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "net/lifetime.h"
-
 #include <algorithm>
 #include <random>
 
 #include "harness.h"
+#include "net/lifetime.h"
 
 namespace penstock::testing {
 namespace {
@@ -100,9 +99,10 @@ TEST(net_lifetime, without_a_grace_calls_may_take_as_long_as_they_like) {
 }
 
 TEST(net_lifetime, a_dead_peer_is_found_after_the_goaway_too) {
-  LifetimeState state = {
-      .received_ns = 10 * kSecond, .notice_ns = 9 * kSecond, .goaway_ns = 10 * kSecond,
-      .has_calls = true};
+  LifetimeState state = {.received_ns = 10 * kSecond,
+                         .notice_ns = 9 * kSecond,
+                         .goaway_ns = 10 * kSecond,
+                         .has_calls = true};
   EXPECT(at(110, state, kKeepalive).action == LifetimeAction::kPing);
   state.pinged_ns = 110 * kSecond;
   EXPECT(at(130, state, kKeepalive).action == LifetimeAction::kCloseKeepalive);

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "serving/bind.h"
-
 #include <string>
 #include <vector>
 
 #include "batching/shape.h"
 #include "harness.h"
+#include "serving/bind.h"
 #include "wire_messages.h"
 
 namespace penstock::testing {
@@ -100,10 +99,11 @@ TEST(serving_bind, a_wrong_shape_names_both) {
     const Bound bound(two_inputs(), input + raw_input("b", "INT64", {1, 1}) +
                                         zeros(static_cast<std::size_t>(bytes)) + zeros(8));
     EXPECT(bound.code() == Code::kInvalidArgument);
-    EXPECT_EQ(bound.why(),
-              "input \"a\" of model \"m\": shape [-1,2] (-1 is any size; the first dimension is the "
-              "batch's, 1 to 4) is wanted, got " +
-                  std::string(got));
+    EXPECT_EQ(
+        bound.why(),
+        "input \"a\" of model \"m\": shape [-1,2] (-1 is any size; the first dimension is the "
+        "batch's, 1 to 4) is wanted, got " +
+            std::string(got));
   }
 }
 
@@ -132,9 +132,10 @@ TEST(serving_bind, inputs_must_agree_about_the_rows) {
   const Bound bound(two_inputs(), raw_input("a", "FP32", {2, 2}) + raw_input("b", "INT64", {3, 1}) +
                                       zeros(16) + zeros(24));
   EXPECT(bound.code() == Code::kInvalidArgument);
-  EXPECT_EQ(bound.why(),
-            "input \"b\" of model \"m\": every input of a request must have the same number of rows "
-            "(first dimension), this one has 3, another 2");
+  EXPECT_EQ(
+      bound.why(),
+      "input \"b\" of model \"m\": every input of a request must have the same number of rows "
+      "(first dimension), this one has 3, another 2");
 }
 
 TEST(serving_bind, rows_are_at_least_one_and_at_most_the_models) {
@@ -148,9 +149,10 @@ TEST(serving_bind, rows_are_at_least_one_and_at_most_the_models) {
   const Bound more(two_inputs(), raw_input("a", "FP32", {5, 2}) + raw_input("b", "INT64", {5, 1}) +
                                      zeros(40) + zeros(40));
   EXPECT(more.code() == Code::kInvalidArgument);
-  EXPECT_EQ(more.why(),
-            "model \"m\" takes at most 4 rows in one request (its max_batch_size), got 5; send them "
-            "in parts");
+  EXPECT_EQ(
+      more.why(),
+      "model \"m\" takes at most 4 rows in one request (its max_batch_size), got 5; send them "
+      "in parts");
 }
 
 TEST(serving_bind, a_model_without_a_batch_dimension_wants_whole_shapes) {
@@ -215,10 +217,10 @@ TEST(serving_bind, parameters_of_outputs_that_are_not_served_are_refused) {
 
 TEST(serving_bind, tickets_of_equal_shapes_have_equal_keys_whatever_their_rows) {
   const auto key = [](std::int64_t rows, std::int64_t width) {
-    const Bound bound(two_inputs(),
-                      raw_input("a", "FP32", {rows, 2}) + raw_input("b", "INT64", {rows, width}) +
-                          zeros(static_cast<std::size_t>(rows * 8)) +
-                          zeros(static_cast<std::size_t>(rows * width * 8)));
+    const Bound bound(two_inputs(), raw_input("a", "FP32", {rows, 2}) +
+                                        raw_input("b", "INT64", {rows, width}) +
+                                        zeros(static_cast<std::size_t>(rows * 8)) +
+                                        zeros(static_cast<std::size_t>(rows * width * 8)));
     PENSTOCK_CHECK(bound.result.has_value());
     return bound.ticket.shape_key;
   };

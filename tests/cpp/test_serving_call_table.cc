@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "serving/call_table.h"
-
 #include <map>
 #include <random>
 #include <vector>
 
 #include "harness.h"
 #include "serving/call.h"
+#include "serving/call_table.h"
 
 namespace penstock::testing {
 namespace {

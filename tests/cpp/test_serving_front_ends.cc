@@ -4,6 +4,7 @@
 #include <string>
 #include <thread>
 
+#include "grpc/compression.h"
 #include "harness.h"
 #include "serving/front.h"
 #include "serving_doubles.h"
@@ -24,12 +25,12 @@ std::uint64_t failures(serving::Version& version, FailureReason reason) {
 struct Busy {
   explicit Busy(FrontRig& front_rig, serving::Version::Options options = {.name = "m"})
       : rig(front_rig), link(rig.connect()) {
-    version = rig.serve(std::move(options), x_to_y(),
-                        [this](const model::ExecutorBatch& batch,
-                               std::vector<base::Tensor>& outputs) {
-                          strings.pass();
-                          return echo_batch(batch, outputs);
-                        });
+    version =
+        rig.serve(std::move(options), x_to_y(),
+                  [this](const model::ExecutorBatch& batch, std::vector<base::Tensor>& outputs) {
+                    strings.pass();
+                    return echo_batch(batch, outputs);
+                  });
     executing = link.infer(infer_x("m", {1}));
     rig.settle();
     strings.wait_until_begun(1);
@@ -65,8 +66,8 @@ TEST(serving_front, a_deadline_that_has_passed_on_arrival_is_refused_at_once) {
 TEST(serving_front, a_deadline_ends_a_call_whose_request_never_comes) {
   FrontRig rig;
   Link& link = rig.connect();
-  const std::int32_t id = link.client.request(grpc_request(kInferPath, {{"grpc-timeout", "5S"}}),
-                                              "\0\0", false);
+  const std::int32_t id =
+      link.client.request(grpc_request(kInferPath, {{"grpc-timeout", "5S"}}), "\0\0", false);
   rig.settle();
   EXPECT_LE(rig.front.next_wake(rig.now()), rig.now() + 5 * base::kSecond);
   EXPECT(link.answer(id).headers.empty());
@@ -247,8 +248,8 @@ TEST(serving_front, a_message_past_the_limit_is_refused_before_it_has_come) {
   rig.settle();
   EXPECT_EQ(link.status(id), "8");
   EXPECT(link.answer(id).reset_code == http2::kNoError);
-  const std::int32_t fits = link.client.request(grpc_request(kInferPath),
-                                                grpc_framed(std::string(1000, '\x7f')));
+  const std::int32_t fits =
+      link.client.request(grpc_request(kInferPath), grpc_framed(std::string(1000, '\x7f')));
   rig.settle();
   EXPECT_EQ(link.status(fits), "3");  // nonsense, but not too long
 }
@@ -274,6 +275,39 @@ TEST(serving_front, bytes_in_flight_are_bounded_and_free_again_when_calls_end) {
   rig.await(link, small);
   EXPECT_EQ(link.status(third), "0");
   EXPECT_EQ(link.status(small), "0");
+}
+
+TEST(serving_front, a_message_counts_as_large_as_it_is_when_decompressed) {
+  FrontRig rig({.inflight_bytes_max = 100'000});
+  rig.serve({.name = "m", .lane = Lane::kInline}, x_to_y());
+  Link& link = rig.connect();
+  const std::string zeros(150'000, '\0');
+  const std::vector<base::Slice> pieces = {slice_of(grpc_framed(zeros))};
+  const base::Slice frame =
+      grpc::compress_frame(grpc::Encoding::kGzip, grpc::CompressionLevel::kHigh, pieces);
+  EXPECT(frame.bytes.size() < 1000);
+  const std::int32_t id = link.client.request(grpc_request(kInferPath, {{"grpc-encoding", "gzip"}}),
+                                              text_of(frame.bytes));
+  rig.settle();
+  EXPECT_EQ(link.status(id), "8");
+  EXPECT_CONTAINS(link.message(id), "(100000)");
+}
+
+TEST(serving_front, a_deadline_that_passes_before_the_queue_is_reached_counts_as_expired) {
+  FrontRig rig;
+  const auto version = rig.serve({.name = "m"}, x_to_y());
+  Link& link = rig.connect();
+  const std::string message = grpc_framed(infer_x("m", {1}));
+  const std::int32_t id = link.client.request(grpc_request(kInferPath, {{"grpc-timeout", "5S"}}),
+                                              message.substr(0, 8), false);
+  rig.settle();
+  link.client.send(id, message.substr(8), true);
+  rig.skew_ns = 6 * base::kSecond;
+  rig.settle();
+  EXPECT_EQ(link.status(id), "4");
+  EXPECT_EQ(version->metrics().counts().expired, 1);
+  EXPECT_EQ(version->metrics().counts().refused, 0);
+  EXPECT_EQ(version->share(0).holds(), 0);
 }
 
 TEST(serving_front, answers_that_nobody_reads_are_bytes_in_flight_too) {

@@ -23,8 +23,7 @@ void on_both_lanes(Body&& body) {
 
 std::string compressed(grpc::Encoding encoding, std::string_view message) {
   const std::vector<base::Slice> pieces = {slice_of(grpc_framed(message))};
-  const base::Slice frame =
-      grpc::compress_frame(encoding, grpc::CompressionLevel::kMedium, pieces);
+  const base::Slice frame = grpc::compress_frame(encoding, grpc::CompressionLevel::kMedium, pieces);
   return text_of(frame.bytes);
 }
 
@@ -62,8 +61,8 @@ TEST(serving_front, typed_contents_are_as_good_as_raw_ones) {
     rig.serve({.name = "m", .lane = lane}, x_to_y());
     Link& link = rig.connect();
     const std::string values = bytes_of_values({1.0F, 2.0F, 3.0F});
-    const std::int32_t id = link.infer(
-        sized_field(1, "m") + typed_input("x", "FP32", {1, 3}, sized_field(6, values)));
+    const std::int32_t id =
+        link.infer(sized_field(1, "m") + typed_input("x", "FP32", {1, 3}, sized_field(6, values)));
     rig.await(link, id);
     EXPECT_EQ(link.output(id), values);
   });
@@ -72,12 +71,12 @@ TEST(serving_front, typed_contents_are_as_good_as_raw_ones) {
 TEST(serving_front, requests_of_one_pass_are_one_batch_on_the_inline_lane) {
   FrontRig rig;
   std::vector<std::int64_t> batches;
-  const auto version = rig.serve(
-      {.name = "m", .lane = Lane::kInline}, x_to_y(8),
-      [&](const model::ExecutorBatch& batch, std::vector<base::Tensor>& outputs) {
-        batches.push_back(batch.rows);
-        return echo_batch(batch, outputs);
-      });
+  const auto version =
+      rig.serve({.name = "m", .lane = Lane::kInline}, x_to_y(8),
+                [&](const model::ExecutorBatch& batch, std::vector<base::Tensor>& outputs) {
+                  batches.push_back(batch.rows);
+                  return echo_batch(batch, outputs);
+                });
   Link& one = rig.connect();
   Link& two = rig.connect();
   std::vector<std::int32_t> ids;
@@ -88,8 +87,7 @@ TEST(serving_front, requests_of_one_pass_are_one_batch_on_the_inline_lane) {
   rig.settle();
   EXPECT(batches == std::vector<std::int64_t>({8, 2}));
   for (std::size_t i = 0; i < ids.size(); ++i) {
-    EXPECT_EQ((i % 2 == 0 ? one : two).output(ids[i]),
-              bytes_of_value(static_cast<float>(i / 2)));
+    EXPECT_EQ((i % 2 == 0 ? one : two).output(ids[i]), bytes_of_value(static_cast<float>(i / 2)));
   }
   const telemetry::ModelCounts counts = version->metrics().counts();
   EXPECT_EQ(counts.success, 10);
@@ -119,13 +117,13 @@ TEST(serving_front, requests_wait_together_for_an_instance_on_the_batch_lane) {
   FrontRig rig;
   Strings strings;
   std::vector<std::int64_t> batches;
-  const auto version = rig.serve(
-      {.name = "m"}, x_to_y(8),
-      [&](const model::ExecutorBatch& batch, std::vector<base::Tensor>& outputs) {
-        batches.push_back(batch.rows);
-        strings.pass();
-        return echo_batch(batch, outputs);
-      });
+  const auto version =
+      rig.serve({.name = "m"}, x_to_y(8),
+                [&](const model::ExecutorBatch& batch, std::vector<base::Tensor>& outputs) {
+                  batches.push_back(batch.rows);
+                  strings.pass();
+                  return echo_batch(batch, outputs);
+                });
   Link& link = rig.connect();
   std::vector<std::int32_t> ids = {link.infer(infer_x("m", {0}))};
   rig.settle();
@@ -170,11 +168,11 @@ TEST(serving_front, requests_that_do_not_fit_are_refused_and_counted) {
     const std::int32_t unknown = link.infer(infer_x("nobody", {1}));
     const std::int32_t no_version = link.infer(infer_x("m", {1}, sized_field(2, "9")));
     const std::int32_t failed = link.infer(infer_x("bad", {1}));
-    const std::int32_t wrong_name = link.infer(sized_field(1, "m") + raw_input("z", "FP32", {1, 1}) +
-                                               raw_entry(bytes_of_value(1.0F)));
+    const std::int32_t wrong_name = link.infer(
+        sized_field(1, "m") + raw_input("z", "FP32", {1, 1}) + raw_entry(bytes_of_value(1.0F)));
     const std::int32_t broken = link.infer("\x0a\x7f");
-    const std::int32_t no_output = link.infer(
-        infer_x("m", {1}, sized_field(6, sized_field(1, "q"))));
+    const std::int32_t no_output =
+        link.infer(infer_x("m", {1}, sized_field(6, sized_field(1, "q"))));
     rig.settle();
     EXPECT_EQ(link.status(unknown), "5");
     EXPECT_EQ(link.status(no_version), "5");
@@ -183,8 +181,9 @@ TEST(serving_front, requests_that_do_not_fit_are_refused_and_counted) {
     EXPECT_EQ(link.status(wrong_name), "3");
     EXPECT_EQ(link.status(broken), "3");
     EXPECT_EQ(link.status(no_output), "3");
-    EXPECT_EQ(version->metrics().counts().failures[static_cast<std::size_t>(
-                  telemetry::FailureReason::kOther)],
+    EXPECT_EQ(version->metrics()
+                  .counts()
+                  .failures[static_cast<std::size_t>(telemetry::FailureReason::kOther)],
               2);
     EXPECT_EQ(version->share(0).holds(), 0);
     const std::int32_t good = link.infer(infer_x("m", {1}));
@@ -238,8 +237,8 @@ TEST(serving_front, a_version_may_be_named) {
 
 TEST(serving_front, a_request_may_be_compressed_and_its_answer_too) {
   const serving::FrontOptions options = {.answer_compression = grpc::CompressionLevel::kMedium};
-  for (const auto& [encoding, name] : {std::pair{grpc::Encoding::kGzip, "gzip"},
-                                       std::pair{grpc::Encoding::kDeflate, "deflate"}}) {
+  for (const auto& [encoding, name] :
+       {std::pair{grpc::Encoding::kGzip, "gzip"}, std::pair{grpc::Encoding::kDeflate, "deflate"}}) {
     FrontRig rig(options);
     rig.serve({.name = "m", .lane = Lane::kInline}, x_to_y());
     Link& link = rig.connect();
@@ -266,8 +265,8 @@ TEST(serving_front, answers_are_not_compressed_unless_the_server_and_the_client_
   }
   Link& unasked = plain_rig.connect();
   Link& unaccepted = rig.connect();
-  const std::int32_t first = unasked.infer(infer_x("m", {1, 2, 3, 4, 5, 6, 7, 8}),
-                                           {{"grpc-accept-encoding", "gzip"}});
+  const std::int32_t first =
+      unasked.infer(infer_x("m", {1, 2, 3, 4, 5, 6, 7, 8}), {{"grpc-accept-encoding", "gzip"}});
   const std::int32_t second = unaccepted.infer(infer_x("m", {1, 2, 3, 4, 5, 6, 7, 8}));
   plain_rig.settle();
   rig.settle();
@@ -281,9 +280,8 @@ TEST(serving_front, a_compressed_message_that_is_broken_is_refused) {
   FrontRig rig;
   rig.serve({.name = "m", .lane = Lane::kInline}, x_to_y());
   Link& link = rig.connect();
-  const std::int32_t broken =
-      link.client.request(grpc_request(kInferPath, {{"grpc-encoding", "gzip"}}),
-                          grpc_framed("this is no gzip", true));
+  const std::int32_t broken = link.client.request(
+      grpc_request(kInferPath, {{"grpc-encoding", "gzip"}}), grpc_framed("this is no gzip", true));
   rig.settle();
   EXPECT_EQ(link.status(broken), "13");
 }
@@ -294,8 +292,8 @@ TEST(serving_front, large_tensors_go_through_whole) {
     rig.serve({.name = "m", .lane = lane}, x_to_y());
     Link& link = rig.connect();
     const std::string values = patterned(8 << 20);
-    const std::int32_t id = link.infer(
-        sized_field(1, "m") + raw_input("x", "FP32", {1, 2 << 20}) + raw_entry(values));
+    const std::int32_t id =
+        link.infer(sized_field(1, "m") + raw_input("x", "FP32", {1, 2 << 20}) + raw_entry(values));
     rig.await(link, id);
     EXPECT_EQ(link.status(id), "0");
     EXPECT(link.output(id) == values);
@@ -322,14 +320,14 @@ TEST(serving_front, calls_are_used_again_and_remember_nothing) {
 
 TEST(serving_front, a_version_too_slow_for_the_io_thread_moves_to_the_batch_lane) {
   FrontRig rig;
-  const auto version = rig.serve(
-      {.name = "m", .lane = Lane::kInline}, x_to_y(1),
-      [](const model::ExecutorBatch& batch, std::vector<base::Tensor>& outputs) {
-        const base::Nanos end = base::monotonic_now() + 6 * base::kMillisecond;
-        while (base::monotonic_now() < end) {
-        }
-        return echo_batch(batch, outputs);
-      });
+  const auto version =
+      rig.serve({.name = "m", .lane = Lane::kInline}, x_to_y(1),
+                [](const model::ExecutorBatch& batch, std::vector<base::Tensor>& outputs) {
+                  const base::Nanos end = base::monotonic_now() + 6 * base::kMillisecond;
+                  while (base::monotonic_now() < end) {
+                  }
+                  return echo_batch(batch, outputs);
+                });
   Link& link = rig.connect();
   for (int i = 0; i < 3; ++i) {
     EXPECT(version->lane() == Lane::kInline);

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "serving/version_table.h"
-
 #include <memory>
 #include <string>
 
 #include "harness.h"
+#include "serving/version_table.h"
 #include "serving_doubles.h"
 
 namespace penstock::testing {
@@ -63,8 +62,9 @@ TEST(serving_version_table, what_is_not_there_is_not_found) {
   const auto version = table.find("m", "2");
   REQUIRE(!version.has_value());
   EXPECT(version.error().code == Code::kNotFound);
-  EXPECT_EQ(version.error().why,
-            "Request for unknown model: \"m\" version 2 is not found; this server has version 1, 3");
+  EXPECT_EQ(
+      version.error().why,
+      "Request for unknown model: \"m\" version 2 is not found; this server has version 1, 3");
   EXPECT(table.find("", "").error().code == Code::kNotFound);
   EXPECT(table.model("other") == nullptr);
 }

@@ -45,6 +45,7 @@ def test_a_drain_goes_step_by_step(tmp_path: Path) -> None:
         ):
             assert is_ready(answered(peer, READY))
             assert health_status(answered(peer, HEALTH)) == "SERVING"
+            idle.round_trip()
             in_flight = peer.call(INFER, row(1))
             batch = gate.next_batch()
             server.drain()
@@ -133,6 +134,7 @@ def test_a_drain_goes_on_while_a_model_holds_the_interpreters_lock(tmp_path: Pat
             batch = gate.next_batch()
             waiting = peer.call(INFER, row(2))
             peer.round_trip()
+            idle.round_trip()
             server.drain()
             idle.wait_for_end()
             assert idle.goaways == [NOTICE, Goaway(0, 0)]

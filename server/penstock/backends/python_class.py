@@ -72,7 +72,7 @@ def _imported(plan: ModelPlan) -> ModuleType:
     """
     path = plan.model_path
     name = f"penstock_model_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}"
-    for loaded in [other for other in sys.modules if f"{other}.".startswith(f"{name}.")]:
+    for loaded in [other for other in list(sys.modules) if f"{other}.".startswith(f"{name}.")]:
         del sys.modules[loaded]  # an earlier load of this path; its objects live on
     spec = importlib.util.spec_from_file_location(
         name, path, submodule_search_locations=[str(path.parent)]
