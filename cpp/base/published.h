@@ -12,7 +12,7 @@
 namespace penstock::base {
 
 // An immutable value that is replaced as a whole, read by a fixed number of threads that must not
-// pay for it: looking is one relaxed load unless the value has changed since the last look.
+// pay for it: looking is two loads unless the value has changed since the last look.
 //
 // A reader holds what it saw until it looks again. So once every reader has looked, nobody holds
 // the value before, and whoever published may take apart what only that one still named.
@@ -26,21 +26,22 @@ class Published {
   // Returns the number of the new value.
   std::uint64_t publish(std::shared_ptr<const T> value) {
     auto current = current_.lock();
-    *current = std::move(value);
-    return latest_.fetch_add(1, std::memory_order_acq_rel) + 1;
+    current->value = std::move(value);
+    latest_.store(++current->number, std::memory_order_release);
+    return current->number;
   }
 
-  std::shared_ptr<const T> latest() { return *current_.lock(); }
+  std::shared_ptr<const T> latest() { return current_.lock()->value; }
 
   // For reader `index`, on its own thread: the newest value, good until the next look.
   const T& look(std::size_t index) {
     Seen& seen = seen_[index];
-    const std::uint64_t latest = latest_.load(std::memory_order_acquire);
-    if (seen.number.load(std::memory_order_relaxed) != latest) {
+    if (seen.number.load(std::memory_order_relaxed) != latest_.load(std::memory_order_acquire)) {
+      Current current = *current_.lock();
       // Let go before the number tells that this reader has: the last to hold a value takes it
       // apart, and that must be the publisher.
-      seen.value = this->latest();
-      seen.number.store(latest, std::memory_order_release);
+      seen.value = std::move(current.value);
+      seen.number.store(current.number, std::memory_order_release);
     }
     return *seen.value;
   }
@@ -59,7 +60,12 @@ class Published {
     std::shared_ptr<const T> value;
   };
 
-  Monitor<std::shared_ptr<const T>> current_;
+  struct Current {
+    std::uint64_t number = 0;
+    std::shared_ptr<const T> value;
+  };
+
+  Monitor<Current> current_;
   std::atomic<std::uint64_t> latest_ = 0;
   std::vector<Seen> seen_;
 };
