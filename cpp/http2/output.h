@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/buffer.h"
@@ -19,8 +20,15 @@ class Output {
   static constexpr std::size_t kChunkBytes = std::size_t{32} << 10;
 
   Output() = default;
-  Output(Output&&) = default;
-  Output& operator=(Output&&) = default;
+  Output(Output&& other) noexcept { *this = std::move(other); }
+  Output& operator=(Output&& other) noexcept {
+    pieces_ = std::exchange(other.pieces_, {});
+    first_ = std::exchange(other.first_, 0);
+    chunk_ = std::exchange(other.chunk_, {});
+    chunk_used_ = std::exchange(other.chunk_used_, 0);
+    size_ = std::exchange(other.size_, 0);
+    return *this;
+  }
 
   // Copies `bytes` to the end.
   void append(std::span<const std::byte> bytes);

@@ -278,10 +278,12 @@ int Session::State::on_frame_not_sent(nghttp2_session* session, const nghttp2_fr
 
 ssize_t Session::State::frame_length(nghttp2_session*, std::uint8_t, std::int32_t,
                                      std::int32_t session_window, std::int32_t stream_window,
-                                     std::uint32_t frame_bytes_max, void*) {
-  // As much as the peer takes: nghttp2 by itself would stop at 16 KiB.
+                                     std::uint32_t frame_bytes_max, void* self) {
+  // Nearly as much as the peer takes: nghttp2 by itself would stop at 16 KiB.
+  const State& state = *static_cast<State*>(self);
   return std::max<std::int64_t>(
-      1, std::min<std::int64_t>({session_window, stream_window, frame_bytes_max}));
+      1, std::min<std::int64_t>(
+             {session_window, stream_window, frame_bytes_max, state.limits.sent_frame_bytes_max}));
 }
 
 ssize_t Session::State::read_body(nghttp2_session* session, std::int32_t stream_id, std::uint8_t*,

@@ -33,6 +33,10 @@ std::uint16_t bound_port(int fd) {
 
 std::string cannot_listen(const ListenOptions& options, int why) {
   const std::string place = options.address + ":" + std::to_string(options.port);
+  if (why == EADDRINUSE && options.is_port_shared) {
+    return "cannot listen on " + place + ": another program has this port and does not share it; " +
+           "choose another with " + options.port_flag;
+  }
   if (why == EADDRINUSE) {
     return "cannot listen on " + place + ": another program has this port; choose another with " +
            options.port_flag + ", or let both share it with " + options.share_flag;

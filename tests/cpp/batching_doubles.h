@@ -38,7 +38,7 @@ base::Tensor tensor_of(base::DType dtype, base::Shape shape, const std::vector<E
   return {.dtype = dtype, .shape = shape, .bytes = {.owner = buffer, .bytes = buffer.bytes()}};
 }
 
-inline base::Tensor floats(base::Shape shape, const std::vector<float>& values) {
+static inline base::Tensor floats(base::Shape shape, const std::vector<float>& values) {
   return tensor_of(base::DType::kFp32, shape, values);
 }
 

@@ -62,7 +62,7 @@ base::Tensor tensor_of(base::DType dtype, base::Shape shape, const std::vector<T
   return tensor_of_bytes(dtype, shape, std::as_bytes(std::span(values)));
 }
 
-inline base::Tensor floats(base::Shape shape, const std::vector<float>& values) {
+static inline base::Tensor floats(base::Shape shape, const std::vector<float>& values) {
   return tensor_of(base::DType::kFp32, shape, values);
 }
 
