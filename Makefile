@@ -27,10 +27,10 @@ test-cpp: setup  ## the C++ tests alone, plainly and under the sanitizers
 	.venv/bin/python -m pytest tests/cpp
 
 check: setup  ## what a change must satisfy besides the tests
-	tools/check.sh $(CPP_FILES)
+	@tools/check.sh $(CPP_FILES)
 
 format: setup  ## rewrite Python and C++ files in the house's form
-	ruff check --fix-only . && ruff format . && clang-format -i $(CPP_FILES)
+	@ruff check --fix-only . && ruff format . && clang-format -i $(CPP_FILES)
 
 bench: setup  ## every question of benchmarks/README.md; records its answers
 	$(BUILD) extension >/dev/null && benchmarks/rivals/build.sh

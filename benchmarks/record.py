@@ -27,7 +27,10 @@ def _git(*arguments: str) -> str:
 def commit() -> str:
     """Return the short commit, with "-changed" where tracked or new files differ from it."""
     name = _git("rev-parse", "--short", "HEAD") or "uncommitted"
-    is_changed = name != "uncommitted" and _git("status", "--porcelain", "--", ".", ":!benchmarks/results") != ""
+    is_changed = (
+        name != "uncommitted"
+        and _git("status", "--porcelain", "--", ".", ":!benchmarks/results") != ""
+    )
     return name + "-changed" if is_changed else name
 
 

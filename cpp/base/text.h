@@ -25,8 +25,7 @@ inline bool is_utf8(std::string_view text) {
     std::memcpy(&eight, text.data() + at, sizeof eight);
     high |= eight;
   }
-  for (; at < text.size(); ++at)
-    high |= static_cast<unsigned char>(text[at]);
+  for (; at < text.size(); ++at) high |= static_cast<unsigned char>(text[at]);
   return (high & 0x8080808080808080U) == 0 || is_utf8_beyond_ascii(text);
 }
 

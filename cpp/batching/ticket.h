@@ -25,12 +25,12 @@ struct ReplyAddress {
 // thread that decoded it, a queue, a batch.
 struct Ticket {
   ReplyAddress reply;
-  base::Nanos arrived_ns = 0;                   // when its bytes were complete
-  base::Nanos enqueued_ns = 0;                  // set by the queue
-  base::Nanos deadline_ns = base::kNever;       // the caller's: past it nobody wants the answer
-  base::Nanos queue_deadline_ns = base::kNever; // the model's bound on waiting in the queue
-  std::int64_t rows = 1;                        // 1 where the model has no batch dimension
-  std::uint64_t shape_key = 0;                  // equal for tickets that may share a batch
+  base::Nanos arrived_ns = 0;                    // when its bytes were complete
+  base::Nanos enqueued_ns = 0;                   // set by the queue
+  base::Nanos deadline_ns = base::kNever;        // the caller's: past it nobody wants the answer
+  base::Nanos queue_deadline_ns = base::kNever;  // the model's bound on waiting in the queue
+  std::int64_t rows = 1;                         // 1 where the model has no batch dimension
+  std::uint64_t shape_key = 0;                   // equal for tickets that may share a batch
   // In the order of Signature::inputs. Bytes are kept alive by each tensor's own slice.
   std::vector<base::Tensor> inputs;
 };

@@ -70,8 +70,7 @@ void encode_infer_answer(const InferAnswer& answer, std::size_t prefix_bytes,
   writer.put_string(1, answer.model_name);
   writer.put_string(2, answer.model_version);
   writer.put_string(3, answer.id);
-  for (const InferOutput& output : answer.outputs)
-    put_output(writer, output);
+  for (const InferOutput& output : answer.outputs) put_output(writer, output);
   for (const InferOutput& output : answer.outputs) {
     const base::Slice& raw = output.tensor->bytes;
     writer.open_field(6, raw.bytes.size());

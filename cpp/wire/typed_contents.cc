@@ -39,28 +39,20 @@ constexpr std::array<std::string_view, kFieldsEnd> kFieldNames = {
 
 Field field_for(DType dtype) {
   switch (dtype) {
-    case DType::kBool:
-      return kBool;
+    case DType::kBool: return kBool;
     case DType::kInt8:
     case DType::kInt16:
-    case DType::kInt32:
-      return kInt;
-    case DType::kInt64:
-      return kInt64;
+    case DType::kInt32: return kInt;
+    case DType::kInt64: return kInt64;
     case DType::kUint8:
     case DType::kUint16:
-    case DType::kUint32:
-      return kUint;
-    case DType::kUint64:
-      return kUint64;
+    case DType::kUint32: return kUint;
+    case DType::kUint64: return kUint64;
     case DType::kFp16:
     case DType::kBf16:
-    case DType::kFp32:
-      return kFp32;
-    case DType::kFp64:
-      return kFp64;
-    case DType::kBytes:
-      return kBytes;
+    case DType::kFp32: return kFp32;
+    case DType::kFp64: return kFp64;
+    case DType::kBytes: return kBytes;
   }
   std::unreachable();
 }
@@ -132,8 +124,7 @@ Census take_census(std::string_view contents) {
         count_one(census, field);
         census.bytes_total += take_view(reader).size();
         break;
-      default:
-        reader.skip();
+      default: reader.skip();
     }
   }
   return census;
@@ -215,32 +206,21 @@ class Packer {
           out_.put(static_cast<std::uint8_t>(value != 0));
           return true;
         });
-      case DType::kInt8:
-        return pack_integers<std::int32_t, std::int8_t>();
-      case DType::kInt16:
-        return pack_integers<std::int32_t, std::int16_t>();
-      case DType::kInt32:
-        return pack_integers<std::int32_t, std::int32_t>();
-      case DType::kInt64:
-        return pack_integers<std::int64_t, std::int64_t>();
-      case DType::kUint8:
-        return pack_integers<std::uint32_t, std::uint8_t>();
-      case DType::kUint16:
-        return pack_integers<std::uint32_t, std::uint16_t>();
-      case DType::kUint32:
-        return pack_integers<std::uint32_t, std::uint32_t>();
-      case DType::kUint64:
-        return pack_integers<std::uint64_t, std::uint64_t>();
-      case DType::kFp16:
-        return pack_narrowed(fp16_of);
-      case DType::kBf16:
-        return pack_narrowed(bf16_of);
+      case DType::kInt8: return pack_integers<std::int32_t, std::int8_t>();
+      case DType::kInt16: return pack_integers<std::int32_t, std::int16_t>();
+      case DType::kInt32: return pack_integers<std::int32_t, std::int32_t>();
+      case DType::kInt64: return pack_integers<std::int64_t, std::int64_t>();
+      case DType::kUint8: return pack_integers<std::uint32_t, std::uint8_t>();
+      case DType::kUint16: return pack_integers<std::uint32_t, std::uint16_t>();
+      case DType::kUint32: return pack_integers<std::uint32_t, std::uint32_t>();
+      case DType::kUint64: return pack_integers<std::uint64_t, std::uint64_t>();
+      case DType::kFp16: return pack_narrowed(fp16_of);
+      case DType::kBf16: return pack_narrowed(bf16_of);
       case DType::kFp32:
       case DType::kFp64:
         return each_fixed_run(contents_, field_,
                               [&](std::span<const std::byte> run) { out_.put_bytes(run); });
-      case DType::kBytes:
-        return pack_bytes();
+      case DType::kBytes: return pack_bytes();
     }
   }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/text.h"
 #include "harness.h"
 #include "wire/limits.h"
-#include "base/text.h"
 
 namespace penstock {
 namespace {
