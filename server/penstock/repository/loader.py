@@ -28,6 +28,9 @@ __all__ = ["LoadReport", "load_models"]
 
 log = logging.getLogger(__name__)
 
+#: Why a version that was found is not ready yet.
+LOADING = "it is being loaded"
+
 #: What a model's files and code can cause; anything else is a bug of ours.
 _LOAD_ERRORS = (PenstockError, OSError, MemoryError)
 
@@ -52,6 +55,10 @@ def load_models(
     def load(model: FoundModel) -> list[LoadReport]:
         return _load_model(model, engine, options, machine)
 
+    # Before any takes its turn: "no such model" would be taken for the caller's own mistake.
+    for model in models:
+        if model.versions:
+            engine.set_failed(model.name, model.versions[-1], LOADING)
     with ThreadPoolExecutor(options.model_load_thread_count, "penstock-load") as pool:
         return [report for reports in pool.map(load, models) for report in reports]
 
@@ -66,6 +73,8 @@ def _load_model(
     except _LOAD_ERRORS as error:
         version = model.versions[-1] if model.versions else 1
         return [_failed(engine, model.name, version, error, seconds=0.0)]
+    if model.versions[-1] not in versions:
+        engine.unload(model.name, model.versions[-1])
     _warn_of_ignored(model, written)
     return [_load_version(model, v, written, engine, options, machine) for v in versions]
 
@@ -79,8 +88,7 @@ def _load_version(
     machine: Machine,
 ) -> LoadReport:
     started = time.monotonic()
-    # Until then: not "no such model", which a client would take for its own mistake.
-    engine.set_failed(model.name, version, "it is being loaded")
+    engine.set_failed(model.name, version, LOADING)
     try:
         plan = _plan(model, version, written, options, machine)
         executes = python_executes(plan, written.config) if plan.backend == "python" else ()
