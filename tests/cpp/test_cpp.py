@@ -24,6 +24,7 @@ def run_cpp_tests(sanitize: str) -> None:
         "PENSTOCK_SANITIZE": sanitize,
         "PENSTOCK_ONNXRUNTIME": str(library.path),
         "UBSAN_OPTIONS": "print_stacktrace=1",
+        "TSAN_OPTIONS": f"suppressions={ROOT / 'tests/cpp/thread_sanitizer.supp'}",
     }
     built = subprocess.run(
         [sys.executable, ROOT / "tools" / "build.py", "tests"],
