@@ -101,6 +101,9 @@ Result<engine::Options> engine_options(const EngineOptions& options) {
   made.front = {.message_bytes_max = std::min(options.message_bytes_max, kMessageBytesMax),
                 .inflight_bytes_max = options.inflight_bytes_max,
                 .answer_compression = *level};
+  made.hosted_calls_max = options.hosted_calls_max;
+  // The rest of the time is for the connections to close behind them.
+  made.front.hosted_drain_ns = options.exit_timeout_ms * base::kMillisecond / 5 * 4;
   made.identity = {.name = options.server_name,
                    .version = options.server_version,
                    .extensions = options.extensions};

@@ -26,6 +26,7 @@ struct EngineOptions {
   std::size_t inflight_bytes_max = std::size_t{2} << 30;
   std::size_t connections_max = 20'000;
   std::uint32_t concurrent_streams_max = 1024;
+  std::size_t hosted_calls_max = 4096;
   std::string compression_level = "none";
   std::int64_t keepalive_time_ms = 7'200'000;
   std::int64_t keepalive_timeout_ms = 20'000;

@@ -98,7 +98,7 @@ void Drain::run() {
   const DrainOptions& options = engine_.drain_options();
   const Nanos began_ns = base::monotonic_now();
   const Nanos exit_ns = base::after(began_ns, options.exit_timeout_ns);
-  engine_.readiness().begin_drain();
+  engine_.begin_drain();
   if (!wait(std::min(base::after(began_ns, options.delay_ns), exit_ns))) return;
   finish_calls(exit_ns);
   notify(drained_.get());

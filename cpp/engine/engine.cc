@@ -59,6 +59,11 @@ Engine::Engine(Options options, std::unique_ptr<base::Log> log)
 Engine::~Engine() { stop(); }
 
 Result<> Engine::make_io_threads() {
+  auto bridge = serving::Bridge::open(
+      {.io_threads = options_.io_threads, .calls_max = options_.hosted_calls_max},
+      [this](std::size_t io_thread) { io_[io_thread].thread->wake(); });
+  if (!bridge) return std::unexpected(bridge.error());
+  bridge_ = std::move(*bridge);
   for (std::size_t i = 0; i < options_.io_threads; ++i) {
     auto thread = net::IoThread::open(options_.io);
     if (!thread) return std::unexpected(thread.error());
@@ -73,8 +78,13 @@ Result<> Engine::make_io_threads() {
                    .readiness = &readiness_,
                    .versions = &versions_,
                    .mailbox = io.mailbox.get(),
+                   .bridge = bridge_.get(),
                    .metrics = &server_metrics_.shard(i),
-                   .touch = [host = io.thread.get()](std::uint32_t slot) { host->touch(slot); }});
+                   .touch = [host = io.thread.get()](std::uint32_t slot) { host->touch(slot); },
+                   .peer_of_slot =
+                       [host = io.thread.get()](std::uint32_t slot) {
+                         return host->peer_of(slot);
+                       }});
   }
   return {};
 }
@@ -159,6 +169,7 @@ Result<> Engine::publish(const std::string& name, serving::VersionEntry entry) {
     before = table->replace(name, std::move(entry));
     number = versions_.publish(std::move(table));
   }
+  wake_io_threads();  // somebody may watch the model's health
   if (before != nullptr) retire(std::move(before), number);
   return {};
 }
@@ -170,11 +181,27 @@ void Engine::retire(std::shared_ptr<serving::Version> version, std::uint64_t gon
     const Stage stage = *stage_.lock();
     return stage == Stage::kStarted || stage == Stage::kStopping;
   };
-  for (const Io& io : io_) io.thread->wake();
   while (has_io_threads() && !versions_.is_seen_by_all(gone_since)) {
     nanosleep(&kSeenLook, nullptr);
   }
   version->retire([&] { return !has_io_threads(); });
+}
+
+// ---------------------------------------------------------------------------------------------
+// Readiness
+
+void Engine::wake_io_threads() const {
+  for (const Io& io : io_) io.thread->wake();
+}
+
+void Engine::set_ready(bool is_ready) {
+  readiness_.set_ready(is_ready);
+  wake_io_threads();
+}
+
+void Engine::begin_drain() {
+  readiness_.begin_drain();
+  wake_io_threads();
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -197,7 +224,7 @@ void Engine::stop() {
     if (*stage == Stage::kStopped) return;
     *stage = Stage::kStopping;
   }
-  readiness_.begin_drain();
+  begin_drain();
   for (const Io& io : io_) io.thread->join();
   *stage_.lock() = Stage::kStopped;
   stage_.notify_all();

@@ -29,6 +29,7 @@ class IoService : public net::Service {
     metrics_.record_bytes_sent(bytes_out);
   }
   void sent_goaway() override { metrics_.record_goaway_sent(); }
+  void ending_connections(base::Nanos now) override { front_.end_connections(now); }
 
  private:
   base::Log& log_;

@@ -31,6 +31,7 @@ struct Options {
   net::ListenOptions listen;
   net::IoOptions io;
   serving::FrontOptions front;
+  std::size_t hosted_calls_max = 4096;  // open at a time
   serving::ServerIdentity identity;
   DrainOptions drain;
   std::string onnxruntime_library;             // empty: that backend does not exist here

@@ -19,12 +19,29 @@ constexpr std::size_t kCopiedBytesMax = 1024;
 // The header list of one section, in fields: nghttp2's own array, made per call.
 constexpr std::size_t kSentFieldsMax = 256;
 
-nghttp2_nv as_nv(std::string_view name, std::string_view value) {
-  // nghttp2 copies both: its type predates const.
-  return {reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data())),
-          reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data())), name.size(),
-          value.size(), NGHTTP2_NV_FLAG_NONE};
-}
+// A header list as nghttp2 takes it, which copies all of it: its type predates const.
+class SentFields {
+ public:
+  explicit SentFields(std::span<const Field> fields) {
+    for (const Field& field : fields) add(field.name, field.value);
+  }
+  explicit SentFields(std::span<const std::pair<std::string, std::string>> fields) {
+    for (const auto& [name, value] : fields) add(name, value);
+  }
+  const nghttp2_nv* data() const { return fields_.data(); }
+  std::size_t size() const { return count_; }
+
+ private:
+  void add(std::string_view name, std::string_view value) {
+    if (count_ == fields_.size()) return;
+    fields_[count_++] = {reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data())),
+                         reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data())),
+                         name.size(), value.size(), NGHTTP2_NV_FLAG_NONE};
+  }
+
+  std::array<nghttp2_nv, kSentFieldsMax> fields_;  // only the first count_ are meaningful
+  std::size_t count_ = 0;
+};
 
 // nghttp2 copies this, and asks `recycler` for all that the session needs.
 nghttp2_mem memory_of(Recycler& recycler) {
@@ -56,7 +73,7 @@ struct Session::State {
   const Limits limits;
   Workspace& work;
   nghttp2_session* session = nullptr;
-  std::vector<Event> late;        // streams that closed while output was framed
+  std::vector<Event> late;        // what happened while output was framed
   std::size_t head_begin = 0;     // in the fields, of the section now arriving
   Stream* head_stream = nullptr;  // whose request it is; null: a section that nobody reads
   std::vector<std::pair<std::string, std::string>> cut_head;  // its fields before this input
@@ -80,6 +97,8 @@ struct Session::State {
   void end_input();
   void push(const Event& event) { (is_feeding ? work.events : late).push_back(event); }
   void resume(Stream& stream);
+  void submit_trailers(Stream& stream, std::span<const Field> fields);
+  void drop_body(Stream& stream);
 
   // What nghttp2 calls. `self` is the State.
   static int on_begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* self);
@@ -140,6 +159,32 @@ void Session::State::resume(Stream& stream) {
   if (!stream.is_deferred) return;
   stream.is_deferred = false;
   nghttp2_session_resume_data(session, stream.id);
+}
+
+// Behind a body that is all framed. Asking for more of the body would do as well, but nghttp2 does
+// not ask while the peer's window is closed, and trailers need no window.
+void Session::State::submit_trailers(Stream& stream, std::span<const Field> fields) {
+  const SentFields sent(fields);
+  if (nghttp2_submit_trailer(session, stream.id, sent.data(), sent.size()) != 0) {
+    nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, stream.id, NGHTTP2_INTERNAL_ERROR);
+  }
+}
+
+// All but what a frame that nghttp2 has begun was promised.
+void Session::State::drop_body(Stream& stream) {
+  unsent_bytes -= stream.body_bytes - stream.promised_bytes;
+  stream.body_bytes = stream.promised_bytes;
+  std::size_t kept = stream.promised_bytes;
+  std::size_t end = stream.first;
+  for (; end < stream.body.size() && kept > 0; ++end) {
+    std::span<const std::byte>& bytes = stream.body[end].bytes;
+    bytes = bytes.first(std::min(kept, bytes.size()));
+    kept -= bytes.size();
+  }
+  stream.body.resize(end);
+  if (end > stream.first) return;
+  stream.body.clear();
+  stream.first = 0;
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -296,15 +341,12 @@ ssize_t Session::State::read_body(nghttp2_session* session, std::int32_t stream_
     stream.is_deferred = true;
     return NGHTTP2_ERR_DEFERRED;
   }
+  stream.promised_bytes = framed;
   *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
   if (is_all && stream.has_trailers) {
     *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
-    std::array<nghttp2_nv, kSentFieldsMax> sent;
-    const std::size_t count = std::min(stream.trailers.size(), sent.size());
-    for (std::size_t i = 0; i < count; ++i) {
-      sent[i] = as_nv(stream.trailers[i].first, stream.trailers[i].second);
-    }
-    if (nghttp2_submit_trailer(session, stream_id, sent.data(), count) != 0) {
+    const SentFields sent(stream.trailers);
+    if (nghttp2_submit_trailer(session, stream_id, sent.data(), sent.size()) != 0) {
       return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     }
   }
@@ -321,6 +363,7 @@ int Session::State::write_body(nghttp2_session*, nghttp2_frame*, const std::uint
   // nghttp2 goes from frame to frame inside one call of mem_send; it comes back with this one.
   if (state.output->size() >= state.limits.output_bytes_max) return NGHTTP2_ERR_WOULDBLOCK;
   state.output->append({reinterpret_cast<const std::byte*>(head), kFrameHeadBytes});
+  stream.promised_bytes = 0;
   stream.body_bytes -= size;
   state.unsent_bytes -= size;
   while (size > 0) {
@@ -341,6 +384,7 @@ int Session::State::write_body(nghttp2_session*, nghttp2_frame*, const std::uint
   if (stream.body_bytes == 0) {
     stream.body.clear();
     stream.first = 0;
+    if (!stream.is_ended) state.push({.kind = Event::Kind::kBodyFramed, .stream_id = stream.id});
   }
   return 0;
 }
@@ -408,12 +452,10 @@ base::Result<std::span<const Event>> Session::feed(std::span<const std::byte> in
 void Session::send_headers(std::int32_t stream_id, std::span<const Field> fields, bool is_last) {
   Stream* const stream = state_->find(stream_id);
   if (stream == nullptr) return;
-  std::array<nghttp2_nv, kSentFieldsMax> sent;
-  const std::size_t count = std::min(fields.size(), sent.size());
-  for (std::size_t i = 0; i < count; ++i) sent[i] = as_nv(fields[i].name, fields[i].value);
+  const SentFields sent(fields);
   const nghttp2_data_provider body = {.source = {.ptr = stream}, .read_callback = State::read_body};
   stream->is_ended = is_last;
-  if (nghttp2_submit_response(state_->session, stream_id, sent.data(), count,
+  if (nghttp2_submit_response(state_->session, stream_id, sent.data(), sent.size(),
                               is_last ? nullptr : &body) != 0) {
     reset_stream(stream_id, kInternalError);
   }
@@ -431,9 +473,16 @@ void Session::send_data(std::int32_t stream_id, base::Slice bytes) {
 void Session::send_trailers(std::int32_t stream_id, std::span<const Field> fields) {
   Stream* const stream = state_->find(stream_id);
   if (stream == nullptr) return;
-  stream->is_ended = stream->has_trailers = true;
+  stream->is_ended = true;
+  if (stream->body_bytes == 0) return state_->submit_trailers(*stream, fields);
+  stream->has_trailers = true;
   for (const Field& field : fields) stream->trailers.emplace_back(field.name, field.value);
   state_->resume(*stream);
+}
+
+void Session::drop_data(std::int32_t stream_id) {
+  Stream* const stream = state_->find(stream_id);
+  if (stream != nullptr) state_->drop_body(*stream);
 }
 
 void Session::reset_stream(std::int32_t stream_id, std::uint32_t error_code) {
@@ -473,6 +522,13 @@ base::Result<> Session::take_output(Output& output) {
   }
   state.output = nullptr;
   return {};
+}
+
+std::span<const Event> Session::take_late_events() {
+  State& state = *state_;
+  state.work.events.swap(state.late);
+  state.late.clear();
+  return state.work.events;
 }
 
 bool Session::wants_write() const { return nghttp2_session_want_write(state_->session) != 0; }

@@ -36,4 +36,8 @@ class Acceptor {
   std::uint16_t port_ = 0;
 };
 
+// The other end of a connected socket as gRPC writes it: "ipv4:192.0.2.1:4711", "ipv6:[::1]:4711";
+// empty once it is not connected any more.
+std::string peer_address(int fd);
+
 }  // namespace penstock::net

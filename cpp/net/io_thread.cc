@@ -85,6 +85,11 @@ void IoThread::touch(std::uint32_t slot) {
   touched_.push_back(slot);
 }
 
+std::string IoThread::peer_of(std::uint32_t slot) const {
+  const Connection* const connection = slots_[slot].get();
+  return connection == nullptr ? "" : peer_address(connection->fd());
+}
+
 void IoThread::run() {
   pthread_setname_np(pthread_self(), "penstock-io");
   if (acceptor_ && !poller_.watch(acceptor_->fd(), kAcceptorToken)) acceptor_.reset();
@@ -251,6 +256,8 @@ void IoThread::read(Connection& connection, base::Nanos now) {
 void IoThread::write(Connection& connection, base::Nanos now) {
   const Connection::Write wrote = connection.write(scratch_);
   bytes_out_ += connection.take_written_bytes();
+  const auto late = connection.session().take_late_events();
+  if (!late.empty()) service_->received(connection.key, late, now);
   if (wrote == Connection::Write::kBroken) return close(connection, CloseReason::kPeerClosed);
   const bool waits = wrote == Connection::Write::kPart;
   if (waits != connection.is_waiting_to_write) {
@@ -333,6 +340,7 @@ void IoThread::begin_drain(base::Nanos now) {
     acceptor_.reset();
   }
   accept_again_ns_ = base::kNever;
+  service_->ending_connections(now);
   lifetime_.age_grace_ns = base::kNever;  // the engine's exit timeout bounds a drain
   for (const auto& slot : slots_) {
     if (slot == nullptr || slot->lifetime.notice_ns != base::kNever) continue;

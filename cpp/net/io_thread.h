@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -64,6 +65,7 @@ class IoThread : public Host {
   std::size_t connections() const { return connections_.load(std::memory_order_relaxed); }
 
   void touch(std::uint32_t slot) override;
+  std::string peer_of(std::uint32_t slot) const override;
 
  private:
   enum class Stage : std::uint8_t { kServing, kDraining, kStopped };

@@ -19,11 +19,7 @@ constexpr Error deadline_exceeded() {
   return {Code::kDeadlineExceeded, "the deadline passed before the answer was ready"};
 }
 
-Error too_many_bytes(const FrontOptions& options) {
-  return {Code::kResourceExhausted,
-          "the server holds as many bytes of requests and unread answers as it may (" +
-              std::to_string(options.inflight_bytes_max) + "); try again"};
-}
+Error caller_went_away() { return {Code::kCancelled, "the caller went away"}; }
 
 }  // namespace
 
@@ -41,10 +37,7 @@ void Front::closed(std::uint32_t slot) {
   unsent_bytes_ -= peer.unsent_bytes;
   peer.calls.for_each([this](Call& call) {
     cancel(call);
-    charge(call, 0);
-    call.clear();
-    spare_.push_back(&call);
-    context_.metrics->record_stream_closed();
+    let_go(call, caller_went_away());
   });
 }
 
@@ -61,6 +54,7 @@ void Front::received(std::uint32_t slot, std::span<const http2::Event> events, N
         break;
       case http2::Event::Kind::kEnd: on_end(peer, event.stream_id, now); break;
       case http2::Event::Kind::kStreamClosed: on_stream_closed(peer, event.stream_id); break;
+      case http2::Event::Kind::kBodyFramed: on_body_framed(peer, event.stream_id); break;
       case http2::Event::Kind::kPingAck:
       case http2::Event::Kind::kGoaway: break;  // the connection's owner sees to these
     }
@@ -88,31 +82,39 @@ void Front::on_request(Peer& peer, std::uint32_t slot, const http2::Event& event
     return free_call(call);
   }
   call.method = grpc::method_of(head->path);
-  if (call.method == grpc::Method::kNotNative) {
-    return refuse(call, grpc::unknown_method(head->path));
+  const bool is_native = call.method != grpc::Method::kNotNative;
+  if (!is_native) {
+    const HostedMethods& hosted = context_.bridge->methods(context_.io_thread);
+    if (!hosted.has(head->path)) {
+      return refuse(call, grpc::unknown_method(head->path, hosted.has_service(
+                              HostedMethods::service_in(head->path))));
+    }
   }
   call.request_encoding = head->encoding;
   call.answer_encoding =
       grpc::answer_encoding(context_.options->answer_compression, head->encoding, head->accepted);
   call.reader.emplace(grpc::MessageLimits{.message_bytes_max = context_.options->message_bytes_max,
-                                          .encoding = head->encoding});
+                                          .encoding = head->encoding,
+                                          .is_unary = is_native});
   if (head->timeout_ns != base::kNever) {
     call.deadline_ns = base::after(now, head->timeout_ns);
     if (head->timeout_ns == 0) return refuse(call, deadline_exceeded());
     timers_.schedule(call.timer, call.deadline_ns);
   }
+  if (!is_native) begin_hosted(call, *head);
 }
 
 void Front::on_data(Peer& peer, const http2::Event& event) {
   Call* const call = peer.calls.find(event.stream_id);
   if (call == nullptr) return;  // answered already; the stream is about to be reset
+  if (call->hosted != nullptr) return on_hosted_data(*call, event.data);
   std::span<const std::byte> data = event.data;
   while (!data.empty()) {
     const base::Result<bool> is_complete = call->reader->read(data, call->message);
     if (!is_complete) return refuse(*call, is_complete.error());
     const std::size_t held =
         *is_complete ? call->message.bytes.bytes.size() : call->reader->held_bytes();
-    if (!charge(*call, held)) return refuse(*call, too_many_bytes(*context_.options));
+    if (!charge(*call, held)) return refuse(*call, too_many_bytes());
     if (!*is_complete) peer.session->reopen_stream(event.stream_id, event.data.size());
   }
 }
@@ -120,6 +122,7 @@ void Front::on_data(Peer& peer, const http2::Event& event) {
 void Front::on_end(Peer& peer, std::int32_t stream_id, Nanos now) {
   Call* const call = peer.calls.find(stream_id);
   if (call == nullptr) return;
+  if (call->hosted != nullptr) return on_hosted_end(*call);
   if (const auto whole = call->reader->finish(); !whole) return refuse(*call, whole.error());
   call->arrived_ns = now;
   if (call->message.is_compressed) {
@@ -128,7 +131,7 @@ void Front::on_end(Peer& peer, std::int32_t stream_id, Nanos now) {
     if (!plain) return refuse(*call, plain.error());
     call->message.bytes = std::move(*plain);
     if (!charge(*call, call->message.bytes.bytes.size())) {
-      return refuse(*call, too_many_bytes(*context_.options));
+      return refuse(*call, too_many_bytes());
     }
   }
   if (call->method == grpc::Method::kModelInfer) {
@@ -142,7 +145,7 @@ void Front::on_stream_closed(Peer& peer, std::int32_t stream_id) {
   Call* const call = peer.calls.find(stream_id);
   if (call == nullptr) return;
   cancel(*call);
-  free_call(*call);
+  free_call(*call, caller_went_away());
 }
 
 // Counts `bytes` as what the call holds; false if the thread then holds more than it may.
@@ -177,12 +180,25 @@ Call& Front::open_call(Peer& peer, std::uint32_t slot, std::int32_t stream_id) {
   return call;
 }
 
-void Front::free_call(Call& call) {
+void Front::free_call(Call& call, const Error& end) {
   peer_of(call).calls.remove(call.stream_id);
+  let_go(call, end);
+}
+
+// The call is over, and its place free for another one.
+void Front::let_go(Call& call, const Error& end) {
+  if (call.hosted != nullptr) end_hosted(call, end);
+  if (call.watch) std::erase(watching_, &call);
   charge(call, 0);
   call.clear();
   spare_.push_back(&call);
   context_.metrics->record_stream_closed();
+}
+
+Error Front::too_many_bytes() const {
+  return {Code::kResourceExhausted,
+          "the server holds as many bytes of requests and unread answers as it may (" +
+              std::to_string(context_.options->inflight_bytes_max) + "); try again"};
 }
 
 Call* Front::find_call(const batching::ReplyAddress& address) {
@@ -195,10 +211,18 @@ Call* Front::find_call(const batching::ReplyAddress& address) {
 // ---------------------------------------------------------------------------------------------
 // Time
 
+void Front::end_connections(Nanos now) {
+  draining_until_ns_ = base::after(now, context_.options->hosted_drain_ns);
+  for (const auto& [id, call] : hosted_) limit_hosted(*call);
+  while (!watching_.empty()) end_watch(*watching_.back());
+}
+
 void Front::finish_pass(Nanos now) {
   context_.versions->look(context_.io_thread);
   context_.mailbox->drain(replies_);
   if (!replies_.empty()) finish_replies(now);
+  if (next_hosted_ != 0) finish_commands();  // else there never was a call to answer
+  if (!watching_.empty()) look_at_health();
   timers_.advance(now,
                   [&](base::Timer& timer) { on_timer(*static_cast<Call*>(timer.owner), now); });
   if (!gathering_.empty()) run_inline_lane(now);
@@ -210,6 +234,7 @@ void Front::on_timer(Call& call, Nanos now) {
     abandon(call);
     return refuse(call, deadline_exceeded());
   }
+  if (call.hosted != nullptr) return on_hosted_timer(call, now);
   // The queue's patience is over; if the ticket has left the queue, only the deadline counts.
   if (call.share != nullptr) {
     batching::Batcher& batcher = call.share->version->batcher();

@@ -84,6 +84,20 @@ std::string encode_health_answer(ServingStatus status) {
   return message;
 }
 
+std::string encode_health_list(
+    std::span<const std::pair<std::string_view, ServingStatus>> statuses) {
+  std::string message;
+  pbf_writer list(message);
+  for (const auto& [service, status] : statuses) {
+    std::string entry;
+    pbf_writer writer(entry);
+    put_text(writer, 1, service);
+    writer.add_message(2, encode_health_answer(status));
+    list.add_message(1, entry);
+  }
+  return message;
+}
+
 std::string encode_flag(bool value) {
   std::string message;
   if (value) pbf_writer(message).add_bool(1, true);

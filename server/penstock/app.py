@@ -14,6 +14,8 @@ from penstock.backends.onnxruntime_library import find_machine, find_onnxruntime
 from penstock.config import ServerOptions
 from penstock.engine import Engine, isa
 from penstock.errors import OptionsError, RepositoryError
+from penstock.hosting import ServiceHost, register_services
+from penstock.hosting.reflection import add_reflection
 from penstock.metrics import ServerMetrics
 from penstock.metrics_server import MetricsServer, listening_socket
 from penstock.repository.layout import FoundModel, find_models
@@ -51,6 +53,7 @@ class _Server:
         self._engine = Engine(options, self._library)
         self._metrics = ServerMetrics(self._engine.metrics_text, isa())
         self._http: MetricsServer | None = None
+        self._services = ServiceHost(self._engine.bridge, options.grpc_service_thread_count)
 
     async def run(self) -> None:
         drained = asyncio.Event()
@@ -59,7 +62,10 @@ class _Server:
             sock = listening_socket(self._options.metrics_host, self._options.metrics_port)
             self._http = MetricsServer(sock, self._metrics.text)
         try:
+            add_reflection(self._services)
+            await register_services(self._services, self._options.grpc_service)
             self._engine.start()
+            self._services.start()
             # After asyncio has set its own handler for SIGINT, which this one replaces.
             self._engine.install_signal_handlers()
             loop = asyncio.get_running_loop()
@@ -73,6 +79,7 @@ class _Server:
         finally:
             if self._http is not None:
                 await self._http.stop()
+            await self._services.stop()
             await asyncio.to_thread(self._engine.stop)
             self._engine.pass_on_log()
         log.info("server_stopped")

@@ -14,6 +14,7 @@ from penstock import __version__
 from penstock.backends.onnxruntime_library import OnnxRuntimeLibrary
 from penstock.config import ServerOptions
 from penstock.errors import EngineError, ListenError
+from penstock.hosting.bridge_loop import CallBridge
 from penstock.repository.plan import ModelPlan, QueuePlan, SessionPlan, TensorPlan
 
 try:
@@ -116,6 +117,11 @@ class Engine:
         self._core.install_signal_handlers()
 
     @property
+    def bridge(self) -> CallBridge:
+        """The calls of hosted services, for `penstock.hosting`."""
+        return self._core.bridge
+
+    @property
     def log_fd(self) -> int:
         """A file descriptor that is readable while lines of the core's log wait."""
         return self._core.log_fd
@@ -173,6 +179,7 @@ def _engine_options(
     made.inflight_bytes_max = options.inflight_bytes_max
     made.connections_max = options.connections_max
     made.concurrent_streams_max = options.grpc_concurrent_streams_max
+    made.hosted_calls_max = options.grpc_service_calls_max
     made.compression_level = options.grpc_infer_response_compression_level
     made.keepalive_time_ms = options.grpc_keepalive_time
     made.keepalive_timeout_ms = options.grpc_keepalive_timeout
