@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -26,7 +27,12 @@ class RunningServer:
     `printed` are the lines of standard output up to the one that says it is ready.
     """
 
-    def __init__(self, *repositories: Path, flags: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        *repositories: Path,
+        flags: tuple[str, ...] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         arguments = [f"--model-repository={repository}" for repository in repositories]
         ports = ["--grpc-address=127.0.0.1", "--grpc-port=0", "--metrics-port=0"]
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed in __exit__
@@ -35,7 +41,7 @@ class RunningServer:
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
-            env={**os.environ, "TERM": "dumb", "COLUMNS": "200"},
+            env={**os.environ, "TERM": "dumb", "COLUMNS": "200", **(environment or {})},
         )
         self.printed: list[str] = []
         self.grpc = self.metrics = ""

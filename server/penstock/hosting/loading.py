@@ -74,9 +74,13 @@ def _imported(name: str) -> Any:
         ) from None
     function = getattr(module, function_name, None)
     if not callable(function):
-        found = ", ".join(key for key in vars(module) if not key.startswith("_")) or "nothing"
+        own = [
+            key
+            for key, value in vars(module).items()
+            if inspect.isfunction(value) and value.__module__ == module.__name__
+        ]
         raise ServiceError(
             f"--grpc-service {name}: {module_name} has no function {function_name!r}; it has "
-            f"{found}."
+            f"{', '.join(own) or 'none'}."
         )
     return function

@@ -65,9 +65,7 @@ class Runner:
 class _Run:
     """One run of a handler."""
 
-    def __init__(
-        self, call: HostedCall, handler: Handler, threads: Executor
-    ) -> None:
+    def __init__(self, call: HostedCall, handler: Handler, threads: Executor) -> None:
         self._call = call
         self._handler = handler
         self._threads = threads
