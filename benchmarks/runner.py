@@ -98,13 +98,14 @@ class Stage:
         self.servers.append(server)
         return server
 
-    def penstock(self, repository: Path, probe: bytes) -> Server:
-        """Start Penstock over a model repository."""
+    def penstock(self, repository: Path, probe: bytes, *flags: str) -> Server:
+        """Start Penstock over a model repository; services are looked for in rivals/."""
         port = free_port()
         command = self.options.penstock.format(
             repository=repository, grpc_port=port, metrics_port=free_port()
         )
-        return self._start(PENSTOCK, shlex.split(command), probe, port)
+        argv = ["env", f"PYTHONPATH={RIVALS}", *shlex.split(command), *flags]
+        return self._start(PENSTOCK, argv, probe, port)
 
     def rival(self, name: str, probe: bytes, *arguments: str) -> Server:
         """Start a rival by the name of its program in rivals/."""
