@@ -526,7 +526,9 @@ base::Result<> Session::take_output(Output& output) {
 
 std::span<const Event> Session::take_late_events() {
   State& state = *state_;
-  state.work.events.swap(state.late);
+  if (state.late.empty()) return {};
+  // Copied, not swapped: the large vector is the thread's and not the connection's.
+  state.work.events.assign(state.late.begin(), state.late.end());
   state.late.clear();
   return state.work.events;
 }

@@ -188,7 +188,7 @@ void Front::free_call(Call& call, const Error& end) {
 // The call is over, and its place free for another one.
 void Front::let_go(Call& call, const Error& end) {
   if (call.hosted != nullptr) end_hosted(call, end);
-  if (call.watch) std::erase(watching_, &call);
+  if (call.watch) forget_watch(call);
   charge(call, 0);
   call.clear();
   spare_.push_back(&call);

@@ -121,6 +121,7 @@ class Front {
   void begin_watch(Call& call, std::string_view service);
   void tell_watch(Call& call, wire::ServingStatus status);
   void look_at_health();
+  void forget_watch(const Call& call);
   void end_watch(Call& call);
 
   // hosted.cc: what the control thread answers

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -48,6 +49,7 @@ std::vector<std::pair<std::string_view, wire::ServingStatus>> health_list(const 
 // Of a Health/Watch call.
 struct HealthWatch {
   std::string service;
+  std::size_t index = 0;  // among its Front's watches
   wire::ServingStatus told = wire::ServingStatus::kUnknown;
 };
 

@@ -34,7 +34,7 @@ void Front::answer_health(Call& call) {
 
 // A service that is not known may come to be: the watch says so and goes on.
 void Front::begin_watch(Call& call, std::string_view service) {
-  call.watch = HealthWatch{.service = std::string(service)};
+  call.watch = HealthWatch{.service = std::string(service), .index = watching_.size()};
   call.message = {};
   charge(call, 0);
   watching_.push_back(&call);
@@ -66,6 +66,12 @@ void Front::look_at_health() {
     const wire::ServingStatus status = health_of(call->watch->service, view);
     if (status != call->watch->told) tell_watch(*call, status);
   }
+}
+
+void Front::forget_watch(const Call& call) {
+  watching_.back()->watch->index = call.watch->index;
+  watching_[call.watch->index] = watching_.back();
+  watching_.pop_back();
 }
 
 void Front::end_watch(Call& call) {

@@ -39,7 +39,10 @@ def serve(options: ServerOptions, console: Console) -> None:
             "configuration file."
         )
     models = find_models(options.repositories)
-    uvloop.run(_Server(options, console, models).run())
+    # Kept until the loop has ended: the engine's exit timeout then also bounds what the loop waits
+    # for, such as threads of a service that never return.
+    server = _Server(options, console, models)
+    uvloop.run(server.run())
 
 
 class _Server:

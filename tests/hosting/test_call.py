@@ -261,20 +261,25 @@ def test_verbs_of_a_turn_cross_together_and_are_tried_again_without_room() -> No
     run_loop(story)
 
 
-def test_a_callback_that_raises_costs_no_other_call_its_events(
-    caplog: pytest.LogCaptureFixture,
+@pytest.mark.parametrize("error", [KeyError, SystemExit])
+def test_a_callback_that_raises_costs_nobody_else_the_end(
+    caplog: pytest.LogCaptureFixture, error: type[BaseException]
 ) -> None:
     def fail() -> None:
-        raise KeyError
+        raise error
+
+    called: list[str] = []
 
     async def story(loop: BridgeLoop, core: Core, calls: list[HostedCall]) -> None:
         await core.happen(begin(1), begin(2))
         calls[0].when_ended(fail)
+        calls[0].when_ended(lambda: called.append("next"))
         await core.happen((4, 1, 1, ""), (4, 2, 1, ""))
         assert [call.end for call in calls] == [(1, ""), (1, "")]
 
     run_loop(story)
-    assert "hosted_event_failed" in caplog.text
+    assert "done_callback_failed" in caplog.text
+    assert called == ["next"]
 
 
 def test_calls_that_are_open_when_the_loop_stops_are_over() -> None:

@@ -2,6 +2,7 @@
 """One hosted call: bytes from its peer and to it. Lives on the control thread's event loop."""
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -9,7 +10,12 @@ from typing import Protocol
 
 from penstock.hosting.metadata import Metadatum
 
-__all__ = ["CallEnded", "CallHead", "CallVerbs", "HostedCall"]
+__all__ = ["RAISED", "CallEnded", "CallHead", "CallVerbs", "HostedCall"]
+
+log = logging.getLogger(__name__)
+
+#: A service's own code may raise any of these; none may end the control thread.
+RAISED = (Exception, SystemExit, KeyboardInterrupt)
 
 #: Bytes of messages that may be on their way to the socket before `write` waits.
 UNWRITTEN_BYTES_MAX = 256 << 10
@@ -149,7 +155,11 @@ class HostedCall:
         self._wake_writer()
         callbacks, self._on_end = self._on_end, []
         for callback in callbacks:
-            callback()
+            try:
+                callback()
+            except RAISED:
+                # It is a service's own code: the other callbacks, and other calls, go on.
+                log.exception("done_callback_failed", extra={"method": self.head.path})
 
     def _wake_reader(self) -> None:
         if self._reader is not None and not self._reader.done():

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 
@@ -13,6 +12,7 @@ from penstock.hosting.bridge_loop import BridgeLoop, CallBridge
 from penstock.hosting.call import HostedCall
 from penstock.hosting.registry import Handler, Registry
 from penstock.hosting.runner import Runner
+from penstock.hosting.threads import HandlerThreads
 
 __all__ = ["ServiceHost"]
 
@@ -33,7 +33,7 @@ class ServiceHost:
         """Plain functions run on at most `threads` threads."""
         self._bridge = bridge
         self._registry = Registry()
-        self._threads = ThreadPoolExecutor(threads, "penstock-service")
+        self._threads = HandlerThreads(threads)
         self._runner = Runner(self._threads)
         self._loop = BridgeLoop(bridge, self._begin)
         self._is_running = False
@@ -67,7 +67,7 @@ class ServiceHost:
         self._is_running = False
         self._loop.stop()
         await self._runner.stop()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._threads.shutdown(wait=False)
 
     def _publish(self) -> None:
         if self._is_running:

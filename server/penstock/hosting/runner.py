@@ -21,7 +21,7 @@ from typing import Any
 import grpc.aio
 
 from penstock.hosting.answer import Answer
-from penstock.hosting.call import CallEnded, HostedCall
+from penstock.hosting.call import RAISED, CallEnded, HostedCall
 from penstock.hosting.context import Context
 from penstock.hosting.registry import Handler
 from penstock.hosting.sync_context import RequestIterator, SyncContext
@@ -31,9 +31,6 @@ __all__ = ["Runner"]
 log = logging.getLogger(__name__)
 
 CANCELLED, UNKNOWN, INTERNAL = 1, 2, 13
-
-#: A model's or a service's own code may raise any of these; none may end the control thread.
-RAISED = (Exception, SystemExit, KeyboardInterrupt)
 
 
 class _BrokenRequest(Exception):
