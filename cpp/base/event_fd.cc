@@ -21,6 +21,7 @@ Result<EventFd> EventFd::open() {
 
 void EventFd::notify() const {
   const std::uint64_t one = 1;
+  // It fails only when the count is full, and then it is readable all the same.
   [[maybe_unused]] const ssize_t put = ::write(fd_.get(), &one, sizeof one);
 }
 

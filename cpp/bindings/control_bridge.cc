@@ -38,9 +38,8 @@ py::tuple metadata_of(const serving::Metadata& metadata) {
   py::tuple pairs(metadata.size());
   for (std::size_t i = 0; i < metadata.size(); ++i) {
     const auto& [name, value] = metadata[i];
-    const py::object told = grpc::is_binary_metadata(name)
-                                ? py::object(py::bytes(value))
-                                : py::object(text_of(value));
+    const py::object told =
+        grpc::is_binary_metadata(name) ? py::object(py::bytes(value)) : py::object(text_of(value));
     pairs[i] = py::make_tuple(text_of(name), told);
   }
   return pairs;
@@ -82,8 +81,7 @@ py::tuple told(HostedEvent& event) {
     case HostedEvent::Kind::kWritten: return py::make_tuple(kind, event.call, event.bytes);
     case HostedEvent::Kind::kEnd: break;
   }
-  return py::make_tuple(kind, event.call, static_cast<int>(event.end.code),
-                        text_of(event.end.why));
+  return py::make_tuple(kind, event.call, static_cast<int>(event.end.code), text_of(event.end.why));
 }
 
 grpc::Encoding encoding_of(const std::string& name) {
@@ -115,8 +113,7 @@ void ControlBridge::send_headers(std::uint64_t call, const py::iterable& metadat
                        .encoding = encoding_of(encoding)});
 }
 
-void ControlBridge::send_message(std::uint64_t call, const py::bytes& message,
-                                 bool is_compressed) {
+void ControlBridge::send_message(std::uint64_t call, const py::bytes& message, bool is_compressed) {
   // What protobuf can hold, and gRPC's frames with it.
   constexpr std::size_t kMessageBytesMax = (std::size_t{1} << 31) - 1;
   const std::string_view bytes = message;
@@ -134,10 +131,8 @@ void ControlBridge::send_message(std::uint64_t call, const py::bytes& message,
 }
 
 void ControlBridge::consumed(std::uint64_t call, std::size_t messages, std::size_t bytes) {
-  commands_.push_back({.kind = HostedCommand::Kind::kConsumed,
-                       .call = call,
-                       .messages = messages,
-                       .bytes = bytes});
+  commands_.push_back(
+      {.kind = HostedCommand::Kind::kConsumed, .call = call, .messages = messages, .bytes = bytes});
 }
 
 void ControlBridge::finish(std::uint64_t call, int code, std::string details,
@@ -170,8 +165,8 @@ void bind_control_bridge(py::module_& module) {
            py::arg("is_compressed"))
       .def("consumed", &ControlBridge::consumed, py::arg("call"), py::arg("messages"),
            py::arg("size"))
-      .def("finish", &ControlBridge::finish, py::arg("call"), py::arg("code"),
-           py::arg("details"), py::arg("metadata"))
+      .def("finish", &ControlBridge::finish, py::arg("call"), py::arg("code"), py::arg("details"),
+           py::arg("metadata"))
       .def("flush", &ControlBridge::flush);
 }
 

@@ -81,10 +81,8 @@ Result<> Engine::make_io_threads() {
                    .bridge = bridge_.get(),
                    .metrics = &server_metrics_.shard(i),
                    .touch = [host = io.thread.get()](std::uint32_t slot) { host->touch(slot); },
-                   .peer_of_slot =
-                       [host = io.thread.get()](std::uint32_t slot) {
-                         return host->peer_of(slot);
-                       }});
+                   .peer_of_slot = [host = io.thread.get()](
+                                       std::uint32_t slot) { return host->peer_of(slot); }});
   }
   return {};
 }

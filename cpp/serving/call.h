@@ -35,7 +35,7 @@ struct Call {
 
   base::Nanos arrived_ns = 0;
   base::Nanos deadline_ns = base::kNever;
-  base::Timer timer;  // at the deadline, or where the queue's patience ends
+  base::Timer timer;              // at the deadline, or where the queue's patience ends
   bool has_sent_headers = false;  // an answer of several messages has begun
 
   std::unique_ptr<HostedCall> hosted;  // if the control thread answers it

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every native unary method but ModelInfer and health: what the server and its models say about themselves.
+// Every native unary method but ModelInfer and health: what the server and its models say about
+// themselves.
 #include <string>
 #include <vector>
 

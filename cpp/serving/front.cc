@@ -86,8 +86,9 @@ void Front::on_request(Peer& peer, std::uint32_t slot, const http2::Event& event
   if (!is_native) {
     const HostedMethods& hosted = context_.bridge->methods(context_.io_thread);
     if (!hosted.has(head->path)) {
-      return refuse(call, grpc::unknown_method(head->path, hosted.has_service(
-                              HostedMethods::service_in(head->path))));
+      return refuse(
+          call, grpc::unknown_method(head->path,
+                                     hosted.has_service(HostedMethods::service_in(head->path))));
     }
   }
   call.request_encoding = head->encoding;

@@ -41,9 +41,10 @@ base::Slice copy_of(std::span<const std::byte> bytes) {
 }
 
 Error too_many_calls() {
-  return {Code::kResourceExhausted,
-          "as many calls of this server's services are open as --grpc-service-calls-max allows; try "
-          "again"};
+  return {
+      Code::kResourceExhausted,
+      "as many calls of this server's services are open as --grpc-service-calls-max allows; try "
+      "again"};
 }
 
 Error no_memory() { return {Code::kResourceExhausted, "no memory for the request's bytes"}; }
@@ -185,13 +186,12 @@ void Front::send_hosted_message(Call& call, HostedCommand& command) {
                                       std::span(&message, 1));
   }
   if (compressed.bytes.empty()) {
-    const auto prefix =
-        grpc::frame_prefix(false, message.bytes.size() - grpc::kFramePrefixBytes);
+    const auto prefix = grpc::frame_prefix(false, message.bytes.size() - grpc::kFramePrefixBytes);
     // The binding made this block for this message alone.
     std::memcpy(message.owner.data(), prefix.data(), prefix.size());
   }
-  peer_of(call).session->send_data(
-      call.stream_id, std::move(compressed.bytes.empty() ? message : compressed));
+  peer_of(call).session->send_data(call.stream_id,
+                                   std::move(compressed.bytes.empty() ? message : compressed));
   count_unsent(peer_of(call));
   context_.touch(call.connection_slot);
 }

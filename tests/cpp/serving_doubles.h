@@ -199,9 +199,7 @@ class FrontRig {
                .bridge = bridge.get(),
                .metrics = &metrics.shard(0),
                .touch = [this](std::uint32_t slot) { links_[slot]->is_touched = true; },
-               .peer_of_slot = [](std::uint32_t slot) {
-                 return "test:" + std::to_string(slot);
-               }}) {
+               .peer_of_slot = [](std::uint32_t slot) { return "test:" + std::to_string(slot); }}) {
     versions.publish(std::make_shared<serving::VersionTable>());
   }
   ~FrontRig() {

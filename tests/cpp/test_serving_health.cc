@@ -81,8 +81,8 @@ TEST(serving_health, the_list_has_every_service_and_model) {
     names.push_back(name.empty() ? "" : name[0]);
     EXPECT_EQ(proto_values(proto_values(entry, 2).at(0), 1).at(0), "1");
   }
-  EXPECT(names == std::vector<std::string>(
-                      {"", "inference.GRPCInferenceService", "my.Service", "m"}));
+  EXPECT(names ==
+         std::vector<std::string>({"", "inference.GRPCInferenceService", "my.Service", "m"}));
 }
 
 TEST(serving_health, a_watch_tells_the_present_state_and_each_change) {
@@ -112,8 +112,8 @@ TEST(serving_health, a_watch_follows_a_model_from_before_it_is_there) {
   rig.settle();
   rig.put("other", {.number = 1, .version = nullptr, .failure = "broken"});
   rig.settle();
-  EXPECT(told(link, id) == std::vector({ServingStatus::kServiceUnknown,
-                                        ServingStatus::kNotServing, ServingStatus::kServing}));
+  EXPECT(told(link, id) == std::vector({ServingStatus::kServiceUnknown, ServingStatus::kNotServing,
+                                        ServingStatus::kServing}));
 }
 
 TEST(serving_health, a_watch_ends_with_its_caller_or_its_deadline) {
@@ -121,8 +121,8 @@ TEST(serving_health, a_watch_ends_with_its_caller_or_its_deadline) {
   FrontRig::Link& gone = rig.connect();
   FrontRig::Link& link = rig.connect();
   const std::int32_t reset = link.call(kWatch);
-  const std::int32_t late = link.client.request(
-      grpc_request(kWatch, {{"grpc-timeout", "1S"}}), grpc_framed(""));
+  const std::int32_t late =
+      link.client.request(grpc_request(kWatch, {{"grpc-timeout", "1S"}}), grpc_framed(""));
   gone.call(kWatch);
   rig.settle();
   link.client.reset(reset);

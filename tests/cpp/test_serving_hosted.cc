@@ -132,8 +132,8 @@ TEST(serving_hosted, an_answer_is_compressed_in_the_headers_encoding) {
   const std::string& body = link.answer(id).body;
   REQUIRE(body.size() > 5 && body.size() < 100);
   EXPECT(body[0] == 1);
-  const auto plain =
-      grpc::decompress(grpc::Encoding::kGzip, bytes_of_text(std::string_view(body).substr(5)), 2000);
+  const auto plain = grpc::decompress(grpc::Encoding::kGzip,
+                                      bytes_of_text(std::string_view(body).substr(5)), 2000);
   REQUIRE(plain.has_value());
   EXPECT_EQ(text_of(*plain), std::string(1000, 'x'));
 }
@@ -217,8 +217,7 @@ TEST(serving_hosted, written_bytes_are_told_when_they_are_many) {
   rig.say_message(call, patterned(Bridge::kWrittenStepBytes));
   const auto events = rig.hear();
   REQUIRE(kinds_of(events) == std::vector({Kind::kWritten}));
-  EXPECT_EQ(events[0].bytes,
-            5 + Bridge::kWrittenStepBytes + 2 * Bridge::kMessageOverheadBytes);
+  EXPECT_EQ(events[0].bytes, 5 + Bridge::kWrittenStepBytes + 2 * Bridge::kMessageOverheadBytes);
 }
 
 TEST(serving_hosted, what_a_peer_does_not_take_is_not_told_as_written) {
