@@ -73,6 +73,21 @@ Version::Version(Options options, std::vector<std::unique_ptr<model::Executor>> 
   batcher_.start();
 }
 
+Version::~Version() {
+  for (const auto& executor : executors_) executor->interrupt();
+}
+
+telemetry::ModelCounts Version::counts() {
+  telemetry::ModelCounts counts = metrics_.counts();
+  counts.pending = static_cast<std::int64_t>(batcher_.queue().size());
+  if (const auto workers = executors_.front()->workers()) {
+    counts.has_workers = true;
+    counts.workers_up = workers->up;
+    counts.worker_restarts = workers->restarts;
+  }
+  return counts;
+}
+
 std::int64_t Version::inline_rows_max() const {
   return executors_.front()->traits().gains_from_batching ? signature().batch_rows_max : 0;
 }
