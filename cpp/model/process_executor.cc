@@ -210,6 +210,7 @@ void ProcessExecutor::release(std::size_t instance) {
     auto state = state_.lock();
     Slot& slot = state->slots[instance];
     slot.phase = slot.process->is_usable() ? Phase::kIdle : Phase::kEnding;
+    if (slot.phase == Phase::kEnding) slot.why = "its process " + slot.process->story();
   }
   state_.notify_all();
 }

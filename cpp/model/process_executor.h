@@ -72,7 +72,7 @@ class ProcessExecutor : public Executor {
   struct Slot {
     Phase phase = Phase::kStarting;
     std::unique_ptr<WorkerProcess> process;  // made and destroyed by its supervisor
-    std::string why;                         // it is down
+    std::string why;                         // it is not up any more
     base::Nanos retry_ns = 0;
   };
   struct State {

@@ -38,6 +38,7 @@ def main() -> None:
     """Serves until the server closes the socket, or ends."""
     # Before the first read: a server that has ended until here has closed the socket.
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # or a crash loses it
     faulthandler.enable()
     # What the server sends before it kills a model that takes too long.
     faulthandler.register(signal.SIGXCPU)
