@@ -38,7 +38,7 @@ TEST(model_worker_message, a_batch_is_words_then_aligned_tensors) {
 base::Buffer answer_of(const std::vector<std::int64_t>& words, std::size_t bytes) {
   base::Buffer block = base::Buffer::allocate(bytes);
   std::memset(block.data(), 0, bytes);
-  std::memcpy(block.data(), words.data(), std::min(words.size() * 8, bytes));
+  if (!words.empty()) std::memcpy(block.data(), words.data(), std::min(words.size() * 8, bytes));
   return block;
 }
 

@@ -10,15 +10,16 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from tests.doubles.gate import GATED_MODEL, Gate
-from tests.doubles.model_files import add_python
+from tests.doubles.model_files import TYPES, add_python
 from tests.doubles.processes import children, descriptors, is_running, wait_until
 from tests.doubles.running import RunningServer
 
-from penstock_client import Client, DeadlineExceeded, Unavailable
+from penstock_client import Bfloat16, Client, DeadlineExceeded, ResourceExhausted, Unavailable
 
 SEGFAULT, EXIT, LOOP, LEAK, HOLD_LOCK, LEAVE_CHILD, BROKEN_SOCKET = range(1, 8)
 
@@ -117,6 +118,22 @@ def others_serve(server: RunningServer) -> Iterator[None]:
     assert min(asked.values()) > 3
 
 
+#: Gives its input back, with as many more columns as its first number says.
+WIDENS = """
+    import numpy as np
+
+    class Widens:
+        def execute(self, batch):
+            more = np.zeros((batch.rows, int(batch["x"].flat[0]) if batch["x"].size else 0))
+            return {"y": np.concatenate([batch["x"], more], 1, dtype=np.float32)}
+"""
+ECHO = """
+    class Echo:
+        def execute(self, batch):
+            return {f"{name}_out": value for name, value in batch.items()}
+"""
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     repository = tmp_path_factory.mktemp("models")
@@ -127,6 +144,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     bounds = isolated(memory_bytes_max="512MiB")
     add_python(repository, "leak", WILFUL, more=bounds)
     add_python(repository, "pair", WILFUL, more=f"{isolated()} instance_group {{ count: 2 }}")
+    any_width = [("x", "TYPE_FP32", [-1])], [("y", "TYPE_FP32", [-1])]
+    bounds = isolated(shared_bytes_max="4MiB")
+    add_python(repository, "widens", WIDENS, inputs=any_width[0], outputs=any_width[1], more=bounds)
+    for isolation in ("none", "process"):
+        add_python(
+            repository,
+            f"echo_{isolation}",
+            ECHO,
+            inputs=[(name, kind, [-1]) for name, kind in TYPES.items()],
+            outputs=[(f"{name}_out", kind, [-1]) for name, kind in TYPES.items()],
+            more="max_batch_size: 8 " + parameter("penstock.isolation", isolation),
+        )
     with RunningServer(repository) as running:
         yield running
 
@@ -194,20 +223,59 @@ def test_as_long_as_one_instance_lives_no_batch_meets_a_dead_one(
     assert server.counted("penstock_model_workers_up", model="pair") == 2
 
 
+@pytest.mark.parametrize("columns", [0, 3, 100_000])
+def test_tensors_of_every_datatype_and_size_are_those_of_a_model_in_the_servers_process(
+    client: Client, columns: int
+) -> None:
+    shape = (2, columns)
+    sent: dict[str, Any] = {
+        name: np.full(shape, 1, np.dtype(name.lower().replace("fp", "float")))
+        for name in TYPES
+        if name not in ("BF16", "BYTES")
+    }
+    sent["BYTES"] = np.full(shape, "grüße".encode(), object)
+    given = {**sent, "BF16": Bfloat16(np.full(shape, 0x3F80, np.uint16))}
+    here, there = (client.infer(f"echo_{kind}", given, timeout=30) for kind in ("none", "process"))
+    for name, value in sent.items():
+        assert here[f"{name}_out"].dtype == there[f"{name}_out"].dtype == value.dtype
+        np.testing.assert_array_equal(there[f"{name}_out"], value)
+    np.testing.assert_array_equal(np.asarray(there["BF16_out"]), np.asarray(here["BF16_out"]))
+
+
+def test_shared_memory_grows_to_its_bound_and_what_needs_more_is_refused(
+    server: RunningServer, client: Client
+) -> None:
+    columns = 1 << 20  # 4 MiB
+
+    def widen(width: int, more: int) -> np.ndarray:
+        x = np.full((1, width), more, np.float32)
+        answer: np.ndarray = client.infer("widens", {"x": x}, timeout=30)["y"]
+        return answer
+
+    assert widen(columns - 1000, 900).shape == (1, columns - 100)
+    bound = "at most 4194304"
+    with pytest.raises(ResourceExhausted, match=f"{bound} bytes .penstock.shared_bytes_max.*4194"):
+        widen(columns, 0)
+    with pytest.raises(ResourceExhausted, match=f"outputs of the batch need 4194432.*{bound}"):
+        widen(columns // 2, columns // 2 + 16)
+    assert widen(10, 10).shape == (1, 20)
+    assert server.counted("penstock_model_worker_restarts_total", model="widens") == 0
+
+
 def test_deaths_leave_neither_zombies_nor_descriptors(
     server: RunningServer, client: Client
 ) -> None:
     def up() -> float:
         return server.counted("penstock_model_workers_up")
 
-    wait_until(lambda: up() == 10, "all workers are up")
+    wait_until(lambda: up() == 12, "all workers are up")
     pid = server.process.pid
     before, held = children(pid), descriptors(pid)
     victims = sorted(before)[:5]
     for victim in victims:
         os.kill(victim, signal.SIGKILL)
     wait_until(lambda: not before & set(victims) & children(pid), "they are gone")
-    wait_until(lambda: up() == 10, "all workers are up again")
+    wait_until(lambda: up() == 12, "all workers are up again")
     assert len(children(pid)) == len(before)
     assert all(map(is_running, children(pid)))
     for kind in ("memfd", "anon_inode", "socket", "/proc"):
