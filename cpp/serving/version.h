@@ -103,6 +103,8 @@ class Version {
   void retire(const std::function<bool()>& io_has_ended);
 
  private:
+  void interrupt();
+
   const Options options_;
   const std::string number_text_;
   const std::vector<std::unique_ptr<model::Executor>> executors_;

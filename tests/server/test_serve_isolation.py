@@ -294,6 +294,13 @@ def test_a_worker_inherits_its_socket_and_its_memory_and_nothing_else(
     assert shared == {"/memfd:penstock-arena (deleted)"}
 
 
+def test_when_memory_is_out_a_worker_is_ended_before_the_server(server: RunningServer) -> None:
+    def score(pid: int) -> int:
+        return int(Path(f"/proc/{pid}/oom_score_adj").read_text())
+
+    assert all(score(pid) > score(server.process.pid) for pid in children(server.process.pid))
+
+
 def test_signals_to_the_whole_service_do_not_end_a_worker(
     server: RunningServer, client: Client
 ) -> None:

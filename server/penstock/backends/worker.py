@@ -15,6 +15,8 @@ import signal
 import socket
 import struct
 import sys
+from contextlib import suppress
+from pathlib import Path
 from types import FrameType
 
 from penstock.backends.isolation import LoadOrder
@@ -32,12 +34,16 @@ DONE, RAISED, TOO_LARGE = 1, 2, 3
 SENTENCE_BYTES_MAX = 64 << 10
 
 PR_SET_PDEATHSIG = 1
+#: Between -1000 and 1000: when memory is out, the kernel is to end this and not the server.
+OOM_SCORE = "500"
 
 
 def main() -> None:
     """Serves until the server closes the socket, or ends."""
     # Before the first read: a server that has ended until here has closed the socket.
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(OOM_SCORE)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # or a crash loses it
     faulthandler.enable()
     # What the server sends before it kills a model that takes too long.
