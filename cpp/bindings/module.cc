@@ -81,7 +81,7 @@ class Server {
   LoadedModel load(const ModelSpec& spec) {
     auto made = value_or_raise(model_spec(spec));
     engine::Executors given;
-    if (spec.backend == "python") {
+    if (spec.backend == "python" && !spec.worker) {
       // The core has no file of such a model to read a signature from.
       const auto signature = value_or_raise(model::declared_signature(made.config));
       for (const py::object& execute : spec.python_executes) {
@@ -174,6 +174,14 @@ void bind_values(py::module_& module) {
       .def_readwrite("tickets_max", &QueueOptions::tickets_max)
       .def_readwrite("default_timeout_us", &QueueOptions::default_timeout_us)
       .def_readwrite("is_timeout_delay", &QueueOptions::is_timeout_delay);
+  py::class_<WorkerOptions>(module, "WorkerOptions")
+      .def(py::init<>())
+      .def_readwrite("command", &WorkerOptions::command)
+      .def_readwrite("document", &WorkerOptions::document)
+      .def_readwrite("batch_ms_max", &WorkerOptions::batch_ms_max)
+      .def_readwrite("load_ms_max", &WorkerOptions::load_ms_max)
+      .def_readwrite("memory_bytes_max", &WorkerOptions::memory_bytes_max)
+      .def_readwrite("shared_bytes_max", &WorkerOptions::shared_bytes_max);
   py::class_<LoadedModel>(module, "LoadedModel")
       .def_readonly("name", &LoadedModel::name)
       .def_readonly("version", &LoadedModel::version)
@@ -207,7 +215,8 @@ void bind_model_spec(py::module_& module) {
       .def_readwrite("lane", &ModelSpec::lane)
       .def_readwrite("queue", &ModelSpec::queue)
       .def_readwrite("ort", &ModelSpec::ort)
-      .def_readwrite("python_executes", &ModelSpec::python_executes);
+      .def_readwrite("python_executes", &ModelSpec::python_executes)
+      .def_readwrite("worker", &ModelSpec::worker);
 }
 
 void bind_engine_options(py::module_& module) {

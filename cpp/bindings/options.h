@@ -69,6 +69,15 @@ struct QueueOptions {
   bool is_timeout_delay = false;
 };
 
+struct WorkerOptions {
+  std::vector<std::string> command;
+  std::string document;
+  std::int64_t batch_ms_max = 0;
+  std::int64_t load_ms_max = 0;
+  std::size_t memory_bytes_max = 0;
+  std::size_t shared_bytes_max = std::size_t{1} << 30;
+};
+
 struct ModelSpec {
   std::string name;
   std::int64_t version = 1;
@@ -84,6 +93,7 @@ struct ModelSpec {
   QueueOptions queue;
   OrtOptions ort;
   std::vector<pybind11::object> python_executes;
+  std::optional<WorkerOptions> worker;
 };
 
 base::Result<engine::Options> engine_options(const EngineOptions& options);

@@ -237,9 +237,7 @@ std::string Engine::metrics_text() {
   std::vector<telemetry::ModelSample> models;
   table->for_each_version([&](const std::string& name, const serving::VersionEntry& entry) {
     if (entry.version == nullptr) return;
-    models.push_back({name, entry.version->number_text(), entry.version->metrics().counts()});
-    models.back().counts.pending =
-        static_cast<std::int64_t>(entry.version->batcher().queue().size());
+    models.push_back({name, entry.version->number_text(), entry.version->counts()});
   });
   return telemetry::expose(server_metrics_.counts(), models);
 }

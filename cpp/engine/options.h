@@ -13,6 +13,7 @@
 #include "model/executor.h"
 #include "model/ort_options.h"
 #include "model/signature.h"
+#include "model/worker_process.h"
 #include "net/acceptor.h"
 #include "net/io_thread.h"
 #include "serving/server_state.h"
@@ -58,6 +59,8 @@ struct ModelSpec {
   LaneWish lane = LaneWish::kAuto;
   batching::QueueSettings queue = {};
   model::OrtOptions ort = {};
+  // Of a Python model that runs in processes of its own.
+  std::optional<model::WorkerOptions> worker = std::nullopt;
 };
 
 // What became of it.

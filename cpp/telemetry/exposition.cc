@@ -114,6 +114,20 @@ void expose_own_model_families(ExpositionText& text, Models models) {
   }
 }
 
+// Of models that run in processes of their own; the others have no sample.
+void expose_workers(ExpositionText& text, Models models) {
+  text.family("penstock_model_workers_up", Type::kGauge,
+              "Worker processes of the model that can run a batch");
+  for (const ModelSample& sample : models) {
+    if (sample.counts.has_workers) text.sample(labels_of(sample), sample.counts.workers_up);
+  }
+  text.family("penstock_model_worker_restarts_total", Type::kCounter,
+              "Worker processes of the model that were started again after their end");
+  for (const ModelSample& sample : models) {
+    if (sample.counts.has_workers) text.sample(labels_of(sample), sample.counts.worker_restarts);
+  }
+}
+
 void expose_server(ExpositionText& text, const ServerCounts& server) {
   const auto one = [&text](Type type, std::string_view name, std::string_view help,
                            std::uint64_t value) {
@@ -154,6 +168,7 @@ std::string expose(const ServerCounts& server, Models models) {
   expose_triton_requests(text, models);
   expose_triton_durations(text, models);
   expose_own_model_families(text, models);
+  expose_workers(text, models);
   expose_server(text, server);
   return text.take();
 }

@@ -50,6 +50,17 @@ class QueueOptions:
     is_timeout_delay: bool  # False: a timed-out request is refused; True: served last
     def __init__(self) -> None: ...
 
+class WorkerOptions:
+    """How a Python model runs in processes of its own, one per instance. 0: no bound."""
+
+    command: list[str]  # finds its socket, requests and answers as descriptors 3, 4 and 5
+    document: str  # what it is told to load
+    batch_ms_max: int
+    load_ms_max: int
+    memory_bytes_max: int  # resident, of each process
+    shared_bytes_max: int  # of a batch's inputs, and of its outputs
+    def __init__(self) -> None: ...
+
 class ModelSpec:
     """Everything the core needs to load one version."""
 
@@ -71,6 +82,7 @@ class ModelSpec:
     #   -> dict[str, numpy array], once per batch, with read-only views of the batch buffers.
     # BYTES tensors come and go as object arrays of bytes.
     python_executes: list[Callable[[dict[str, Any], list[int]], dict[str, Any]]]
+    worker: WorkerOptions | None  # backend "python": in processes instead; no python_executes then
     def __init__(self, name: str, version: int, backend: str) -> None: ...
 
 class LoadedModel:

@@ -151,7 +151,19 @@ TEST(telemetry_exposition, a_family_appears_once_with_all_its_samples_after_it) 
       EXPECT(line.starts_with(family));
     }
   }
-  EXPECT_EQ(families.size(), 28);
+  EXPECT_EQ(families.size(), 30);
+}
+
+TEST(telemetry_exposition, only_models_in_processes_of_their_own_have_samples_of_workers) {
+  auto models = two_models();
+  models[1].counts.has_workers = true;
+  models[1].counts.workers_up = 2;
+  models[1].counts.worker_restarts = 5;
+  const std::string page = expose({}, models);
+  const std::string labels = "{model=\"" + std::string(models[1].model) + "\",version=\"" +
+                             std::string(models[1].version) + "\"} ";
+  EXPECT_CONTAINS(page, "gauge\npenstock_model_workers_up" + labels + "2\n#");
+  EXPECT_CONTAINS(page, "counter\npenstock_model_worker_restarts_total" + labels + "5\n#");
 }
 
 TEST(telemetry_exposition, a_server_without_models_has_a_page) {
