@@ -28,7 +28,7 @@ def _measure(opts: runner.Options, width: int, *, is_batched: bool) -> dict[str,
     with runner.stage(opts) as stage:
         for name, isolation in ((runner.PENSTOCK, "process"), (_IN_PROCESS, "none")):
             models.add_python_identity(stage.folder / name, "echo", width, isolation)
-            stage.penstock(stage.folder / name, request, name)
+            stage.penstock(stage.folder / name, request, name=name)
         body = stage.body("request", request)
         answer: dict[str, Any] = {"machine": stage.machine}
         loads = {"one request at a time": Load(connections=1, streams=1, body=body)}
