@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/process_executor.h"
 
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 
 namespace penstock::model {
 namespace {
@@ -24,12 +19,9 @@ constexpr Nanos kEndGrace = base::kSecond;
 }  // namespace
 
 Result<std::unique_ptr<ProcessExecutor>> ProcessExecutor::open(Settings settings) {
-  base::UniqueFd stop(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!stop) {
-    return fail(Code::kResourceExhausted,
-                std::string("cannot make an eventfd: ") + std::strerror(errno));
-  }
-  std::unique_ptr<ProcessExecutor> made(new ProcessExecutor(std::move(settings), std::move(stop)));
+  auto stop = base::EventFd::open();
+  if (!stop) return std::unexpected(stop.error());
+  std::unique_ptr<ProcessExecutor> made(new ProcessExecutor(std::move(settings), std::move(*stop)));
   const std::size_t instances = made->settings_.instances;
   for (std::size_t i = 0; i < instances; ++i) {
     made->supervisors_.emplace_back([self = made.get(), i] { self->supervise(i); });
@@ -45,7 +37,7 @@ Result<std::unique_ptr<ProcessExecutor>> ProcessExecutor::open(Settings settings
   return std::unexpected(std::move(failure));
 }
 
-ProcessExecutor::ProcessExecutor(Settings settings, base::UniqueFd stop)
+ProcessExecutor::ProcessExecutor(Settings settings, base::EventFd stop)
     : settings_(std::move(settings)), stop_(std::move(stop)) {
   state_.lock()->slots.resize(settings_.instances);
 }
@@ -121,7 +113,7 @@ std::string ProcessExecutor::watch(std::size_t instance) {
   const bool has_bound = settings_.worker.memory_bytes_max > 0;
   for (;;) {
     const Nanos look = has_bound ? base::monotonic_now() + kMemoryLook : base::kNever;
-    if (process.child().wait_for_end(look, stop_.get())) break;
+    if (process.child().wait_for_end(look, stop_.fd())) break;
     if (state_.lock()->is_stopping) {
       process.close();
       if (!process.child().wait_for_end(base::monotonic_now() + kEndGrace)) {
@@ -245,8 +237,7 @@ void ProcessExecutor::interrupt() {
       if (slot.process != nullptr && is_at_work) slot.process->end(WorkerProcess::Verdict::kStop);
     }
   }
-  const std::uint64_t one = 1;
-  [[maybe_unused]] const ssize_t put = write(stop_.get(), &one, sizeof one);
+  stop_.notify();
   state_.notify_all();
 }
 

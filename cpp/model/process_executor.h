@@ -13,10 +13,10 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/event_fd.h"
 #include "base/log.h"
 #include "base/monitor.h"
 #include "base/tensor.h"
-#include "base/unique_fd.h"
 #include "model/executor.h"
 #include "model/restart_policy.h"
 #include "model/worker_process.h"
@@ -84,7 +84,7 @@ class ProcessExecutor : public Executor {
   };
   using Held = base::Monitor<State>::Held;
 
-  ProcessExecutor(Settings settings, base::UniqueFd stop);
+  ProcessExecutor(Settings settings, base::EventFd stop);
 
   using Fields = std::vector<std::pair<std::string, std::string>>;
 
@@ -103,7 +103,7 @@ class ProcessExecutor : public Executor {
   base::Error named(base::Code code, std::string_view rest) const;
 
   const Settings settings_;
-  const base::UniqueFd stop_;  // an eventfd, readable from interrupt() on
+  const base::EventFd stop_;  // readable from interrupt() on
   base::Monitor<State> state_;
   std::vector<std::thread> supervisors_;
 };
