@@ -156,12 +156,12 @@ TEST(telemetry_exposition, a_family_appears_once_with_all_its_samples_after_it) 
 
 TEST(telemetry_exposition, only_models_in_processes_of_their_own_have_samples_of_workers) {
   auto models = two_models();
-  models[1].counts.has_workers = true;
-  models[1].counts.workers_up = 2;
-  models[1].counts.worker_restarts = 5;
+  models[0].counts.has_workers = true;
+  models[0].counts.workers_up = 2;
+  models[0].counts.worker_restarts = 5;
   const std::string page = expose({}, models);
-  const std::string labels = "{model=\"" + std::string(models[1].model) + "\",version=\"" +
-                             std::string(models[1].version) + "\"} ";
+  const std::string labels = "{model=\"" + std::string(models[0].model) + "\",version=\"" +
+                             std::string(models[0].version) + "\"} ";
   EXPECT_CONTAINS(page, "gauge\npenstock_model_workers_up" + labels + "2\n#");
   EXPECT_CONTAINS(page, "counter\npenstock_model_worker_restarts_total" + labels + "5\n#");
 }
