@@ -80,7 +80,7 @@ class _Answer:
             if kind == _DATA:
                 self.body += content
             elif kind == _HEADERS:
-                self.fields.update(self._heads.decode(content))
+                self.fields.update((str(n), str(v)) for n, v in self._heads.decode(content))
             self.is_ended |= kind in (_DATA, _HEADERS) and bool(flags & _END_STREAM)
 
     def check(self, model: str, raw: bytes) -> None:

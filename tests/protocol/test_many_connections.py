@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Many connections: they are dealt evenly to the io threads, and cost little while they are idle."""
+"""Many connections: dealt evenly to the io threads, and cheap while they are idle."""
 
 from __future__ import annotations
 
@@ -93,9 +93,9 @@ def test_connections_that_come_while_others_go_are_spread_too(wide: RunningServe
 @contextmanager
 def crowd(server: RunningServer, connections: int) -> Iterator[None]:
     """Connections of another process, each of which has had one inference answered rightly."""
+    seats = (str(server.grpc_port), str(connections), "identity")
     process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.crowd", str(server.grpc_port), str(connections)]
-        + ["identity"],
+        [sys.executable, "-m", "benchmarks.crowd", *seats],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
