@@ -252,6 +252,10 @@ base::Result<> InferDecoder::take_requested_output(std::string_view message) {
 base::Result<> InferDecoder::check_names() const {
   if (!base::is_utf8(request_.model_name)) return std::unexpected(not_utf8("model_name"));
   if (!base::is_utf8(request_.model_version)) return std::unexpected(not_utf8("model_version"));
+  if (request_.id.size() > kIdBytesMax) {
+    return refuse("id may have at most " + std::to_string(kIdBytesMax) + " bytes, got " +
+                  std::to_string(request_.id.size()));
+  }
   if (!base::is_utf8(request_.id)) return std::unexpected(not_utf8("id"));
   if (const auto twin = find_twin(request_.inputs)) {
     return refuse("input " + base::quote(*twin) + " is given more than once");
