@@ -217,6 +217,10 @@ void Front::finish_inference(Call& call, batching::Outcome& outcome, Nanos now) 
     encoded_.pieces.clear();
     return refuse(call, {Code::kResourceExhausted, "the answer is larger than 2 GiB"});
   }
+  if (!has_room_for_answer(call, encoded_.size)) {
+    encoded_.pieces.clear();
+    return refuse(call, too_many_bytes());
+  }
   answer(call, encoded_);
 }
 

@@ -240,6 +240,12 @@ TEST(wire_refusals, counts_are_bounded) {
   expect_refusal(message, "a request may carry at most 4096 parameters");
 }
 
+TEST(wire_refusals, an_id_is_bounded) {
+  const std::string id(wire::kIdBytesMax, 'i');
+  EXPECT_EQ(Decoded(sized_field(3, id)).why(), "");
+  expect_refusal(sized_field(3, id + "i"), "id may have at most 65536 bytes, got 65537");
+}
+
 TEST(wire_refusals, protobuf_that_is_not_well_formed_is_named) {
   expect_refusal(
       "\x0a\x05"
