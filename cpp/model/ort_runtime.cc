@@ -124,8 +124,8 @@ base::Error OrtRuntime::take_error(std::string_view doing, ort::Status* status) 
   why += ": ";
   why += call(ort::kGetErrorMessage, status);
   std::ranges::replace(why, '\n', ' ');
-  const Code code = is_about_memory(why) ? Code::kResourceExhausted
-                                         : code_of(call(ort::kGetErrorCode, status));
+  const Code code =
+      is_about_memory(why) ? Code::kResourceExhausted : code_of(call(ort::kGetErrorCode, status));
   call(ort::kReleaseStatus, status);
   return base::Error{code, std::move(why)};
 }

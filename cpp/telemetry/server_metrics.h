@@ -34,8 +34,8 @@ inline constexpr std::size_t kCodeCount = 17;
 // The shards of a server, summed.
 struct ServerCounts {
   std::uint64_t connections_accepted = 0;
-  std::uint64_t connections_refused = 0;                              // closed at once: too many
-  std::uint64_t accept_failures = 0;  // times that the system had no room for a connection
+  std::uint64_t connections_refused = 0;  // closed at once: too many
+  std::uint64_t accept_failures = 0;      // times that the system had no room for a connection
   std::array<std::uint64_t, kCloseReasonCount> connections_closed{};  // by CloseReason
   std::uint64_t streams_opened = 0;
   std::uint64_t streams_closed = 0;
