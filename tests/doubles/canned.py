@@ -23,11 +23,15 @@ def frame(kind: int, flags: int, stream: int, content: bytes = b"") -> bytes:
 
 
 def hello(window_bytes: int = WINDOW_BYTES) -> bytes:
-    """The preface, and windows of so many bytes for each stream and on top of the connection's."""
+    """The preface, and windows of so many bytes for each stream and on top of the connection's.
+
+    The server's settings are acknowledged before they are read: its streams then take what it said.
+    """
     return (
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
         + frame(SETTINGS, 0, 0, struct.pack(">HL", 4, window_bytes))
         + frame(WINDOW_UPDATE, 0, 0, struct.pack(">L", window_bytes))
+        + frame(SETTINGS, ACK, 0)
     )
 
 

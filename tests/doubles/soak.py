@@ -134,9 +134,7 @@ class Peer(asyncio.Protocol):
         self.changed.set()
 
     def _take(self, kind: int, flags: int, stream: int, content: bytes) -> None:
-        if kind == canned.SETTINGS and not flags & canned.ACK:
-            self.transport.write(canned.frame(canned.SETTINGS, canned.ACK, 0))
-        elif kind == canned.WINDOW_UPDATE and stream == 0:
+        if kind == canned.WINDOW_UPDATE and stream == 0:
             self.room += int.from_bytes(content, "big")
             if not self.ready.done():
                 self.ready.set_result(None)  # it comes behind the settings

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from h2.settings import SettingCodes
+from tests.doubles import canned
 from tests.doubles.h2_peer import WINDOW_BYTES_MAX, H2Peer, Stream, framed
 from tests.doubles.model_files import Tensor, add_python
 from tests.doubles.running import RunningServer
@@ -124,14 +125,42 @@ def test_a_connection_that_reads_nothing_holds_what_is_left_and_no_more(
             refused = first_over(peer, calls)
             assert refused.status == RESOURCE_EXHAUSTED
             assert f"({INFLIGHT_BYTES})" in refused.why
-            for n in range(SMALL_CALLS):
-                answer = neighbour.call(INFER, echo_request(np.full(1000, n)))
-                neighbour.wait_for(answer)
-                assert numbers(answer.message) == [n] * 1000
+            assert_echoes_many(neighbour)
         # Each takes half of what there is, so three leave an eighth, and of that a half to each.
         large = neighbour.call(INFER, echo_request(np.arange(INFLIGHT_BYTES // 32 // 4)))
         neighbour.wait_for(large)
         assert len(numbers(large.message)) == INFLIGHT_BYTES // 32 // 4
+
+
+def test_a_socket_that_nobody_reads_costs_only_its_own_requests(tight: RunningServer) -> None:
+    """Windows are wide open here: it is the kernel's buffers that are full."""
+
+    def refusals() -> float:
+        return tight.counted("penstock_grpc_answers_total", code="RESOURCE_EXHAUSTED")
+
+    with H2Peer(tight.grpc) as neighbour:
+        neighbour.round_trip()
+        before = refusals()
+        with canned.connect(tight.grpc_port) as stalled:
+            stalled.sendall(canned.hello())
+            for n in range(2 * INFLIGHT_BYTES // MIB):
+                stalled.sendall(canned.call(2 * n + 1, INFER, ones(MIB // 4)))
+                if n % 16 == 0:
+                    assert_echoes_many(neighbour)
+            until(lambda: refusals() > before)
+            assert_echoes_many(neighbour)
+        # What it held is free again.
+        until(lambda: tight.counted("penstock_connections_open") == 1)
+        large = neighbour.call(INFER, echo_request(np.zeros((INFLIGHT_BYTES // 2 - MIB) // 4)))
+        neighbour.wait_for(large)
+        assert large.status == 0
+
+
+def assert_echoes_many(peer: H2Peer) -> None:
+    for n in range(SMALL_CALLS):
+        answer = peer.call(INFER, echo_request(np.full(1000, n)))
+        peer.wait_for(answer)
+        assert numbers(answer.message) == [n] * 1000
 
 
 def test_requests_that_never_end_hold_what_is_left_and_no_more(tight: RunningServer) -> None:

@@ -100,7 +100,6 @@ def soak(repository: Path, seconds: float) -> None:
         assert_adds_up(server, seen)
         assert open_files(pid) <= files
         assert resident_bytes(pid) - resident < GROWTH_BYTES_MAX
-        print(dict(seen), (resident_bytes(pid) - resident) >> 10)
         assert min(seen[end] for end in ("ok", "expired", "cancelled", "killed")) > 0, seen
         server.drain()
         assert server.wait() == 0
