@@ -35,6 +35,7 @@ class IoService : public net::Service {
   base::Log& log_;
   telemetry::ServerShard& metrics_;
   base::Nanos refusal_logged_ns_ = 0;
+  base::Nanos no_room_logged_ns_ = 0;
   serving::Front front_;
 };
 

@@ -225,7 +225,10 @@ int Session::State::on_begin_headers(nghttp2_session* session, const nghttp2_fra
   if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
   Stream& stream = state.open_stream(frame->hd.stream_id);
   state.head_stream = &stream;
-  return nghttp2_session_set_stream_user_data(session, stream.id, &stream) == 0
+  // Streams take turns, whatever the client signals.
+  static constexpr nghttp2_extpri kEqual = {NGHTTP2_EXTPRI_DEFAULT_URGENCY, /*inc=*/1};
+  return nghttp2_session_set_stream_user_data(session, stream.id, &stream) == 0 &&
+                 nghttp2_session_change_extpri_stream_priority(session, stream.id, &kEqual, 1) == 0
              ? 0
              : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
@@ -412,11 +415,13 @@ base::Result<> Session::State::start() {
   nghttp2_session_callbacks_del(callbacks);
   nghttp2_option_del(option);
   if (code != 0) return std::unexpected(broken(code));
-  const std::array<nghttp2_settings_entry, 4> settings = {{
+  const std::array<nghttp2_settings_entry, 5> settings = {{
       {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits.concurrent_streams_max},
       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits.stream_window_bytes},
       {NGHTTP2_SETTINGS_MAX_FRAME_SIZE, limits.frame_bytes_max},
       {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, limits.header_list_bytes_max},
+      // RFC 9218: a client's tree of priorities, in which streams starve, means nothing.
+      {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
   }};
   code = nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, settings.data(), settings.size());
   if (code == 0) {

@@ -5,6 +5,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -46,6 +47,21 @@ std::string cannot_listen(const ListenOptions& options, int why) {
   return "cannot listen on " + place + ": " + std::strerror(why);
 }
 
+std::string no_room(int why) {
+  switch (why) {
+    case EMFILE: {
+      rlimit files{};
+      getrlimit(RLIMIT_NOFILE, &files);
+      return "this process has as many files open as it may (" + std::to_string(files.rlim_cur) +
+             "); raise its limit (ulimit -n, LimitNOFILE) or lower connections_max";
+    }
+    case ENFILE: return "this system has as many files open as it may; raise fs.file-max";
+    default:
+      return std::string("this system has no memory for another socket (") + std::strerror(why) +
+             "); give it more, or lower connections_max";
+  }
+}
+
 }  // namespace
 
 base::Result<Acceptor> Acceptor::listen(const ListenOptions& options) {
@@ -79,7 +95,8 @@ base::Result<base::UniqueFd> Acceptor::accept() {
   if (!fd) {
     const int why = errno;
     const bool is_full = why == EMFILE || why == ENFILE || why == ENOBUFS || why == ENOMEM;
-    return fail(is_full ? Code::kResourceExhausted : Code::kUnavailable, std::strerror(why));
+    if (is_full) return fail(Code::kResourceExhausted, no_room(why));
+    return fail(Code::kUnavailable, std::strerror(why));
   }
   const int on = 1;
   setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);

@@ -23,7 +23,8 @@ class Acceptor {
   static base::Result<Acceptor> listen(const ListenOptions& options);
 
   // The next waiting connection, non-blocking and without Nagle's delay; kUnavailable when none is
-  // waiting, kResourceExhausted when this process or the system has no room for one.
+  // waiting, kResourceExhausted when this process or the system has no room for one, with what is
+  // short and the mend. It waits on, then.
   base::Result<base::UniqueFd> accept();
 
   int fd() const { return fd_.get(); }

@@ -60,11 +60,12 @@ void IoThread::join() {
   thread_.join();
 }
 
-void IoThread::hand_over(base::UniqueFd socket) {
+bool IoThread::hand_over(base::UniqueFd socket) {
   const auto pushed = handed_over_.push(std::move(socket));
   // A socket that finds no room is closed with `socket`.
   if (pushed.taken == 0) connections_.fetch_sub(1, std::memory_order_relaxed);
   if (pushed.needs_wake) wake();
+  return pushed.taken != 0;
 }
 
 void IoThread::post_drain() {
@@ -173,8 +174,8 @@ void IoThread::accept_waiting(base::Nanos now) {
     fewest->connections_.fetch_add(1, std::memory_order_relaxed);
     if (fewest == this) {
       open_connection(std::move(*socket), now);
-    } else {
-      fewest->hand_over(std::move(*socket));
+    } else if (!fewest->hand_over(std::move(*socket))) {
+      service_->refused();
     }
   }
 }

@@ -55,8 +55,8 @@ class IoThread : public Host {
 
   void wake() const { poller_.wake(); }
   // A new connection, which the caller has counted; closed at once if the thread has stopped or is
-  // full.
-  void hand_over(base::UniqueFd socket);
+  // full. False: too many were handed over that the thread has not looked at yet; it is closed.
+  bool hand_over(base::UniqueFd socket);
   // Stops accepting and ends every connection gracefully: GOAWAY in two steps, then close when the
   // last call is answered.
   void post_drain();

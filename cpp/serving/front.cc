@@ -39,6 +39,7 @@ void Front::closed(std::uint32_t slot) {
     cancel(call);
     let_go(call, caller_went_away());
   });
+  peers_[slot].charged_bytes = 0;  // what was charged is of a connection that is gone
 }
 
 void Front::received(std::uint32_t slot, std::span<const http2::Event> events, Nanos now) {
@@ -149,15 +150,42 @@ void Front::on_stream_closed(Peer& peer, std::int32_t stream_id) {
   free_call(*call, caller_went_away());
 }
 
-// Counts `bytes` as what the call holds; false if the thread then holds more than it may.
+// Counts `bytes` as what the call holds; false if its connection or the thread then holds more than
+// it may.
 bool Front::charge(Call& call, std::size_t bytes) {
+  Peer& peer = peer_of(call);
   inflight_bytes_ += bytes - call.charged_bytes;
+  peer.charged_bytes += bytes - call.charged_bytes;
   call.charged_bytes = bytes;
-  const std::size_t most = context_.options->inflight_bytes_max;
-  if (bytes == 0 || inflight_bytes_ + unsent_bytes_ <= most) return true;
+  if (bytes == 0 || has_room(peer)) return true;
   // What was unsent may have gone since.
-  for (Peer& peer : peers_) count_unsent(peer);
-  return inflight_bytes_ + unsent_bytes_ <= most;
+  for (Peer& each : peers_) count_unsent(each);
+  return has_room(peer);
+}
+
+// A connection may hold as much as it leaves to all others: one that stalls or floods takes half of
+// what there is at most, so there is always some for the next.
+bool Front::has_room(const Peer& peer, std::size_t more) const {
+  const std::size_t most = context_.options->inflight_bytes_max;
+  const std::size_t held = inflight_bytes_ + unsent_bytes_ + more;
+  return held <= most && peer.charged_bytes + peer.unsent_bytes + more <= most - held;
+}
+
+// A small request may have a large answer, and many of them be asked before the first is there. An
+// answer takes the place of its request, and one alone is always sent.
+bool Front::has_room_for_answer(const Call& call, std::size_t bytes) {
+  const Peer& peer = peer_of(call);
+  const std::size_t more = bytes - std::min(bytes, call.charged_bytes);
+  if (more == 0 || has_room(peer, more)) return true;
+  for (Peer& each : peers_) count_unsent(each);
+  return peer.unsent_bytes == 0 || has_room(peer, more);
+}
+
+Error Front::too_many_bytes() const {
+  return {Code::kResourceExhausted,
+          "this connection's requests and unread answers hold as many bytes as are left of those "
+          "that an io thread may (" +
+              std::to_string(context_.options->inflight_bytes_max) + "); try again"};
 }
 
 // Answers that a peer does not read are held as well.
@@ -194,12 +222,6 @@ void Front::let_go(Call& call, const Error& end) {
   call.clear();
   spare_.push_back(&call);
   context_.metrics->record_stream_closed();
-}
-
-Error Front::too_many_bytes() const {
-  return {Code::kResourceExhausted,
-          "the server holds as many bytes of requests and unread answers as it may (" +
-              std::to_string(context_.options->inflight_bytes_max) + "); try again"};
 }
 
 Call* Front::find_call(const batching::ReplyAddress& address) {

@@ -81,6 +81,7 @@ class Front {
   struct Peer {
     std::uint64_t id = 0;
     http2::Session* session = nullptr;  // null: no such connection
+    std::size_t charged_bytes = 0;      // of its calls together
     std::size_t unsent_bytes = 0;       // of its answers, when last looked at
     CallTable calls;
   };
@@ -93,11 +94,13 @@ class Front {
   void on_body_framed(Peer& peer, std::int32_t stream_id);
   void on_timer(Call& call, base::Nanos now);
   bool charge(Call& call, std::size_t bytes);
+  bool has_room(const Peer& peer, std::size_t more = 0) const;
+  bool has_room_for_answer(const Call& call, std::size_t bytes);
+  base::Error too_many_bytes() const;
   void count_unsent(Peer& peer);
   Call& open_call(Peer& peer, std::uint32_t slot, std::int32_t stream_id);
   void let_go(Call& call, const base::Error& end);
   void free_call(Call& call, const base::Error& end = {base::Code::kOk, {}});
-  base::Error too_many_bytes() const;
   Call* find_call(const batching::ReplyAddress& address);
   Peer& peer_of(const Call& call) { return peers_[call.connection_slot]; }
 

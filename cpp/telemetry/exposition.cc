@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <string>
 
 #include "base/error.h"
 #include "telemetry/exposition_text.h"
@@ -136,10 +137,17 @@ void expose_server(ExpositionText& text, const ServerCounts& server) {
   };
   one(Type::kGauge, "penstock_connections_open", "Connections that are open",
       server.connections_open());
+  text.family("penstock_io_thread_connections", Type::kGauge,
+              "Connections that are open, by the io thread that owns them");
+  for (std::size_t i = 0; i < server.connections_by_thread.size(); ++i) {
+    text.sample({{"thread", std::to_string(i)}}, server.connections_by_thread[i]);
+  }
   one(Type::kCounter, "penstock_connections_accepted_total", "Connections accepted",
       server.connections_accepted);
   one(Type::kCounter, "penstock_connections_refused_total",
       "Connections closed at once because there were too many", server.connections_refused);
+  one(Type::kCounter, "penstock_accept_failures_total",
+      "Times that the system had no room for another connection", server.accept_failures);
   text.family("penstock_connections_closed_total", Type::kCounter,
               "Connections closed, by the reason");
   for (std::size_t i = 0; i < kCloseReasonCount; ++i) {

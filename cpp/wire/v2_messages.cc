@@ -37,7 +37,7 @@ base::Result<ModelQuery> read_query(std::string_view message) {
     switch (reader.tag_and_type()) {
       case sized_field(1): query.name = take_view(reader); break;
       case sized_field(2): query.version = take_view(reader); break;
-      default: reader.skip();
+      default: skip_field(reader);
     }
   }
   if (!base::is_utf8(query.name)) return std::unexpected(not_utf8("name"));
@@ -52,7 +52,7 @@ base::Result<std::string_view> read_service(std::string_view message) {
     if (reader.tag_and_type() == sized_field(1)) {
       service = take_view(reader);
     } else {
-      reader.skip();
+      skip_field(reader);
     }
   }
   if (!base::is_utf8(service)) return std::unexpected(not_utf8("service"));

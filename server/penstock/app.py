@@ -4,6 +4,7 @@
 import asyncio
 import logging
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -18,13 +19,18 @@ from penstock.hosting import ServiceHost, register_services
 from penstock.hosting.reflection import add_reflection
 from penstock.metrics import ServerMetrics
 from penstock.metrics_server import MetricsServer, listening_socket
+from penstock.open_files import allow_open_files
 from penstock.repository.layout import FoundModel, find_models
 from penstock.repository.loader import LoadReport, load_models
+from penstock.standard_streams import flush_or_forget, open_closed
 from penstock.startup_report import Listening, print_startup
 
 __all__ = ["serve"]
 
 log = logging.getLogger(__name__)
+
+#: Descriptors for models' files, event loops, metrics and whatever a model's code opens.
+FILES_BESIDE_CONNECTIONS = 1024
 
 
 def serve(options: ServerOptions, console: Console) -> None:
@@ -38,11 +44,30 @@ def serve(options: ServerOptions, console: Console) -> None:
             "There is no model repository: give --model-repository DIR, or model_repository in the "
             "configuration file."
         )
+    open_closed()
+    _make_room(options)
     models = find_models(options.repositories)
     # Kept until the loop has ended: the engine's exit timeout then also bounds what the loop waits
     # for, such as threads of a service that never return.
     server = _Server(options, console, models)
     uvloop.run(server.run())
+    # A model's own prints may have found a full disk.
+    flush_or_forget(sys.stdout)
+    flush_or_forget(sys.stderr)
+
+
+def _make_room(options: ServerOptions) -> None:
+    wanted = options.connections_max + FILES_BESIDE_CONNECTIONS
+    allowed = allow_open_files(wanted)
+    if allowed < wanted:
+        log.warning(
+            "open_files_few",
+            extra={
+                "allowed": allowed,
+                "wanted": wanted,
+                "mend": "raise the hard limit (ulimit -Hn, LimitNOFILE) or lower connections_max",
+            },
+        )
 
 
 class _Server:
@@ -124,7 +149,11 @@ class _Server:
                 "seconds": round(seconds, 3),
             },
         )
-        print_startup(self._console, reports, listening, seconds)
+        try:
+            print_startup(self._console, reports, listening, seconds)
+        except (OSError, SystemExit) as error:  # rich ends the program when nobody reads it
+            reason = str(error) if isinstance(error, OSError) else "nobody reads standard output"
+            log.warning("startup_not_printed", extra={"reason": reason})
 
 
 def _process_age_s() -> float:

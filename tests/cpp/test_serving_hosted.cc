@@ -319,9 +319,9 @@ TEST(serving_hosted, bytes_that_nobody_reads_count_against_the_bound_of_all) {
   Rig rig({.inflight_bytes_max = 100'000});
   Rig::Link& link = rig.connect();
   const std::int32_t id = rig.open(link);
-  link.client.send(id, grpc_framed(patterned(60'000)), false);
+  link.client.send(id, grpc_framed(patterned(40'000)), false);
   EXPECT_EQ(rig.hear().size(), 2);
-  link.client.send(id, grpc_framed(patterned(60'000)), false);
+  link.client.send(id, grpc_framed(patterned(40'000)), false);
   const auto events = rig.hear();
   EXPECT_EQ(link.status(id), "8");
   EXPECT(events.back().kind == Kind::kEnd);

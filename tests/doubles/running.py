@@ -24,7 +24,8 @@ PATIENCE_S = 60.0
 class RunningServer:
     """Runs for as long as the `with` block does; a test may end it before, by `drain`.
 
-    `printed` are the lines of standard output up to the one that says it is ready.
+    `printed` are the lines of standard output up to the one that says it is ready. `log_to` is a
+    file in the place of the one that `log` reads.
     """
 
     def __init__(
@@ -32,10 +33,12 @@ class RunningServer:
         *repositories: Path,
         flags: tuple[str, ...] = (),
         environment: Mapping[str, str] | None = None,
+        log_to: Path | None = None,
     ) -> None:
         arguments = [f"--model-repository={repository}" for repository in repositories]
         ports = ["--grpc-address=127.0.0.1", "--grpc-port=0", "--metrics-port=0"]
-        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed in __exit__
+        # Closed in __exit__.
+        self._log = log_to.open("r+") if log_to else tempfile.TemporaryFile("w+")  # noqa: SIM115
         self.process = subprocess.Popen(
             [sys.executable, "-m", "penstock", "serve", *arguments, *ports, *flags],
             stdout=subprocess.PIPE,

@@ -145,7 +145,10 @@ def _execute(model: PythonModel, plan: ModelPlan) -> Execute:
                 "model_failed",
                 extra={"model": plan.name, "version": plan.version, "rows": batch.rows},
             )
-            raise BackendError(f"Model {plan.name!r} failed: {_named(error)}") from None
+            why = f"Model {plan.name!r} failed: {_named(error)}"
+            if isinstance(error, MemoryError):
+                raise MemoryError(why) from None  # RESOURCE_EXHAUSTED to the caller
+            raise BackendError(why) from None
 
     return execute
 
