@@ -84,6 +84,7 @@ class Front {
   bool has_room_for_answer(const Call& call, std::size_t bytes);
   base::Error too_many_bytes() const;
   void count_unsent(Peer& peer);
+  void count_all_unsent();
   Call& open_call(Peer& peer, std::uint32_t slot, std::int32_t stream_id);
   void free_call(Call& call);
   Call* find_call(const batching::ReplyAddress& address);
@@ -122,7 +123,8 @@ class Front {
   std::vector<std::unique_ptr<Call>> calls_;  // all ever made; those not in use are in spare_
   std::vector<Call*> spare_;
   std::size_t inflight_bytes_ = 0;
-  std::size_t unsent_bytes_ = 0;  // the sum of the peers'
+  std::size_t unsent_bytes_ = 0;     // the sum of the peers'
+  bool has_counted_unsent_ = false;  // of every peer, in this pass
 
   // Kept between requests for their memory.
   wire::InferRequest request_;
