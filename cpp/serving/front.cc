@@ -158,8 +158,7 @@ bool Front::charge(Call& call, std::size_t bytes) {
   peer.charged_bytes += bytes - call.charged_bytes;
   call.charged_bytes = bytes;
   if (bytes == 0 || has_room(peer)) return true;
-  // What was unsent may have gone since.
-  for (Peer& each : peers_) count_unsent(each);
+  count_all_unsent();
   return has_room(peer);
 }
 
@@ -177,7 +176,7 @@ bool Front::has_room_for_answer(const Call& call, std::size_t bytes) {
   const Peer& peer = peer_of(call);
   const std::size_t more = bytes - std::min(bytes, call.charged_bytes);
   if (more == 0 || has_room(peer, more)) return true;
-  for (Peer& each : peers_) count_unsent(each);
+  count_all_unsent();
   return peer.unsent_bytes == 0 || has_room(peer, more);
 }
 
@@ -193,6 +192,13 @@ void Front::count_unsent(Peer& peer) {
   const std::size_t unsent = peer.session == nullptr ? 0 : peer.session->unsent_bytes();
   unsent_bytes_ += unsent - peer.unsent_bytes;
   peer.unsent_bytes = unsent;
+}
+
+// What was unsent may have gone since it was counted, but not within a pass, which writes at its
+// end: so a flood of refusals does not go through all connections each time.
+void Front::count_all_unsent() {
+  if (std::exchange(has_counted_unsent_, true)) return;
+  for (Peer& peer : peers_) count_unsent(peer);
 }
 
 Call& Front::open_call(Peer& peer, std::uint32_t slot, std::int32_t stream_id) {
@@ -249,6 +255,7 @@ void Front::finish_pass(Nanos now) {
   timers_.advance(now,
                   [&](base::Timer& timer) { on_timer(*static_cast<Call*>(timer.owner), now); });
   if (!gathering_.empty()) run_inline_lane(now);
+  has_counted_unsent_ = false;
 }
 
 void Front::on_timer(Call& call, Nanos now) {

@@ -98,6 +98,7 @@ class Front {
   bool has_room_for_answer(const Call& call, std::size_t bytes);
   base::Error too_many_bytes() const;
   void count_unsent(Peer& peer);
+  void count_all_unsent();
   Call& open_call(Peer& peer, std::uint32_t slot, std::int32_t stream_id);
   void let_go(Call& call, const base::Error& end);
   void free_call(Call& call, const base::Error& end = {base::Code::kOk, {}});
@@ -163,7 +164,8 @@ class Front {
   std::vector<std::unique_ptr<Call>> calls_;  // all ever made; those not in use are in spare_
   std::vector<Call*> spare_;
   std::size_t inflight_bytes_ = 0;
-  std::size_t unsent_bytes_ = 0;  // the sum of the peers'
+  std::size_t unsent_bytes_ = 0;     // the sum of the peers'
+  bool has_counted_unsent_ = false;  // of every peer, in this pass
   std::unordered_map<HostedCallId, Call*> hosted_;
   std::uint64_t next_hosted_ = 0;
   std::vector<Call*> watching_;
