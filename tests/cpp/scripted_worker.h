@@ -13,7 +13,7 @@ inline constexpr const char* kScriptedWorker = "--scripted-worker";
 
 // What the first float of a batch, or the document to load, asks for.
 enum class Script : int {
-  kDouble = 0,  // the first input, doubled; as kGrow, but as many rows as came
+  kDouble = 0,  // answers with the input, doubled
   kExit = 1,    // exit status 3
   kKill = 2,    // SIGKILL
   kLoop = 3,    // for ever
