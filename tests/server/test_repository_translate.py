@@ -90,6 +90,17 @@ def test_the_backend_is_named_or_told_by_the_files(
             "parameters.penstock.lane is 'fast': wanted auto or inline or batch",
         ),
         (
+            'parameters { key: "penstock.isolaton" value { string_value: "process" } }',
+            ["model.onnx"],
+            "parameters.penstock.isolaton means nothing to this server: did you mean "
+            "penstock.isolation?",
+        ),
+        (
+            'parameters { key: "penstock.zzzzzzzzz" value { string_value: "1" } }',
+            ["model.onnx"],
+            "there are penstock.batch_seconds_max, penstock.isolation",
+        ),
+        (
             "max_batch_size: 4 dynamic_batching { preferred_batch_size: [ 2, 8 ] }",
             ["model.onnx"],
             "preferred_batch_size is 8: wanted at most max_batch_size, which is 4",

@@ -7,7 +7,7 @@ from penstock.errors import RepositoryError
 from penstock.repository.parameters import Parameters, choice, text
 from penstock.repository.plan import IsolationPlan
 
-__all__ = ["isolation_plan"]
+__all__ = ["BOUNDS", "ISOLATION_KEY", "isolation_plan"]
 
 ISOLATION_KEY = "penstock.isolation"
 BATCH_SECONDS_KEY = "penstock.batch_seconds_max"

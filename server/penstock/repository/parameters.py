@@ -2,13 +2,29 @@
 """The `parameters` of a configuration: texts that mean numbers and choices."""
 
 from collections.abc import Collection, Mapping
+from difflib import get_close_matches
 
 from penstock.errors import RepositoryError
 from penstock_client._proto.model_config_pb2 import ModelParameter
 
-__all__ = ["Parameters", "choice", "text", "whole_number"]
+__all__ = ["Parameters", "choice", "refuse_unknown", "text", "whole_number"]
 
 Parameters = Mapping[str, ModelParameter]
+
+#: What the names of Penstock's own parameters begin with.
+OWN_PREFIX = "penstock."
+
+
+def refuse_unknown(parameters: Parameters, known: Collection[str]) -> None:
+    """Raises RepositoryError for a key in Penstock's own name that means nothing to it.
+
+    Other keys are the model's, or of its backend. A misspelt one of ours would bind nothing.
+    """
+    for key in parameters:
+        if key.startswith(OWN_PREFIX) and key not in known:
+            near = get_close_matches(key, known, n=1)
+            meant = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(known))}."
+            raise RepositoryError(f"parameters.{key} means nothing to this server: {meant}")
 
 
 def text(parameters: Parameters, key: str) -> str | None:

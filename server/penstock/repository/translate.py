@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from penstock.errors import RepositoryError, UnsupportedError
 from penstock.repository.config_file import ModelConfig, WrittenConfig
 from penstock.repository.instances import Machine, instance_count, wants_gpu
-from penstock.repository.isolation import isolation_plan
+from penstock.repository.isolation import BOUNDS, ISOLATION_KEY, isolation_plan
 from penstock.repository.layout import FoundModel
 from penstock.repository.onnxruntime import session_plan
-from penstock.repository.parameters import choice
+from penstock.repository.parameters import choice, refuse_unknown
 from penstock.repository.plan import ModelPlan, QueuePlan, SessionPlan, TensorPlan
 from penstock_client._proto.model_config_pb2 import DataType, ModelInput, ModelOutput
 
@@ -22,6 +22,7 @@ __all__ = ["LANE_KEY", "translate"]
 
 LANE_KEY = "penstock.lane"
 LANES = ("auto", "inline", "batch")
+OWN_PARAMETERS = (LANE_KEY, ISOLATION_KEY, *BOUNDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,7 @@ def translate(
 ) -> ModelPlan:
     """The plan for `version` of `model`. `files` are the names in that version's folder."""
     config = written.config
+    refuse_unknown(config.parameters, OWN_PARAMETERS)
     name = backend_name(config, files)
     backend = BACKENDS[name]
     is_native_graph = name == "onnxruntime"
