@@ -6,6 +6,8 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
+#include <string_view>
 
 #include "base/error.h"
 #include "base/timer_wheel.h"
@@ -35,6 +37,16 @@ class Connection {
 
   static constexpr std::size_t kWritePassBytes = std::size_t{2} << 20;
 
+  // What the peer speaks. Until that is known the session says nothing.
+  enum class Speech : std::uint8_t { kUnknown, kHttp2, kHttp1 };
+  Speech speech() const { return speech_; }
+  // HTTP/2 from now on, whatever the peer says first.
+  void speak_http2() { speech_ = Speech::kHttp2; }
+  // Learns from the first bytes. What came before `input` and is the session's business is given
+  // back once, when that becomes known: it goes before `input`. For HTTP/1, the answer that
+  // `about` is a part of is all that will be written.
+  std::string hear(std::span<const std::byte> input, std::string_view about);
+
   enum class Write { kAll, kPart, kBroken };
   // Writes what the session has to say. `scratch` is empty and shared by the thread's connections:
   // only bytes that the socket refuses are kept here, so an idle connection holds no buffer.
@@ -61,6 +73,8 @@ class Connection {
   base::UniqueFd fd_;
   std::unique_ptr<http2::Session> session_;
   http2::Output unwritten_;
+  std::string heard_;  // while the speech is unknown
+  Speech speech_ = Speech::kUnknown;
   std::uint64_t written_bytes_ = 0;
 };
 

@@ -202,12 +202,12 @@ void IoThread::open_connection(base::UniqueFd socket, base::Nanos now) {
   Connection& connection = *slots_[key.slot];
   connection.timer.owner = &connection;
   connection.lifetime.opened_ns = connection.lifetime.received_ns = now;
+  connection.lifetime.header_ns = now;
   connection.lifetime.age_max_ns = jittered_age(lifetime_.age_max_ns, key.id);
   service_->opened(key, connection.session());
   // It came just before the end of accepting, and its first requests may be on their way.
   if (stage_ == Stage::kDraining) begin_notice(connection, now);
   step(connection, now);
-  touch(key.slot);  // the server's SETTINGS need no invitation
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -222,30 +222,48 @@ void IoThread::read(Connection& connection, base::Nanos now) {
     bytes_in_ += got.bytes;
     if (connection.lifetime.lingering_ns == base::kNever) {
       connection.lifetime.received_ns = now;
-      const auto events = connection.session().feed(std::span(input_).first(got.bytes));
-      touch(connection.key.slot);
-      if (!events) {
-        write(connection, now);  // the GOAWAY that says what was wrong
-        if (slots_[connection.key.slot].get() == &connection) {
-          close(connection, CloseReason::kProtocolError);
-        }
-        return;
-      }
-      if (!events->empty()) service_->received(connection.key, *events, now);
-      for (const http2::Event& event : *events) {
-        if (event.kind == http2::Event::Kind::kPingAck &&
-            connection.lifetime.notice_ns != base::kNever) {
-          begin_goaway(connection, now);
-        }
-        if (event.kind == http2::Event::Kind::kGoaway) {
-          connection.ended_by = CloseReason::kPeerClosed;
-        }
-      }
+      if (!take(connection, std::span(input_).first(got.bytes), now)) return;
     }
     // A short read means that the socket is empty; the poller tells when it is not.
     budget -= std::min(budget, got.bytes);
     if (got.bytes < input_.size() || budget == 0) return;
   }
+}
+
+// False: the connection is no more, or only lingers.
+bool IoThread::take(Connection& connection, std::span<const std::byte> input, base::Nanos now) {
+  touch(connection.key.slot);
+  if (connection.speech() == Connection::Speech::kUnknown) {
+    const std::string before = connection.hear(input, options_.about);
+    if (connection.speech() != Connection::Speech::kHttp2) {
+      return connection.speech() == Connection::Speech::kUnknown;
+    }
+    if (!before.empty() && !take(connection, std::as_bytes(std::span(before)), now)) return false;
+  }
+  const auto events = connection.session().feed(input, now);
+  if (!events) {
+    const bool is_flood = events.error().code == base::Code::kResourceExhausted;
+    fail(connection, is_flood ? CloseReason::kFlood : CloseReason::kProtocolError, now);
+    return false;
+  }
+  if (!events->empty()) service_->received(connection.key, *events, now);
+  for (const http2::Event& event : *events) {
+    if (event.kind == http2::Event::Kind::kPingAck &&
+        connection.lifetime.notice_ns != base::kNever) {
+      begin_goaway(connection, now);
+    }
+    if (event.kind == http2::Event::Kind::kGoaway) {
+      connection.ended_by = CloseReason::kPeerClosed;
+    }
+  }
+  const base::Nanos header_ns = connection.session().is_greeted()
+                                    ? connection.session().header_block_since_ns()
+                                    : connection.lifetime.opened_ns;
+  if (header_ns != std::exchange(connection.lifetime.header_ns, header_ns) &&
+      header_ns != base::kNever) {
+    step(connection, now);  // which cannot be due yet
+  }
+  return true;
 }
 
 void IoThread::write(Connection& connection, base::Nanos now) {
@@ -257,7 +275,13 @@ void IoThread::write(Connection& connection, base::Nanos now) {
     connection.is_waiting_to_write = waits;
     poller_.rewatch(connection.fd(), connection.key.slot, waits);
   }
-  if (!waits && connection.session().is_finished()) begin_linger(connection, now);
+  if (waits) return;
+  if (connection.speech() == Connection::Speech::kHttp1) {
+    connection.ended_by = CloseReason::kHttp1;
+    begin_linger(connection, now);
+  } else if (connection.session().is_finished()) {
+    begin_linger(connection, now);
+  }
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -278,6 +302,9 @@ void IoThread::step(Connection& connection, base::Nanos now) {
     case LifetimeAction::kGoaway: begin_goaway(connection, now); break;
     case LifetimeAction::kCloseKeepalive: return close(connection, CloseReason::kKeepalive);
     case LifetimeAction::kCloseAge: return close(connection, CloseReason::kAge);
+    case LifetimeAction::kCloseSlow:
+      connection.session().submit_goaway(http2::kEnhanceYourCalm, "this takes too long");
+      return fail(connection, CloseReason::kSlow, now);
     case LifetimeAction::kCloseLingered: return close(connection, CloseReason::kFinished);
   }
   touch(connection.key.slot);
@@ -285,6 +312,7 @@ void IoThread::step(Connection& connection, base::Nanos now) {
 
 void IoThread::begin_notice(Connection& connection, base::Nanos now) {
   connection.lifetime.notice_ns = now;
+  connection.speak_http2();  // it may have said nothing yet
   connection.session().submit_shutdown_notice();
   connection.session().submit_ping();  // its answer shows that the notice was read
   touch(connection.key.slot);
@@ -313,6 +341,15 @@ void IoThread::begin_linger(Connection& connection, base::Nanos now) {
   }
   connection.shut_down_writing();
   timers_.schedule(connection.timer, base::after(now, kLingerMax));
+}
+
+// What the session has to say last is written, if there is room for it: nobody waits for a peer
+// that has broken the rules.
+void IoThread::fail(Connection& connection, CloseReason reason, base::Nanos now) {
+  connection.ended_by = reason;
+  const std::uint32_t slot = connection.key.slot;
+  write(connection, now);
+  if (slots_[slot].get() == &connection) begin_linger(connection, now);
 }
 
 void IoThread::close(Connection& connection, CloseReason reason) {
