@@ -76,13 +76,13 @@ TEST(http2_flood_guard, frames_that_carry_no_request_are_bounded) {
         frame(3, 0, 1, kFour), frame(4, 1, 0, "")}) {
     Guarded peer(limits);
     peer.look(request(1));
-    EXPECT_EQ(peer.times(idle, 1000), 100);
+    for (int i = 0; i < 3; ++i) {
+      peer.now += 100 * kSecond;  // time makes good
+      EXPECT_EQ(peer.times(idle, 100), 100);
+    }
     const auto wrong = peer.look(idle);
     REQUIRE(wrong.has_value());
     EXPECT_EQ(wrong->error_code, http2::kEnhanceYourCalm);
-    // Time makes good, whatever it was.
-    peer.now += 100 * kSecond;
-    EXPECT_EQ(peer.times(idle, 1000), 100);
   }
 }
 

@@ -17,7 +17,6 @@ from types import TracebackType
 import hpack
 from hyperframe.frame import (
     DataFrame,
-    ExtensionFrame,
     Frame,
     GoAwayFrame,
     HeadersFrame,
@@ -47,10 +46,7 @@ Fields = list[tuple[str, str]]
 def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
     """Any frame at all. `stream` may have its reserved bit set."""
     return (
-        len(payload).to_bytes(3, "big")
-        + bytes([kind, flags])
-        + stream.to_bytes(4, "big")
-        + payload
+        len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
     )
 
 
@@ -67,7 +63,9 @@ def text(octets: bytes) -> bytes:
 
 def block(fields: Iterable[tuple[str, str]]) -> bytes:
     """A header block of literal fields, as they stand: of capitals, blanks, whatever."""
-    return b"".join(literal(name.encode("latin-1"), value.encode("latin-1")) for name, value in fields)
+    return b"".join(
+        literal(name.encode("latin-1"), value.encode("latin-1")) for name, value in fields
+    )
 
 
 def grpc_head(path: str) -> Fields:
@@ -131,7 +129,7 @@ class RawPeer:
 
     def settle(self) -> None:
         """Until both sides' SETTINGS are acknowledged."""
-        self.read_until(lambda: any(SETTINGS == f.type for f in self.frames))
+        self.read_until(lambda: any(f.type == SETTINGS for f in self.frames))
         self.send(frame(SETTINGS, ACK, 0))
         self.read_until(lambda: any(f.type == SETTINGS and "ACK" in f.flags for f in self.frames))
 
@@ -155,6 +153,14 @@ class RawPeer:
                 if self.is_closed:
                     return False
         return True
+
+    def trickle(self, octets: bytes, *, pause_s: float) -> None:
+        """An octet at a time, reading in between, until the server closes."""
+        for octet in octets:
+            if self.is_closed:
+                return
+            self.send(bytes([octet]))
+            self.listen(pause_s)
 
     # -- waiting ----------------------------------------------------------------------------------
 
@@ -182,7 +188,7 @@ class RawPeer:
         asked = len(self.frames)
         self.send(frame(PING, 0, 0, b"penstock"))
         self.read_until(
-            lambda: any(isinstance(f, PingFrame) and "ACK" in f.flags for f in self.frames[asked:])
+            lambda: any(f.type == PING and "ACK" in f.flags for f in self.frames[asked:])
         )
 
     def listen(self, seconds: float) -> None:
@@ -199,6 +205,15 @@ class RawPeer:
             self._receive(0.1)
         said = [f.error_code for f in self.frames if isinstance(f, GoAwayFrame)]
         return said[-1] if said else None
+
+    def read_to_end(self) -> bytes:
+        """All that comes until the server closes, frames or not."""
+        came = bytearray()
+        with suppress(ConnectionResetError):
+            while some := self._socket.recv(1 << 16):
+                came += some
+        self.is_closed = True
+        return bytes(came)
 
     # -- reading ----------------------------------------------------------------------------------
 
@@ -248,8 +263,9 @@ class RawPeer:
         assert isinstance(first, SettingsFrame)
         return dict(first.settings)
 
-    def unknown(self) -> list[Frame]:
-        return [f for f in self.frames if isinstance(f, ExtensionFrame)]
+    def pings(self) -> list[PingFrame]:
+        """Those that came, the server's own and its answers."""
+        return [f for f in self.frames if isinstance(f, PingFrame)]
 
     def _seen(self) -> str:
         return f"seen: {self.frames[-8:]} and {dict(list(self.answers.items())[-4:])}"

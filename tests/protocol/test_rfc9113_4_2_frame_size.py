@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Frames that are too long or too short (RFC 9113 section 4.2, and 6 by types)."""
 
+import numpy as np
 import pytest
 from tests.doubles.raw_peer import (
     ACK,
@@ -12,7 +13,6 @@ from tests.doubles.raw_peer import (
     GOAWAY,
     HAS_PRIORITY,
     HEADERS,
-    PADDED,
     PING,
     PRIORITY,
     RST_STREAM,
@@ -26,8 +26,6 @@ from tests.doubles.raw_peer import (
 from tests.doubles.running import RunningServer
 from tests.protocol.calls import INFER, LIVE, echo_request, numbers
 from tests.protocol.illegal import assert_ends
-
-import numpy as np
 
 FRAME_BYTES_MAX = 64 << 10
 OPEN = frame(HEADERS, END_HEADERS, 1, block(grpc_head(LIVE)))

@@ -56,7 +56,8 @@ def test_priority_is_taken_in_every_state(server: RunningServer) -> None:
 
 
 @pytest.mark.parametrize(
-    "late", [frame(DATA, 0, 1, b"more"), frame(DATA, END_STREAM, 1), TRAILERS],
+    "late",
+    [frame(DATA, 0, 1, b"more"), frame(DATA, END_STREAM, 1), TRAILERS],
     ids=["data", "end", "headers"],
 )
 def test_half_closed_remote_takes_no_more_of_the_request(
