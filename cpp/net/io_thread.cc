@@ -267,10 +267,16 @@ bool IoThread::take(Connection& connection, std::span<const std::byte> input, ba
 }
 
 void IoThread::write(Connection& connection, base::Nanos now) {
+  const std::size_t unsent = connection.session().unsent_bytes();
   const Connection::Write wrote = connection.write(scratch_);
-  bytes_out_ += connection.take_written_bytes();
+  const std::uint64_t written_bytes = connection.take_written_bytes();
+  bytes_out_ += written_bytes;
   if (wrote == Connection::Write::kBroken) return close(connection, CloseReason::kPeerClosed);
   const bool waits = wrote == Connection::Write::kPart;
+  const std::size_t still_unsent = connection.session().unsent_bytes();
+  // Where the socket has room, it is answers that count, and not, say, what pings are answered.
+  note_progress(connection, still_unsent < unsent || (waits && written_bytes > 0),
+                still_unsent > 0 || waits, now);
   if (waits != connection.is_waiting_to_write) {
     connection.is_waiting_to_write = waits;
     poller_.rewatch(connection.fd(), connection.key.slot, waits);
@@ -281,6 +287,19 @@ void IoThread::write(Connection& connection, base::Nanos now) {
     begin_linger(connection, now);
   } else if (connection.session().is_finished()) {
     begin_linger(connection, now);
+  }
+}
+
+void IoThread::note_progress(Connection& connection, bool has_progressed, bool is_waiting,
+                             base::Nanos now) {
+  base::Nanos& stalled_ns = connection.lifetime.stalled_ns;
+  if (!is_waiting) {
+    stalled_ns = base::kNever;
+  } else if (stalled_ns == base::kNever) {
+    stalled_ns = now;
+    if (connection.lifetime.lingering_ns == base::kNever) step(connection, now);
+  } else if (has_progressed) {
+    stalled_ns = now;  // the timer finds out
   }
 }
 

@@ -31,7 +31,7 @@ struct IoOptions {
   std::size_t connections_max = 20'000;  // of this thread; more are refused
   std::size_t read_bytes_per_pass = 512
                                     << 10;  // of one connection, then the others have their turn
-  std::string about = {};                        // the line that answers GET / of HTTP/1
+  std::string about = {};                   // the line that answers GET / of HTTP/1
 };
 
 // One event loop with the connections it owns. A pass reads every socket that has something, lets
@@ -80,6 +80,7 @@ class IoThread : public Host {
   void read(Connection& connection, base::Nanos now);
   bool take(Connection& connection, std::span<const std::byte> input, base::Nanos now);
   void write(Connection& connection, base::Nanos now);
+  void note_progress(Connection& connection, bool has_progressed, bool is_waiting, base::Nanos now);
   void step(Connection& connection, base::Nanos now);
   void begin_notice(Connection& connection, base::Nanos now);
   void begin_goaway(Connection& connection, base::Nanos now);

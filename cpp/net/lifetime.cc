@@ -66,10 +66,11 @@ LifetimeStep next_step(const LifetimeState& state, const LifetimeOptions& option
     const Nanos due = after(state.lingering_ns, kLingerMax);
     return {now >= due ? LifetimeAction::kCloseLingered : LifetimeAction::kNone, due};
   }
-  const Nanos header_due_ns = after(state.header_ns, options.header_timeout_ns);
-  if (now >= header_due_ns) return {LifetimeAction::kCloseSlow, kNever};
+  const Nanos slow_due_ns = std::min(after(state.header_ns, options.header_timeout_ns),
+                                     after(state.stalled_ns, options.stall_timeout_ns));
+  if (now >= slow_due_ns) return {LifetimeAction::kCloseSlow, kNever};
   LifetimeStep step = usual_step(state, options, now);
-  step.next_ns = std::min(step.next_ns, header_due_ns);
+  step.next_ns = std::min(step.next_ns, slow_due_ns);
   return step;
 }
 

@@ -26,7 +26,7 @@ enum class CloseReason : std::uint8_t {
   kAge,            // the grace after its maximum age is over
   kStopped,        // the server stops
   kFlood,          // it made work without end (http2/flood_guard.h)
-  kSlow,           // its hello or a header block took too long
+  kSlow,           // its hello, a header block or its reading took too long
   kHttp1,          // it spoke HTTP/1 and was told what this port is
 };
 inline constexpr std::size_t kCloseReasonCount = 9;

@@ -80,6 +80,7 @@ class Front {
   void on_timer(Call& call, base::Nanos now);
   bool charge(Call& call, std::size_t bytes);
   void count_unsent(Peer& peer);
+  bool reads_its_answers(Peer& peer);
   Call& open_call(Peer& peer, std::uint32_t slot, std::int32_t stream_id);
   void free_call(Call& call);
   Call* find_call(const batching::ReplyAddress& address);

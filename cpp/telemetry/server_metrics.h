@@ -23,7 +23,7 @@ enum class CloseReason : std::uint8_t {
   kAge,        // it had reached its maximum age
   kDrain,      // the server is stopping
   kFlood,      // the peer made work without end
-  kSlow,       // the peer's hello, or the headers of a request, took too long
+  kSlow,       // the peer took too long: its hello, a request's headers, reading its answers
   kHttp1,      // the peer spoke HTTP/1 and was told what this is
 };
 inline constexpr std::size_t kCloseReasonCount = 8;

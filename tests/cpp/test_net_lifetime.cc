@@ -127,6 +127,15 @@ TEST(net_lifetime, a_hello_or_a_header_block_is_complete_in_time_or_the_connecti
   EXPECT_EQ(at(1'000'000, state, patient).next_ns, kNever);
 }
 
+TEST(net_lifetime, a_peer_that_reads_nothing_of_its_answers_is_closed) {
+  const LifetimeOptions options = {.keepalive_time_ns = kNever, .stall_timeout_ns = 60 * kSecond};
+  LifetimeState state = {.stalled_ns = 100 * kSecond};
+  EXPECT_EQ(at(159, state, options).next_ns, 160 * kSecond);
+  EXPECT(at(160, state, options).action == LifetimeAction::kCloseSlow);
+  state.stalled_ns = 101 * kSecond;
+  EXPECT_EQ(at(160, state, options).next_ns, 161 * kSecond);
+}
+
 TEST(net_lifetime, lingering_ends_after_its_time_and_nothing_else_counts) {
   const LifetimeState state = {.age_max_ns = 1,
                                .pinged_ns = 1,
@@ -152,9 +161,11 @@ TEST(net_lifetime, whoever_asks_at_the_named_time_learns_something_or_a_later_ti
                                      .keepalive_timeout_ns = some(50 * kSecond),
                                      .keepalive_without_calls = random() % 2 == 0,
                                      .age_grace_ns = some(50 * kSecond),
-                                     .header_timeout_ns = some(300 * kSecond)};
+                                     .header_timeout_ns = some(300 * kSecond),
+                                     .stall_timeout_ns = some(300 * kSecond)};
     LifetimeState state = {.age_max_ns = some(200 * kSecond),
                            .header_ns = some(100 * kSecond),
+                           .stalled_ns = some(100 * kSecond),
                            .has_calls = random() % 2 == 0};
     Nanos now = 0;
     for (int steps = 0;; ++steps) {

@@ -75,8 +75,7 @@ def assert_is_ended(
     before = floods_ended(server)
     with RawPeer(server.grpc) as peer, H2Peer(server.grpc) as other:
         peer.send(prologue)
-        is_taken = all(peer.flood(some(n)) for n in range(times))
-        assert not is_taken or peer.is_closed or peer.end_code() is not None
+        _ = all(peer.flood(some(n)) for n in range(times))
         assert peer.end_code() == ENHANCE_YOUR_CALM
         answer = other.call(INFER, echo_request(np.arange(4)))
         other.wait_for(answer)
@@ -232,7 +231,7 @@ def test_a_flood_of_streams_past_the_limit_is_ended(flooded: RunningServer) -> N
 
 
 def test_answers_that_nobody_reads_do_not_pile_up(flooded: RunningServer) -> None:
-    """A peer that provokes resets and never reads: its bound is that of unread frames."""
+    """A peer that provokes resets and never reads is ended all the same."""
     before = floods_ended(flooded)
     with RawPeer(flooded.grpc) as peer, H2Peer(flooded.grpc) as other:
         peer.is_deaf = True

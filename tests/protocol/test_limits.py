@@ -72,6 +72,38 @@ def test_bytes_held_for_unfinished_requests_are_bounded_together(
         assert again.status == 0
 
 
+def test_a_peer_that_reads_no_answers_uses_up_its_own_part_alone(
+    bounded: RunningServer, bounded_peer: H2Peer
+) -> None:
+    """A quarter of what the io thread may hold."""
+    most = BOUNDED_INFLIGHT_BYTES // 4
+    half = echo_request(np.zeros(most // 4 // 2))
+    with H2Peer(bounded.grpc, window_bytes=0) as stalled:
+        unread = []
+        for _ in range(2):
+            unread.append(stalled.call(INFER, half))
+            stalled.until(lambda: bool(unread[-1].sections))
+        refused = stalled.call(INFER, half)
+        stalled.wait_for(refused)
+        assert refused.status == RESOURCE_EXHAUSTED
+        assert f"({most})" in refused.why
+        for _ in range(5):
+            answer = bounded_peer.call(INFER, half)
+            bounded_peer.wait_for(answer)
+            assert answer.status == 0
+        # Once it reads, it is served again.
+        stalled.h2.increment_flow_control_window(8 * MIB)
+        for stream in unread:
+            stalled.h2.increment_flow_control_window(MIB, stream.number)
+        stalled.flush()
+        stalled.wait_for(*unread)
+        again = stalled.open(INFER)
+        stalled.h2.increment_flow_control_window(MIB, again.number)
+        stalled.send(again, framed(half), is_last=True)
+        stalled.wait_for(again)
+        assert again.status == 0
+
+
 def test_answers_to_pings_that_nobody_reads_are_bounded(
     server: RunningServer, peer: H2Peer
 ) -> None:

@@ -13,7 +13,9 @@ from tests.doubles.raw_peer import (
     END_STREAM,
     ENHANCE_YOUR_CALM,
     HEADERS,
+    PING,
     PREFACE,
+    SETTINGS,
     RawPeer,
     block,
     frame,
@@ -113,3 +115,58 @@ def test_half_a_message_and_then_nothing_ends_at_its_deadline(impatient: Running
         peer.send(call, framed(echo_request(np.arange(100)))[:50])
         peer.wait_for(call)
         assert call.status == 4
+
+
+# -- those that do not read -----------------------------------------------------------------------
+
+
+def test_a_peer_that_reads_nothing_of_its_answers_is_closed(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Whatever else it does to look alive; one that reads slowly is let be."""
+    repository = tmp_path_factory.mktemp("models")
+    add_echo(repository)
+    flags = ("--grpc-infer-thread-count=1", "--grpc-stall-timeout-ms=400")
+    with (
+        RunningServer(repository, flags=flags) as hasty,
+        RawPeer(hasty.grpc) as stalled,
+        H2Peer(hasty.grpc, window_bytes=1, gives_back=False) as slow,
+    ):
+        stalled.send(frame(SETTINGS, 0, 0, b"\0\4" + bytes(4)))
+        waits = slow.call(LIVE)
+        body = framed(echo_request(np.arange(4)))
+        stalled.request(1, INFER)
+        stalled.send(frame(DATA, END_STREAM, 1, body))
+        for _ in range(100):
+            if stalled.is_closed:
+                break
+            stalled.send(frame(PING, 0, 0, bytes(8)))
+            stalled.listen(0.05)
+            if not waits.is_over:
+                slow.give_back(1, waits)
+                slow.flush()
+                slow.round_trip()
+        assert stalled.end_code() == ENHANCE_YOUR_CALM
+        assert 1 in stalled.answers
+        assert not stalled.answers[1].body
+        slow.until(lambda: waits.is_over or slow.is_closed)
+        assert is_live(waits.message)
+        until(lambda: closed_as_slow(hasty) == 1)
+
+
+def test_a_connection_that_has_said_nothing_does_not_hold_up_a_drain(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    repository = tmp_path_factory.mktemp("models")
+    add_echo(repository)
+    with (
+        RunningServer(repository, flags=("--exit-timeout-secs=3600",)) as draining,
+        RawPeer(draining.grpc, says_hello=False) as silent,
+        RawPeer(draining.grpc, says_hello=False) as half,
+    ):
+        half.send(PREFACE[:7])
+        until(lambda: draining.counted("penstock_connections_open") == 2)
+        draining.drain()
+        assert silent.end_code() == 0
+        assert half.end_code() == 0
+        assert draining.wait() == 0

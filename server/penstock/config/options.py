@@ -79,6 +79,11 @@ class ServerOptions(BaseModel):
         description="Milliseconds for a new connection's first frame, and for the headers of a "
         "request once begun, to be complete. 0: no bound.",
     )
+    grpc_stall_timeout_ms: Milliseconds = Field(
+        300_000,
+        description="Milliseconds after which a client that reads nothing of the answers that wait "
+        "for it is closed. 0: never.",
+    )
     grpc_concurrent_streams_max: Count = Field(
         1024, description="Calls open at a time on one connection."
     )
