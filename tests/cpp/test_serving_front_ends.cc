@@ -319,7 +319,7 @@ TEST(serving_front, answers_that_nobody_reads_are_bytes_in_flight_too) {
   std::vector<Link*> deaf;
   std::vector<std::int32_t> ids;
   // One connection may hold a quarter and an answer, and is refused past that...
-  for (int i = 0; i < 3; ++i) {
+  for (int i = 0; i < 2; ++i) {
     const std::int32_t served = other.infer(large);
     rig.settle();
     EXPECT_EQ(other.status(served), "0");
@@ -338,12 +338,9 @@ TEST(serving_front, answers_that_nobody_reads_are_bytes_in_flight_too) {
   EXPECT_EQ(other.status(refused), "8");
   for (std::size_t i = 0; i < ids.size(); ++i) deaf[i / 2]->client.open_window(ids[i], 1 << 20);
   rig.settle();
-  for (Link* const link : {deaf[0], &other}) {
-    const std::int32_t fine = link->infer(large);
-    if (link != &other) link->client.open_window(fine, 1 << 20);
-    rig.settle();
-    EXPECT_EQ(link->status(fine), "0");
-  }
+  const std::int32_t fine = other.infer(large);
+  rig.settle();
+  EXPECT_EQ(other.status(fine), "0");
 }
 
 TEST(serving_front, a_full_queue_refuses_and_is_counted) {
