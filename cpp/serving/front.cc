@@ -19,10 +19,10 @@ constexpr Error deadline_exceeded() {
   return {Code::kDeadlineExceeded, "the deadline passed before the answer was ready"};
 }
 
-Error too_many_unread(const FrontOptions& options) {
+constexpr Error too_many_unread() {
   return {Code::kResourceExhausted,
-          "this connection has more bytes of answers to read than the server holds for one (" +
-              std::to_string(options.inflight_bytes_max / kUnreadShare) + "); read them first"};
+          "this connection has more answers to read than its part of what the server may hold; "
+          "read them first"};
 }
 
 Error too_many_bytes(const FrontOptions& options) {
@@ -98,7 +98,7 @@ void Front::on_request(Peer& peer, std::uint32_t slot, const http2::Event& event
   if (call.method == grpc::Method::kNotNative) {
     return refuse(call, grpc::unknown_method(head->path));
   }
-  if (!reads_its_answers(peer)) return refuse(call, too_many_unread(*context_.options));
+  if (!reads_its_answers(peer)) return refuse(call, too_many_unread());
   call.request_encoding = head->encoding;
   call.answer_encoding =
       grpc::answer_encoding(context_.options->answer_compression, head->encoding, head->accepted);
@@ -164,11 +164,13 @@ bool Front::charge(Call& call, std::size_t bytes) {
   return inflight_bytes_ + unsent_bytes_ <= most;
 }
 
-// One peer that does not read must not use up what all share.
+// One peer that does not read must not use up what all share: once half of that is held, whoever
+// holds a quarter has to read first.
 bool Front::reads_its_answers(Peer& peer) {
-  const std::size_t most = context_.options->inflight_bytes_max / kUnreadShare;
-  if (peer.unsent_bytes > most) count_unsent(peer);  // it may have read since
-  return peer.unsent_bytes <= most;
+  const std::size_t most = context_.options->inflight_bytes_max;
+  if (inflight_bytes_ + unsent_bytes_ <= most / 2 || peer.unsent_bytes <= most / 4) return true;
+  count_unsent(peer);  // it may have read since
+  return peer.unsent_bytes <= most / 4;
 }
 
 // Answers that a peer does not read are held as well.

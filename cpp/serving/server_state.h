@@ -24,9 +24,6 @@ inline std::string about(const ServerIdentity& identity) {
          ": a model inference server; this port speaks gRPC (the KServe V2 protocol) over HTTP/2.";
 }
 
-// Of FrontOptions::inflight_bytes_max, one connection's unread answers may be a part in so many.
-inline constexpr std::size_t kUnreadShare = 4;
-
 // Bounds and habits of the way of a request; the same on every io thread.
 struct FrontOptions {
   std::size_t message_bytes_max = std::size_t{64} << 20;  // of one request, after decompression

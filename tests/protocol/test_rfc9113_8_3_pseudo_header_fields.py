@@ -80,6 +80,18 @@ def test_a_head_that_keeps_them_is_good(server: RunningServer, fields: Fields) -
         assert is_live(bytes(peer.wait_for(1).body[5:]))
 
 
+def test_a_request_without_an_authority_is_malformed(server: RunningServer) -> None:
+    """Section 8.3.1 allows it: a deviation of nghttp2's (docs/http2.md)."""
+    assert_resets(server, request([METHOD, SCHEME, PATH, *REST]), PROTOCOL_ERROR)
+
+
+def test_a_host_that_differs_from_the_authority_is_ignored(server: RunningServer) -> None:
+    """Section 8.3.1 would rather have it malformed: docs/http2.md."""
+    with RawPeer(server.grpc) as peer:
+        peer.send(request([METHOD, SCHEME, PATH, AUTHORITY, *REST, ("host", "other")]))
+        assert is_live(bytes(peer.wait_for(1).body[5:]))
+
+
 @pytest.mark.parametrize(
     "fields",
     [
