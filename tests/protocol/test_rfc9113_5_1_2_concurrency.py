@@ -2,6 +2,7 @@
 """The streams open at a time (RFC 9113 section 5.1.2)."""
 
 import numpy as np
+from tests.doubles.h2_peer import framed
 from tests.doubles.raw_peer import (
     CANCEL,
     END_HEADERS,
@@ -34,7 +35,7 @@ def test_a_stream_past_the_limit_is_refused_also_when_the_client_knew_it(
         peer.send(frame(RST_STREAM, 0, 1, CANCEL.to_bytes(4, "big")))
         assert is_live(bytes(peer.call(105, LIVE).body[5:]))
         message = echo_request(np.arange(4))
-        prefixed = b"\0" + len(message).to_bytes(4, "big") + message
+        prefixed = framed(message)
         peer.send(frame(0, END_STREAM, 3, prefixed))
         assert peer.wait_for(3).sections[-1]["grpc-status"] == "0"
 

@@ -3,6 +3,7 @@
 
 import pytest
 from tests.doubles.gate import Gate
+from tests.doubles.h2_peer import framed
 from tests.doubles.raw_peer import (
     CANCEL,
     DATA,
@@ -64,7 +65,7 @@ def test_half_closed_remote_takes_no_more_of_the_request(
     server: RunningServer, gate: Gate, late: bytes
 ) -> None:
     message = row(1)
-    prefixed = b"\0" + len(message).to_bytes(4, "big") + message
+    prefixed = framed(message)
     with RawPeer(server.grpc) as other, RawPeer(server.grpc) as peer:
         peer.request(1, INFER)
         peer.send(frame(DATA, END_STREAM, 1, prefixed))
@@ -77,7 +78,7 @@ def test_half_closed_remote_takes_no_more_of_the_request(
 
 def test_half_closed_remote_takes_windows_and_priority(server: RunningServer, gate: Gate) -> None:
     message = row(1)
-    prefixed = b"\0" + len(message).to_bytes(4, "big") + message
+    prefixed = framed(message)
     with RawPeer(server.grpc) as peer:
         peer.request(1, INFER)
         peer.send(frame(DATA, END_STREAM, 1, prefixed))

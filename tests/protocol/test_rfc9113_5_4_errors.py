@@ -3,6 +3,7 @@
 
 import numpy as np
 from hyperframe.frame import GoAwayFrame, RstStreamFrame
+from tests.doubles.h2_peer import framed
 from tests.doubles.raw_peer import (
     CANCEL,
     END_HEADERS,
@@ -43,7 +44,7 @@ def test_a_reset_stream_is_told_once_and_nothing_more(server: RunningServer) -> 
     """Section 5.4.2: to reset it costs no other stream anything."""
     wrong = block([*grpc_head(INFER), ("X-Upper", "1")])
     message = echo_request(np.arange(4))
-    prefixed = b"\0" + len(message).to_bytes(4, "big") + message
+    prefixed = framed(message)
     with RawPeer(server.grpc) as peer:
         peer.request(1, INFER)
         peer.send(frame(HEADERS, END_HEADERS, 3, wrong) + frame(0, END_STREAM, 3, prefixed))

@@ -3,6 +3,7 @@
 
 import numpy as np
 import pytest
+from tests.doubles.h2_peer import framed
 from tests.doubles.raw_peer import (
     DATA,
     END_HEADERS,
@@ -38,7 +39,7 @@ def test_padding_as_long_as_the_frame_ends_the_connection(
 @pytest.mark.parametrize("padding", [b"", bytes(1), bytes(255), b"\xff" * 255])
 def test_padding_is_no_part_of_the_message(server: RunningServer, padding: bytes) -> None:
     message = echo_request(np.arange(4))
-    prefixed = b"\0" + len(message).to_bytes(4, "big") + message
+    prefixed = framed(message)
     with RawPeer(server.grpc) as peer:
         peer.request(1, INFER)
         peer.send(frame(DATA, PADDED, 1, b"\xff" + bytes(255)))

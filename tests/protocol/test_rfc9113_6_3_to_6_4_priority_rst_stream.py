@@ -3,6 +3,7 @@
 
 import pytest
 from tests.doubles.gate import Gate
+from tests.doubles.h2_peer import framed
 from tests.doubles.raw_peer import (
     CANCEL,
     END_HEADERS,
@@ -51,7 +52,7 @@ def test_a_reset_ends_a_request_whatever_its_code(
     """Section 7: unknown codes trigger no special behaviour."""
     before = canceled(server)
     message = row(1)
-    prefixed = b"\0" + len(message).to_bytes(4, "big") + message
+    prefixed = framed(message)
     with RawPeer(server.grpc) as peer:
         for stream in (1, 3, 5):
             peer.request(stream, INFER)

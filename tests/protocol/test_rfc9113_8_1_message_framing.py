@@ -3,6 +3,7 @@
 
 import numpy as np
 import pytest
+from tests.doubles.h2_peer import framed
 from tests.doubles.raw_peer import (
     DATA,
     END_HEADERS,
@@ -98,7 +99,7 @@ def test_two_content_lengths_are_malformed(server: RunningServer) -> None:
 
 def test_a_content_length_that_is_right_counts_no_padding(server: RunningServer) -> None:
     message = echo_request(np.arange(4))
-    prefixed = b"\0" + len(message).to_bytes(4, "big") + message
+    prefixed = framed(message)
     head = block([*grpc_head(INFER), ("content-length", str(len(prefixed)))])
     with RawPeer(server.grpc) as peer:
         peer.send(frame(HEADERS, END_HEADERS, 1, head))
