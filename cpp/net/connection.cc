@@ -25,22 +25,20 @@ Connection::ReadResult Connection::read(std::span<std::byte> into) {
   return {Read::kEnd, 0};
 }
 
-std::string Connection::hear(std::span<const std::byte> input, std::string_view about) {
-  const std::string before = std::move(heard_);
-  heard_ = before;
+Connection::Speech Connection::hear(std::span<const std::byte> input, std::string_view about) {
+  const std::size_t heard_before = heard_.size();
   heard_.append(reinterpret_cast<const char*>(input.data()),
                 std::min(input.size(), kRequestLineBytesMax));
   const Opening opening = opening_of(std::as_bytes(std::span(heard_)));
-  if (opening == Opening::kMore) return {};
-  heard_ = std::string();
+  if (opening == Opening::kMore) return speech_;
   if (opening == Opening::kHttp2) {
-    speech_ = Speech::kHttp2;
-    return before;
+    heard_.resize(heard_before);
+    return speech_ = Speech::kHttp2;
   }
-  speech_ = Speech::kHttp1;
+  heard_ = std::string();
   const std::string answer = plain_answer(opening, about);
   unwritten_.append(std::as_bytes(std::span(answer)));
-  return {};
+  return speech_ = Speech::kHttp1;
 }
 
 Connection::Write Connection::send(http2::Output& output) {

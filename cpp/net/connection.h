@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/error.h"
 #include "base/timer_wheel.h"
@@ -42,10 +43,11 @@ class Connection {
   Speech speech() const { return speech_; }
   // HTTP/2 from now on, whatever the peer says first.
   void speak_http2() { speech_ = Speech::kHttp2; }
-  // Learns from the first bytes. What came before `input` and is the session's business is given
-  // back once, when that becomes known: it goes before `input`. For HTTP/1, the answer that
-  // `about` is a part of is all that will be written.
-  std::string hear(std::span<const std::byte> input, std::string_view about);
+  // Learns from the first bytes what it is. For HTTP/1, the answer that `about` is a part of is all
+  // that will be written.
+  Speech hear(std::span<const std::byte> input, std::string_view about);
+  // For the session, before anything else: what came before it was known that it is HTTP/2.
+  std::string take_heard() { return std::exchange(heard_, {}); }
 
   enum class Write { kAll, kPart, kBroken };
   // Writes what the session has to say. `scratch` is empty and shared by the thread's connections:
@@ -73,7 +75,7 @@ class Connection {
   base::UniqueFd fd_;
   std::unique_ptr<http2::Session> session_;
   http2::Output unwritten_;
-  std::string heard_;  // while the speech is unknown
+  std::string heard_;  // and not yet given to the session
   Speech speech_ = Speech::kUnknown;
   std::uint64_t written_bytes_ = 0;
 };

@@ -234,11 +234,11 @@ void IoThread::read(Connection& connection, base::Nanos now) {
 bool IoThread::take(Connection& connection, std::span<const std::byte> input, base::Nanos now) {
   touch(connection.key.slot);
   if (connection.speech() == Connection::Speech::kUnknown) {
-    const std::string before = connection.hear(input, options_.about);
-    if (connection.speech() != Connection::Speech::kHttp2) {
-      return connection.speech() == Connection::Speech::kUnknown;
-    }
-    if (!before.empty() && !take(connection, std::as_bytes(std::span(before)), now)) return false;
+    const Connection::Speech speech = connection.hear(input, options_.about);
+    if (speech != Connection::Speech::kHttp2) return speech == Connection::Speech::kUnknown;
+  }
+  if (const std::string before = connection.take_heard(); !before.empty()) {
+    if (!take(connection, std::as_bytes(std::span(before)), now)) return false;
   }
   const auto events = connection.session().feed(input, now);
   if (!events) {
@@ -261,7 +261,7 @@ bool IoThread::take(Connection& connection, std::span<const std::byte> input, ba
                                     : connection.lifetime.opened_ns;
   if (header_ns != std::exchange(connection.lifetime.header_ns, header_ns) &&
       header_ns != base::kNever) {
-    step(connection, now);  // which cannot be due yet
+    wake_by(connection, base::after(header_ns, lifetime_.header_timeout_ns));
   }
   return true;
 }
@@ -290,6 +290,11 @@ void IoThread::write(Connection& connection, base::Nanos now) {
   }
 }
 
+void IoThread::wake_by(Connection& connection, base::Nanos due_ns) {
+  base::Timer& timer = connection.timer;
+  if (!timer.is_scheduled() || due_ns < timer.deadline_ns()) timers_.schedule(timer, due_ns);
+}
+
 void IoThread::note_progress(Connection& connection, bool has_progressed, bool is_waiting,
                              base::Nanos now) {
   base::Nanos& stalled_ns = connection.lifetime.stalled_ns;
@@ -297,7 +302,7 @@ void IoThread::note_progress(Connection& connection, bool has_progressed, bool i
     stalled_ns = base::kNever;
   } else if (stalled_ns == base::kNever) {
     stalled_ns = now;
-    if (connection.lifetime.lingering_ns == base::kNever) step(connection, now);
+    wake_by(connection, base::after(now, lifetime_.stall_timeout_ns));
   } else if (has_progressed) {
     stalled_ns = now;  // the timer finds out
   }

@@ -80,6 +80,7 @@ class IoThread : public Host {
   void read(Connection& connection, base::Nanos now);
   bool take(Connection& connection, std::span<const std::byte> input, base::Nanos now);
   void write(Connection& connection, base::Nanos now);
+  void wake_by(Connection& connection, base::Nanos due_ns);
   void note_progress(Connection& connection, bool has_progressed, bool is_waiting, base::Nanos now);
   void step(Connection& connection, base::Nanos now);
   void begin_notice(Connection& connection, base::Nanos now);

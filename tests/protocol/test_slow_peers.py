@@ -12,6 +12,7 @@ from tests.doubles.raw_peer import (
     END_HEADERS,
     END_STREAM,
     ENHANCE_YOUR_CALM,
+    GOAWAY,
     HEADERS,
     PING,
     PREFACE,
@@ -167,6 +168,10 @@ def test_a_connection_that_has_said_nothing_does_not_hold_up_a_drain(
         half.send(PREFACE[:7])
         until(lambda: draining.counted("penstock_connections_open") == 2)
         draining.drain()
-        assert silent.end_code() == 0
+        # Whoever was about to say hello is heard to the end.
+        half.read_until(lambda: any(f.type == GOAWAY for f in half.frames))
+        half.send(PREFACE[7:] + frame(SETTINGS, 0, 0))
+        assert is_live(bytes(half.call(1, LIVE).body[5:]))
         assert half.end_code() == 0
+        assert silent.end_code() == 0
         assert draining.wait() == 0
