@@ -25,6 +25,7 @@ class Load:
     streams: int
     body: Path
     frame_bytes_max: int = 16384
+    path: str = PATH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +46,7 @@ def command(load: Load, port: int, requests: int, log: Path | None = None) -> li
     argv += ["-H", "content-type: application/grpc", "-H", "te: trailers"]
     if log is not None:
         argv += [f"--log-file={log}"]
-    return [*argv, f"http://127.0.0.1:{port}{PATH}"]
+    return [*argv, f"http://127.0.0.1:{port}{load.path}"]
 
 
 def _number(pattern: str, text: str) -> int:

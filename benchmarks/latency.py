@@ -24,7 +24,8 @@ class Run:
     p99: float
 
 
-def _once(stage: Stage, server: Server, load: h2load.Load, requests: int, answer_bytes: int) -> Run:
+def once(stage: Stage, server: Server, load: h2load.Load, requests: int, answer_bytes: int) -> Run:
+    """Time `requests` on a server, the first tenth of which are not counted."""
     log = stage.folder / "latencies"
     log.unlink(missing_ok=True)  # h2load appends
     argv = h2load.command(load, server.port, requests, log)
@@ -44,11 +45,11 @@ def one_stream(stage: Stage, request: bytes, body: Path, check: Check) -> dict[s
     runs: dict[str, list[Run]] = {name: [] for name in by_name}
     requests = {}
     for name, server in by_name.items():
-        trial = _once(stage, server, load, 500, answers[name])
+        trial = once(stage, server, load, 500, answers[name])
         requests[name] = max(int(stage.options.seconds * 1e6 / trial.p50), 500)
     for turn in turns(list(by_name), stage.options.repeats):
         for name in turn:
-            run = _once(stage, by_name[name], load, requests[name], answers[name])
+            run = once(stage, by_name[name], load, requests[name], answers[name])
             runs[name].append(run)
     for server in stage.servers:
         verify(server, request, check)

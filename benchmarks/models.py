@@ -44,6 +44,19 @@ def add_identity(repository: Path, name: str, width: int) -> None:
     (repository / name / "config.pbtxt").write_text(_config(name, lines, [width], [width]))
 
 
+def add_python_identity(repository: Path, name: str, width: int, isolation: str) -> None:
+    """Add a Python model that echoes [n, width] floats; `isolation` is "none" or "process"."""
+    code = "class Identity:\n    def execute(self, batch):\n"
+    code += '        return {"OUTPUT0": batch["INPUT0"]}\n'
+    (_version_folder(repository, name) / "model.py").write_text(code)
+    lines = [
+        'backend: "python"',
+        "max_batch_size: 64",
+        f'parameters {{ key: "penstock.isolation" value {{ string_value: "{isolation}" }} }}',
+    ]
+    (repository / name / "config.pbtxt").write_text(_config(name, lines, [width], [width]))
+
+
 def _onnx_lines(rows_max: int) -> list[str]:
     def parameter(key: str, value: str) -> str:
         return f'parameters {{ key: "{key}" value {{ string_value: "{value}" }} }}'

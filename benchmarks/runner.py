@@ -58,7 +58,7 @@ class Sample:
         return self.requests / self.seconds
 
 
-def options(description: str) -> Options:
+def options(description: str, *, has_rivals: bool = True) -> Options:
     """Read the command line, the same for each benchmark."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--penstock", default=_PENSTOCK_COMMAND, help="command of the server")
@@ -69,7 +69,7 @@ def options(description: str) -> Options:
     parser.add_argument("--server-core", type=int, default=0)
     parser.add_argument("--load-core", type=int, default=1)
     given = parser.parse_args()
-    if not (BUILD / "bare_h2_echo").exists():
+    if has_rivals and not (BUILD / "bare_h2_echo").exists():
         sys.exit("the rivals are not built: run benchmarks/rivals/build.sh")
     return Options(
         penstock=given.penstock.replace(f"{ROOT}/", ""),
@@ -98,13 +98,17 @@ class Stage:
         self.servers.append(server)
         return server
 
-    def penstock(self, repository: Path, probe: bytes) -> Server:
-        """Start Penstock over a model repository."""
+    def penstock(self, repository: Path, probe: bytes, *flags: str, name: str = PENSTOCK) -> Server:
+        """Start Penstock over a model repository; with another `name`, as its own rival.
+
+        Services that `flags` name are looked for in rivals/.
+        """
         port = free_port()
         command = self.options.penstock.format(
             repository=repository, grpc_port=port, metrics_port=free_port()
         )
-        return self._start(PENSTOCK, shlex.split(command), probe, port)
+        argv = ["env", f"PYTHONPATH={RIVALS}", *shlex.split(command), *flags]
+        return self._start(name, argv, probe, port)
 
     def rival(self, name: str, probe: bytes, *arguments: str) -> Server:
         """Start a rival by the name of its program in rivals/."""

@@ -29,7 +29,7 @@ def response_to(request: Any, shape: list[int], raw: bytes) -> Any:
     )
 
 
-async def _serve(port: int, answer: Answer) -> None:
+async def _serve(port: int, answer: Answer, register: Callable[[Any], None] | None) -> None:
     server = grpc.aio.server(
         options=[("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
     )
@@ -42,13 +42,18 @@ async def _serve(port: int, answer: Answer) -> None:
         "inference.GRPCInferenceService", {"ModelInfer": handler}
     )
     server.add_generic_rpc_handlers((service,))
+    if register is not None:
+        register(server)
     bound = server.add_insecure_port(f"127.0.0.1:{port}")
     await server.start()
     print("listening on", bound, flush=True)
     await server.wait_for_termination()
 
 
-def serve(port: int, answer: Answer) -> None:
-    """Serve until killed; `port` 0 is any free one. Prints "listening on PORT"."""
+def serve(port: int, answer: Answer, register: Callable[[Any], None] | None = None) -> None:
+    """Serve until killed; `port` 0 is any free one. Prints "listening on PORT".
+
+    `register` may add more services to the server.
+    """
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-    asyncio.run(_serve(port, answer))
+    asyncio.run(_serve(port, answer, register))

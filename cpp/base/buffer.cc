@@ -182,6 +182,8 @@ Buffer Buffer::try_allocate(std::size_t size) {
   }
   if (block == nullptr) {
     block = make_block(bytes);
+    // What is kept for reuse is of use to somebody now.
+    if (block == nullptr && pool().trim() > 0) block = make_block(bytes);
     if (block == nullptr) return {};
   }
   block->references.store(1, std::memory_order_relaxed);

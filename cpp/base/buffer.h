@@ -24,9 +24,11 @@ class Buffer {
   static constexpr std::size_t kPoolBytesMax = std::size_t{256} << 20;
 
   Buffer() = default;
-  // `size` bytes; an empty Buffer when size is 0. Aborts when memory is out, as operator new does.
+  // `size` bytes; an empty Buffer when size is 0. Aborts when memory is out, as operator new does:
+  // for sizes that no peer and no model decides.
   static Buffer allocate(std::size_t size);
-  // The same, or an empty Buffer when `size` > 0 bytes cannot be had.
+  // The same, or an empty Buffer when `size` > 0 bytes cannot be had, not even for all that is kept
+  // for reuse.
   static Buffer try_allocate(std::size_t size);
   // Gives the blocks kept for reuse back to the system. Returns how many bytes that were.
   static std::size_t trim_pool();

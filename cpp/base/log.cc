@@ -1,37 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/log.h"
 
-#include <sys/eventfd.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
-
 namespace penstock::base {
 
 Result<std::unique_ptr<Log>> Log::open() {
-  UniqueFd waiting(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
-  if (!waiting) {
-    return fail(Code::kResourceExhausted,
-                std::string("cannot make an eventfd: ") + std::strerror(errno));
-  }
-  return std::unique_ptr<Log>(new Log(std::move(waiting)));
+  auto waiting = EventFd::open();
+  if (!waiting) return std::unexpected(waiting.error());
+  return std::unique_ptr<Log>(new Log(std::move(*waiting)));
 }
 
 void Log::write(Severity severity, std::string_view event,
                 std::vector<std::pair<std::string, std::string>> fields) {
   const auto pushed = lines_.push({severity, std::string(event), std::move(fields)});
   if (pushed.taken == 0) dropped_.fetch_add(1, std::memory_order_relaxed);
-  if (pushed.needs_wake) {
-    const std::uint64_t one = 1;
-    [[maybe_unused]] const ssize_t put = ::write(waiting_.get(), &one, sizeof one);
-  }
+  if (pushed.needs_wake) waiting_.notify();
 }
 
 void Log::take(std::vector<LogLine>& lines) {
   // Cleared first: a line that comes between is seen twice by the poller rather than never.
-  std::uint64_t wakes = 0;
-  [[maybe_unused]] const ssize_t got = ::read(waiting_.get(), &wakes, sizeof wakes);
+  waiting_.clear();
   lines_.drain(lines);
   const std::uint64_t dropped = dropped_.exchange(0, std::memory_order_relaxed);
   if (dropped > 0) {

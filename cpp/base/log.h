@@ -11,7 +11,7 @@
 
 #include "base/channel.h"
 #include "base/error.h"
-#include "base/unique_fd.h"
+#include "base/event_fd.h"
 
 namespace penstock::base {
 
@@ -39,15 +39,15 @@ class Log {
              std::vector<std::pair<std::string, std::string>> fields);
 
   // Readable while lines wait.
-  int fd() const { return waiting_.get(); }
+  int fd() const { return waiting_.fd(); }
   // Replaces what is in `lines` by all that wait, on the one thread that reads; the last line tells
   // how many were dropped, if any were.
   void take(std::vector<LogLine>& lines);
 
  private:
-  explicit Log(UniqueFd waiting) : waiting_(std::move(waiting)), lines_(kLinesMax) {}
+  explicit Log(EventFd waiting) : waiting_(std::move(waiting)), lines_(kLinesMax) {}
 
-  const UniqueFd waiting_;  // an eventfd
+  const EventFd waiting_;
   Channel<LogLine> lines_;
   std::atomic<std::uint64_t> dropped_ = 0;
 };

@@ -46,6 +46,11 @@ class Published {
     return *seen.value;
   }
 
+  // The number of what reader `index` saw last, on its own thread.
+  std::uint64_t seen(std::size_t index) const {
+    return seen_[index].number.load(std::memory_order_relaxed);
+  }
+
   // Whether every reader has looked since value `number` was published.
   bool is_seen_by_all(std::uint64_t number) const {
     for (const Seen& seen : seen_) {

@@ -58,6 +58,11 @@ py::array strings_of(const base::Tensor& tensor) {
   return array;
 }
 
+std::unexpected<base::Error> no_memory(const std::string& name, std::size_t bytes) {
+  return fail(Code::kResourceExhausted,
+              "no memory for the " + std::to_string(bytes) + " bytes of output '" + name + "'");
+}
+
 base::Result<base::Slice> bytes_of_strings(const py::array& array, const std::string& name) {
   auto* const items = static_cast<PyObject* const*>(array.data());
   std::size_t total = 0;
@@ -71,7 +76,8 @@ base::Result<base::Slice> bytes_of_strings(const py::array& array, const std::st
     }
     total += sizeof(std::uint32_t) + size;
   }
-  const base::Buffer block = base::Buffer::allocate(total);
+  const base::Buffer block = base::Buffer::try_allocate(total);
+  if (total > 0 && !block) return no_memory(name, total);
   std::byte* to = block.data();
   for (py::ssize_t i = 0; i < array.size(); ++i) {
     const auto size = static_cast<std::uint32_t>(PyBytes_GET_SIZE(items[i]));
@@ -121,7 +127,9 @@ base::Result<base::Tensor> tensor_of(const py::handle& value, const base::Tensor
     return tensor;
   }
   // Copied once per batch: the array goes back to Python, whose lock the io threads never take.
-  const base::Buffer block = base::Buffer::allocate(static_cast<std::size_t>(array.nbytes()));
+  const auto size = static_cast<std::size_t>(array.nbytes());
+  const base::Buffer block = base::Buffer::try_allocate(size);
+  if (size > 0 && !block) return no_memory(spec.name, size);
   if (block) std::memcpy(block.data(), array.data(), block.size());
   tensor.bytes = {block, block.bytes()};
   return tensor;

@@ -35,7 +35,8 @@ base::Error error_of(const py::error_already_set& raised) {
   } catch (const std::exception&) {
     why = "the model raised an exception that cannot be shown";
   }
-  return {base::Code::kInternal, std::move(why)};
+  const bool is_memory = raised.matches(PyExc_MemoryError);
+  return {is_memory ? base::Code::kResourceExhausted : base::Code::kInternal, std::move(why)};
 }
 
 }  // namespace penstock::bindings

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "bindings/control_bridge.h"
 #include "bindings/errors.h"
 #include "bindings/options.h"
 #include "bindings/python_executor.h"
@@ -54,6 +55,7 @@ class Server {
       auto drain = engine::Drain::open(*engine_);
       if (drain) {
         drain_ = std::move(*drain);
+        bridge_ = std::make_unique<ControlBridge>(engine_->bridge());
         return;
       }
       engine = std::unexpected(drain.error());
@@ -65,6 +67,7 @@ class Server {
   ~Server() {
     const py::gil_scoped_release unlocked;
     drain_.reset();
+    bridge_.reset();
     engine_.reset();
   }
   Server(const Server&) = delete;
@@ -78,7 +81,7 @@ class Server {
   LoadedModel load(const ModelSpec& spec) {
     auto made = value_or_raise(model_spec(spec));
     engine::Executors given;
-    if (spec.backend == "python") {
+    if (spec.backend == "python" && !spec.worker) {
       // The core has no file of such a model to read a signature from.
       const auto signature = value_or_raise(model::declared_signature(made.config));
       for (const py::object& execute : spec.python_executes) {
@@ -104,19 +107,21 @@ class Server {
   void unload(const std::string& name, std::int64_t version) {
     value_or_raise(unlocked([&] { return engine_->unload(name, version); }));
   }
-  void set_ready(bool is_ready) { engine_->readiness().set_ready(is_ready); }
+  void set_ready(bool is_ready) { engine_->set_ready(is_ready); }
   void install_signal_handlers() { drain_->install_signal_handlers(); }
   void drain() { drain_->begin(); }
   int drained_fd() const { return drain_->drained_fd(); }
   bool is_draining() const { return engine_->readiness().is_draining(); }
   void stop() { engine_->stop(); }
   std::string metrics_text() { return engine_->metrics_text(); }
+  ControlBridge& bridge() { return *bridge_; }
   int log_fd() const { return engine_->log().fd(); }
   std::vector<std::tuple<std::string, std::string, std::map<std::string, std::string>>> take_log();
 
  private:
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<engine::Drain> drain_;
+  std::unique_ptr<ControlBridge> bridge_;
 };
 
 constexpr std::string_view level_of(base::Severity severity) {
@@ -169,6 +174,14 @@ void bind_values(py::module_& module) {
       .def_readwrite("tickets_max", &QueueOptions::tickets_max)
       .def_readwrite("default_timeout_us", &QueueOptions::default_timeout_us)
       .def_readwrite("is_timeout_delay", &QueueOptions::is_timeout_delay);
+  py::class_<WorkerOptions>(module, "WorkerOptions")
+      .def(py::init<>())
+      .def_readwrite("command", &WorkerOptions::command)
+      .def_readwrite("document", &WorkerOptions::document)
+      .def_readwrite("batch_ms_max", &WorkerOptions::batch_ms_max)
+      .def_readwrite("load_ms_max", &WorkerOptions::load_ms_max)
+      .def_readwrite("memory_bytes_max", &WorkerOptions::memory_bytes_max)
+      .def_readwrite("shared_bytes_max", &WorkerOptions::shared_bytes_max);
   py::class_<LoadedModel>(module, "LoadedModel")
       .def_readonly("name", &LoadedModel::name)
       .def_readonly("version", &LoadedModel::version)
@@ -202,7 +215,8 @@ void bind_model_spec(py::module_& module) {
       .def_readwrite("lane", &ModelSpec::lane)
       .def_readwrite("queue", &ModelSpec::queue)
       .def_readwrite("ort", &ModelSpec::ort)
-      .def_readwrite("python_executes", &ModelSpec::python_executes);
+      .def_readwrite("python_executes", &ModelSpec::python_executes)
+      .def_readwrite("worker", &ModelSpec::worker);
 }
 
 void bind_engine_options(py::module_& module) {
@@ -216,6 +230,7 @@ void bind_engine_options(py::module_& module) {
       .def_readwrite("inflight_bytes_max", &EngineOptions::inflight_bytes_max)
       .def_readwrite("connections_max", &EngineOptions::connections_max)
       .def_readwrite("concurrent_streams_max", &EngineOptions::concurrent_streams_max)
+      .def_readwrite("hosted_calls_max", &EngineOptions::hosted_calls_max)
       .def_readwrite("compression_level", &EngineOptions::compression_level)
       .def_readwrite("keepalive_time_ms", &EngineOptions::keepalive_time_ms)
       .def_readwrite("keepalive_timeout_ms", &EngineOptions::keepalive_timeout_ms)
@@ -249,6 +264,7 @@ void bind_server(py::module_& module) {
       .def_property_readonly("drained_fd", &Server::drained_fd)
       .def_property_readonly("is_draining", &Server::is_draining)
       .def("stop", &Server::stop, Unlocked())
+      .def_property_readonly("bridge", &Server::bridge, py::return_value_policy::reference_internal)
       .def_property_readonly("log_fd", &Server::log_fd)
       .def("take_log", &Server::take_log)
       .def("metrics_text", &Server::metrics_text, Unlocked());
@@ -268,6 +284,7 @@ PYBIND11_MODULE(_core, module) {
   bind_values(module);
   bind_model_spec(module);
   bind_engine_options(module);
+  bind_control_bridge(module);
   bind_server(module);
   module.def("isa", isa);
 }

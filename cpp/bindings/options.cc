@@ -70,6 +70,15 @@ batching::QueueSettings queue_settings(const QueueOptions& options) {
   return made;
 }
 
+model::WorkerOptions worker_options(const WorkerOptions& options) {
+  return {.command = options.command,
+          .document = options.document,
+          .batch_ns_max = options.batch_ms_max * base::kMillisecond,
+          .load_ns_max = options.load_ms_max * base::kMillisecond,
+          .memory_bytes_max = options.memory_bytes_max,
+          .shared_bytes_max = options.shared_bytes_max};
+}
+
 }  // namespace
 
 Result<engine::Options> engine_options(const EngineOptions& options) {
@@ -103,6 +112,9 @@ Result<engine::Options> engine_options(const EngineOptions& options) {
   made.front = {.message_bytes_max = std::min(options.message_bytes_max, kMessageBytesMax),
                 .inflight_bytes_max = options.inflight_bytes_max,
                 .answer_compression = *level};
+  made.hosted_calls_max = options.hosted_calls_max;
+  // The rest of the time is for the connections to close behind them.
+  made.front.hosted_drain_ns = options.exit_timeout_ms * base::kMillisecond / 5 * 4;
   made.identity = {.name = options.server_name,
                    .version = options.server_version,
                    .extensions = options.extensions};
@@ -138,6 +150,7 @@ Result<engine::ModelSpec> model_spec(const ModelSpec& spec) {
   made.queue = queue_settings(spec.queue);
   made.ort = ort_options(spec.ort);
   made.ort.log_id = spec.name;
+  if (spec.worker) made.worker = worker_options(*spec.worker);
   return made;
 }
 

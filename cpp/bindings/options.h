@@ -26,6 +26,7 @@ struct EngineOptions {
   std::size_t inflight_bytes_max = std::size_t{2} << 30;
   std::size_t connections_max = 20'000;
   std::uint32_t concurrent_streams_max = 1024;
+  std::size_t hosted_calls_max = 4096;
   std::string compression_level = "none";
   std::int64_t keepalive_time_ms = 7'200'000;
   std::int64_t keepalive_timeout_ms = 20'000;
@@ -70,6 +71,15 @@ struct QueueOptions {
   bool is_timeout_delay = false;
 };
 
+struct WorkerOptions {
+  std::vector<std::string> command;
+  std::string document;
+  std::int64_t batch_ms_max = 0;
+  std::int64_t load_ms_max = 0;
+  std::size_t memory_bytes_max = 0;
+  std::size_t shared_bytes_max = std::size_t{1} << 30;
+};
+
 struct ModelSpec {
   std::string name;
   std::int64_t version = 1;
@@ -85,6 +95,7 @@ struct ModelSpec {
   QueueOptions queue;
   OrtOptions ort;
   std::vector<pybind11::object> python_executes;
+  std::optional<WorkerOptions> worker;
 };
 
 base::Result<engine::Options> engine_options(const EngineOptions& options);

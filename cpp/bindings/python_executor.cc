@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bindings/python_executor.h"
 
+#include <new>
 #include <string>
 #include <utility>
 
@@ -25,6 +26,8 @@ base::Result<> PythonExecutor::run(const model::ExecutorBatch& batch,
     return call(batch, outputs);
   } catch (const py::error_already_set& raised) {
     return std::unexpected(error_of(raised));
+  } catch (const std::bad_alloc&) {
+    return base::fail(base::Code::kResourceExhausted, "no memory for the model's arrays");
   } catch (const std::exception& raised) {
     return base::fail(base::Code::kInternal, raised.what());
   }

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -23,21 +22,17 @@ constexpr Nanos kLook = 5 * base::kMillisecond;
 constexpr int kSignals[] = {SIGTERM, SIGINT};
 constexpr int kForcedExitCode = 1;
 
-// A signal handler can be told nothing, so what it needs is here: where to write, and how many
+// A signal handler can be told nothing, so what it needs is here: whom to notify, and how many
 // signals have come.
-std::atomic<int> signal_fd = -1;
+std::atomic<const base::EventFd*> signalled = nullptr;
 std::atomic<int> signals_received = 0;
 static_assert(std::atomic<int>::is_always_lock_free);
-
-void notify(int fd) {
-  const std::uint64_t one = 1;
-  [[maybe_unused]] const ssize_t put = ::write(fd, &one, sizeof one);
-}
+static_assert(std::atomic<const base::EventFd*>::is_always_lock_free);
 
 void on_signal(int signal) {
   const int saved = errno;
   if (signals_received.fetch_add(1) > 0) _exit(128 + signal);
-  notify(signal_fd.load());
+  if (const base::EventFd* const to = signalled.load(); to != nullptr) to->notify();
   errno = saved;
 }
 
@@ -49,16 +44,14 @@ void say(const char* sentence) {
 }  // namespace
 
 base::Result<std::unique_ptr<Drain>> Drain::open(Engine& engine) {
-  base::UniqueFd requested(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
-  base::UniqueFd drained(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
-  if (!requested || !drained) {
-    return base::fail(base::Code::kResourceExhausted,
-                      std::string("cannot make an eventfd: ") + std::strerror(errno));
-  }
-  return std::unique_ptr<Drain>(new Drain(engine, std::move(requested), std::move(drained)));
+  auto requested = base::EventFd::open();
+  if (!requested) return std::unexpected(requested.error());
+  auto drained = base::EventFd::open();
+  if (!drained) return std::unexpected(drained.error());
+  return std::unique_ptr<Drain>(new Drain(engine, std::move(*requested), std::move(*drained)));
 }
 
-Drain::Drain(Engine& engine, base::UniqueFd requested, base::UniqueFd drained)
+Drain::Drain(Engine& engine, base::EventFd requested, base::EventFd drained)
     : engine_(engine), requested_(std::move(requested)), drained_(std::move(drained)) {
   thread_ = std::thread([this] { run(); });
 }
@@ -66,15 +59,15 @@ Drain::Drain(Engine& engine, base::UniqueFd requested, base::UniqueFd drained)
 Drain::~Drain() {
   if (has_handlers_) {
     for (const int signal : kSignals) std::signal(signal, SIG_DFL);
-    signal_fd.store(-1);
+    signalled.store(nullptr);
   }
   is_closing_.store(true);
-  notify(requested_.get());
+  requested_.notify();
   thread_.join();
 }
 
 void Drain::install_signal_handlers() {
-  signal_fd.store(requested_.get());
+  signalled.store(&requested_);
   signals_received.store(0);
   struct sigaction action {};
   action.sa_handler = on_signal;
@@ -85,7 +78,7 @@ void Drain::install_signal_handlers() {
 }
 
 void Drain::begin() {
-  if (!has_begun_.exchange(true)) notify(requested_.get());
+  if (!has_begun_.exchange(true)) requested_.notify();
 }
 
 void Drain::run() {
@@ -98,10 +91,10 @@ void Drain::run() {
   const DrainOptions& options = engine_.drain_options();
   const Nanos began_ns = base::monotonic_now();
   const Nanos exit_ns = base::after(began_ns, options.exit_timeout_ns);
-  engine_.readiness().begin_drain();
+  engine_.begin_drain();
   if (!wait(std::min(base::after(began_ns, options.delay_ns), exit_ns))) return;
   finish_calls(exit_ns);
-  notify(drained_.get());
+  drained_.notify();
   if (!wait(exit_ns)) return;
   if (is_drained_.load()) {
     say("penstock: every request was answered, but a model still runs at the exit timeout; "
@@ -125,7 +118,7 @@ void Drain::finish_calls(Nanos exit_ns) {
 
 // False: this Drain is being destroyed, and nothing was asked for.
 bool Drain::wait_for_begin() {
-  pollfd poll_fd{.fd = requested_.get(), .events = POLLIN, .revents = 0};
+  pollfd poll_fd{.fd = requested_.fd(), .events = POLLIN, .revents = 0};
   while (::poll(&poll_fd, 1, -1) < 0 && errno == EINTR) {
   }
   return !is_closing_.load();

@@ -5,7 +5,7 @@
 #include <thread>
 
 #include "base/error.h"
-#include "base/unique_fd.h"
+#include "base/event_fd.h"
 #include "engine/engine.h"
 
 namespace penstock::engine {
@@ -35,18 +35,18 @@ class Drain {
   void begin();
   bool has_begun() const { return has_begun_.load(); }
   // Readable when the last connection is gone. Never read from it.
-  int drained_fd() const { return drained_.get(); }
+  int drained_fd() const { return drained_.fd(); }
 
  private:
-  Drain(Engine& engine, base::UniqueFd requested, base::UniqueFd drained);
+  Drain(Engine& engine, base::EventFd requested, base::EventFd drained);
   void run();
   bool wait_for_begin();
   bool wait(base::Nanos until);
   void finish_calls(base::Nanos exit_ns);
 
   Engine& engine_;
-  const base::UniqueFd requested_;  // an eventfd that signal handlers and begin() write to
-  const base::UniqueFd drained_;
+  const base::EventFd requested_;  // signal handlers and begin() notify it
+  const base::EventFd drained_;
   std::atomic<bool> has_begun_ = false;
   std::atomic<bool> is_closing_ = false;
   std::atomic<bool> is_drained_ = false;

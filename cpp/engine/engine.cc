@@ -61,6 +61,11 @@ Engine::~Engine() { stop(); }
 Result<> Engine::make_io_threads() {
   net::IoOptions io = options_.io;
   io.about = serving::about(options_.identity);
+  auto bridge = serving::Bridge::open(
+      {.io_threads = options_.io_threads, .calls_max = options_.hosted_calls_max},
+      [this](std::size_t io_thread) { io_[io_thread].thread->wake(); });
+  if (!bridge) return std::unexpected(bridge.error());
+  bridge_ = std::move(*bridge);
   for (std::size_t i = 0; i < options_.io_threads; ++i) {
     auto thread = net::IoThread::open(io);
     if (!thread) return std::unexpected(thread.error());
@@ -75,8 +80,11 @@ Result<> Engine::make_io_threads() {
                    .readiness = &readiness_,
                    .versions = &versions_,
                    .mailbox = made.mailbox.get(),
+                   .bridge = bridge_.get(),
                    .metrics = &server_metrics_.shard(i),
-                   .touch = [host = made.thread.get()](std::uint32_t slot) { host->touch(slot); }});
+                   .touch = [host = made.thread.get()](std::uint32_t slot) { host->touch(slot); },
+                   .peer_of_slot = [host = made.thread.get()](
+                                       std::uint32_t slot) { return host->peer_of(slot); }});
   }
   return {};
 }
@@ -161,6 +169,7 @@ Result<> Engine::publish(const std::string& name, serving::VersionEntry entry) {
     before = table->replace(name, std::move(entry));
     number = versions_.publish(std::move(table));
   }
+  wake_io_threads();  // somebody may watch the model's health
   if (before != nullptr) retire(std::move(before), number);
   return {};
 }
@@ -172,11 +181,27 @@ void Engine::retire(std::shared_ptr<serving::Version> version, std::uint64_t gon
     const Stage stage = *stage_.lock();
     return stage == Stage::kStarted || stage == Stage::kStopping;
   };
-  for (const Io& io : io_) io.thread->wake();
   while (has_io_threads() && !versions_.is_seen_by_all(gone_since)) {
     nanosleep(&kSeenLook, nullptr);
   }
   version->retire([&] { return !has_io_threads(); });
+}
+
+// ---------------------------------------------------------------------------------------------
+// Readiness
+
+void Engine::wake_io_threads() const {
+  for (const Io& io : io_) io.thread->wake();
+}
+
+void Engine::set_ready(bool is_ready) {
+  readiness_.set_ready(is_ready);
+  wake_io_threads();
+}
+
+void Engine::begin_drain() {
+  readiness_.begin_drain();
+  wake_io_threads();
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -199,7 +224,7 @@ void Engine::stop() {
     if (*stage == Stage::kStopped) return;
     *stage = Stage::kStopping;
   }
-  readiness_.begin_drain();
+  begin_drain();
   for (const Io& io : io_) io.thread->join();
   *stage_.lock() = Stage::kStopped;
   stage_.notify_all();
@@ -214,9 +239,7 @@ std::string Engine::metrics_text() {
   std::vector<telemetry::ModelSample> models;
   table->for_each_version([&](const std::string& name, const serving::VersionEntry& entry) {
     if (entry.version == nullptr) return;
-    models.push_back({name, entry.version->number_text(), entry.version->metrics().counts()});
-    models.back().counts.pending =
-        static_cast<std::int64_t>(entry.version->batcher().queue().size());
+    models.push_back({name, entry.version->number_text(), entry.version->counts()});
   });
   return telemetry::expose(server_metrics_.counts(), models);
 }

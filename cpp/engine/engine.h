@@ -15,6 +15,7 @@
 #include "engine/options.h"
 #include "model/ort_runtime.h"
 #include "net/io_thread.h"
+#include "serving/bridge.h"
 #include "serving/front.h"
 #include "serving/server_state.h"
 #include "serving/version_table.h"
@@ -32,6 +33,7 @@ namespace penstock::engine {
 //       io threads  IoThread             one event loop each, with its connections
 //         IoService, Front               the way of a request
 //       mailboxes   one per io thread    replies from instance threads
+//       bridge      Bridge               calls on their way to the control thread and back
 //
 // Every method is for any control thread; none needs Python.
 class Engine {
@@ -53,7 +55,10 @@ class Engine {
   // kNotFound if there is no such version. Blocks until what it has accepted is answered.
   base::Result<> unload(const std::string& name, std::int64_t version);
 
-  serving::Readiness& readiness() { return readiness_; }
+  const serving::Readiness& readiness() const { return readiness_; }
+  // What ServerReady and the health service say. Whoever watches is told.
+  void set_ready(bool is_ready);
+  void begin_drain();
   const DrainOptions& drain_options() const { return options_.drain; }
   // Stops accepting and ends every connection when its last call is answered.
   void drain_connections();
@@ -61,12 +66,16 @@ class Engine {
   // Ends and joins every io thread and every instance thread, when its present batch is done.
   void stop();
 
+  // Calls that the control thread answers.
+  serving::Bridge& bridge() { return *bridge_; }
+
   std::string metrics_text();
   base::Log& log() { return *log_; }
 
  private:
   Engine(Options options, std::unique_ptr<base::Log> log);
   base::Result<> make_io_threads();
+  void wake_io_threads() const;
   void deliver(std::span<batching::Reply> replies);
   base::Result<> publish(const std::string& name, serving::VersionEntry entry);
   void retire(std::shared_ptr<serving::Version> version, std::uint64_t gone_since);
@@ -85,6 +94,7 @@ class Engine {
   serving::Readiness readiness_;
   telemetry::ServerMetrics server_metrics_;
   serving::PublishedVersions versions_;
+  std::unique_ptr<serving::Bridge> bridge_;
   base::Monitor<Stage> stage_;  // guards publishing, too: tables are made from one another
   std::vector<Io> io_;
 };

@@ -21,22 +21,29 @@ telemetry::CloseReason counted_as(net::CloseReason reason) {
 
 // A flood of connections must not become a flood of log lines.
 constexpr base::Nanos kRefusalLogRest = base::kSecond;
+constexpr base::Nanos kNoRoomLogRest = 10 * base::kSecond;
+
+// Whether a line is due `rest` after the last one; if so, notes that it is written.
+bool is_due(base::Nanos& logged_ns, base::Nanos rest) {
+  const base::Nanos now = base::monotonic_now();
+  if (logged_ns != 0 && now - logged_ns < rest) return false;
+  logged_ns = now;
+  return true;
+}
 
 }  // namespace
 
 void IoService::refused() {
   metrics_.record_connection_refused();
-  const base::Nanos now = base::monotonic_now();
-  if (refusal_logged_ns_ != 0 && now - refusal_logged_ns_ < kRefusalLogRest) return;
-  refusal_logged_ns_ = now;
+  if (!is_due(refusal_logged_ns_, kRefusalLogRest)) return;
   log_.write(base::Severity::kWarning, "connection_refused",
              {{"reason", "as many connections are open as connections_max allows"}});
 }
 
 void IoService::could_not_accept(const base::Error& why) {
-  metrics_.record_connection_refused();
-  log_.write(base::Severity::kError, "connection_not_accepted",
-             {{"reason", why.why}, {"mend", "raise the limit of open files (ulimit -n)"}});
+  metrics_.record_accept_failure();
+  if (!is_due(no_room_logged_ns_, kNoRoomLogRest)) return;
+  log_.write(base::Severity::kError, "connection_not_accepted", {{"reason", why.why}});
 }
 
 void IoService::opened(net::PeerKey peer, http2::Session& session) {

@@ -29,11 +29,13 @@ class IoService : public net::Service {
     metrics_.record_bytes_sent(bytes_out);
   }
   void sent_goaway() override { metrics_.record_goaway_sent(); }
+  void ending_connections(base::Nanos now) override { front_.end_connections(now); }
 
  private:
   base::Log& log_;
   telemetry::ServerShard& metrics_;
   base::Nanos refusal_logged_ns_ = 0;
+  base::Nanos no_room_logged_ns_ = 0;
   serving::Front front_;
 };
 

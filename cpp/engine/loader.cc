@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/loader.h"
 
+#include <string>
 #include <utility>
 
 #include "model/cost.h"
 #include "model/identity_executor.h"
 #include "model/ort_executor.h"
+#include "model/process_executor.h"
 
 namespace penstock::engine {
 namespace {
@@ -14,8 +16,24 @@ using base::Code;
 using base::fail;
 using base::Result;
 
+Result<Executors> make_workers(const ModelSpec& spec, base::Log& log) {
+  auto signature = model::declared_signature(spec.config);
+  if (!signature) return std::unexpected(signature.error());
+  auto made = model::ProcessExecutor::open({.model_name = spec.name,
+                                            .version = std::to_string(spec.version),
+                                            .signature = std::move(*signature),
+                                            .worker = *spec.worker,
+                                            .instances = spec.instance_count,
+                                            .log = &log});
+  if (!made) return std::unexpected(made.error());
+  Executors executors;
+  executors.push_back(std::move(*made));
+  return executors;
+}
+
 Result<Executors> make_executors(const ModelSpec& spec, Executors given,
-                                 const model::OrtRuntime* ort) {
+                                 const model::OrtRuntime* ort, base::Log& log) {
+  if (spec.worker) return make_workers(spec, log);
   if (spec.backend == "python") {
     if (given.empty()) return fail(Code::kInternal, "a Python model without an instance");
     return given;
@@ -65,7 +83,7 @@ Result<serving::Lane> choose_lane(const ModelSpec& spec, const model::ExecutorTr
 Result<Loaded> load_version(const ModelSpec& spec, Executors given, const model::OrtRuntime* ort,
                             base::Log& log, std::size_t io_threads,
                             batching::Batcher::Deliver deliver) {
-  auto executors = make_executors(spec, std::move(given), ort);
+  auto executors = make_executors(spec, std::move(given), ort, log);
   if (!executors) return std::unexpected(executors.error());
   model::Executor& first = *executors->front();
   LoadedModel model{.signature = first.signature()};

@@ -75,7 +75,7 @@ int main(int count, char** arguments) {
   auto drain = Drain::open(**engine);
   if (!drain) return give_up(drain.error());
   (*drain)->install_signal_handlers();
-  (*engine)->readiness().set_ready(true);
+  (*engine)->set_ready(true);
   std::printf("penstock-core is ready: grpc=127.0.0.1:%u\n", unsigned{(*engine)->port()});
   std::fflush(stdout);
   pollfd drained{.fd = (*drain)->drained_fd(), .events = POLLIN, .revents = 0};

@@ -13,6 +13,7 @@
 #include "model/executor.h"
 #include "model/ort_options.h"
 #include "model/signature.h"
+#include "model/worker_process.h"
 #include "net/acceptor.h"
 #include "net/io_thread.h"
 #include "serving/server_state.h"
@@ -31,6 +32,7 @@ struct Options {
   net::ListenOptions listen;
   net::IoOptions io;
   serving::FrontOptions front;
+  std::size_t hosted_calls_max = 4096;  // open at a time
   serving::ServerIdentity identity;
   DrainOptions drain;
   std::string onnxruntime_library;             // empty: that backend does not exist here
@@ -57,6 +59,8 @@ struct ModelSpec {
   LaneWish lane = LaneWish::kAuto;
   batching::QueueSettings queue = {};
   model::OrtOptions ort = {};
+  // Of a Python model that runs in processes of its own.
+  std::optional<model::WorkerOptions> worker = std::nullopt;
 };
 
 // What became of it.

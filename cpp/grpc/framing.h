@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 #include "base/buffer.h"
 #include "base/error.h"
@@ -36,6 +37,10 @@ inline std::span<std::byte> message_bytes_of(const base::Buffer& block, std::siz
 struct Message {
   base::Slice bytes;
   bool is_compressed = false;  // with the call's Encoding, see grpc/compression.h
+
+  std::string_view text() const {
+    return {reinterpret_cast<const char*>(bytes.bytes.data()), bytes.bytes.size()};
+  }
 };
 
 // How a call's messages may look.

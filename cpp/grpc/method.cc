@@ -10,7 +10,7 @@ namespace penstock::grpc {
 namespace {
 
 // In the order of Method.
-constexpr std::array<std::string_view, 7> kPaths = {
+constexpr std::array<std::string_view, 9> kPaths = {
     "/inference.GRPCInferenceService/ServerLive",
     "/inference.GRPCInferenceService/ServerReady",
     "/inference.GRPCInferenceService/ModelReady",
@@ -18,6 +18,8 @@ constexpr std::array<std::string_view, 7> kPaths = {
     "/inference.GRPCInferenceService/ModelMetadata",
     "/inference.GRPCInferenceService/ModelInfer",
     "/grpc.health.v1.Health/Check",
+    "/grpc.health.v1.Health/Watch",
+    "/grpc.health.v1.Health/List",
 };
 
 bool is_known_service(std::string_view service_with_slashes) {
@@ -42,14 +44,14 @@ std::string_view path_of(Method method) {
   return i < kPaths.size() ? kPaths[i] : std::string_view();
 }
 
-base::Error unknown_method(std::string_view path) {
+base::Error unknown_method(std::string_view path, bool has_service) {
   const std::size_t slash = path.rfind('/');
   if (path.empty() || path.front() != '/' || slash == 0 || slash + 1 == path.size()) {
     return {base::Code::kUnimplemented,
             "a gRPC path has the form \"/service/Method\", but " + base::quote(path) + " came"};
   }
   const std::string_view service = path.substr(1, slash - 1);
-  if (!is_known_service(path.substr(0, slash + 1))) {
+  if (!has_service && !is_known_service(path.substr(0, slash + 1))) {
     return {base::Code::kUnimplemented, "this server has no service " + base::quote(service)};
   }
   return {base::Code::kUnimplemented, "service " + base::quote(service) +

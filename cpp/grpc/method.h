@@ -17,6 +17,8 @@ enum class Method : std::uint8_t {
   kModelMetadata,
   kModelInfer,
   kHealthCheck,
+  kHealthWatch,
+  kHealthList,
   kNotNative,
 };
 
@@ -27,6 +29,7 @@ Method method_of(std::string_view path);
 std::string_view path_of(Method method);
 
 // kUnimplemented, with a sentence that says whether the path, its service or its method is unknown.
-base::Error unknown_method(std::string_view path);
+// `has_service`: the service is one that is hosted besides the native ones.
+base::Error unknown_method(std::string_view path, bool has_service = false);
 
 }  // namespace penstock::grpc

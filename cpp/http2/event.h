@@ -22,6 +22,7 @@ struct Event {
     kData,             // `data`, a part of the body
     kEnd,              // the peer has sent all of its body (after kRequest, kData or trailers)
     kStreamClosed,     // gone before this side had ended it; `error_code` says why
+    kBodyFramed,       // no peer's doing: all that send_data() was given has been framed
     kPingAck,          // the answer to submit_ping()
     kGoaway,           // the peer will open no more streams
   };

@@ -50,11 +50,13 @@ nghttp2_mem memory_of(Recycler& recycler) {
 }
 
 int submit_hello(nghttp2_session* session, const Limits& limits) {
-  const std::array<nghttp2_settings_entry, 4> settings = {{
+  const std::array<nghttp2_settings_entry, 5> settings = {{
       {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, kStreamsMaxForNghttp2},  // see append_hello()
       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits.stream_window_bytes},
       {NGHTTP2_SETTINGS_MAX_FRAME_SIZE, limits.frame_bytes_max},
       {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, limits.header_list_bytes_max},
+      // RFC 9218: a client's tree of priorities, in which streams starve, means nothing.
+      {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
   }};
   const int code =
       nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, settings.data(), settings.size());
@@ -64,7 +66,7 @@ int submit_hello(nghttp2_session* session, const Limits& limits) {
 }
 
 void append_hello(Output& output, std::span<const std::byte> framed, const Limits& limits) {
-  constexpr std::size_t kSettings = 4;
+  constexpr std::size_t kSettings = 5;
   std::array<std::byte, FrameScan::kHeadBytes + kSettings * 6> hello;
   PENSTOCK_CHECK(framed.size() == hello.size());
   std::memcpy(hello.data(), framed.data(), framed.size());
@@ -74,12 +76,6 @@ void append_hello(Output& output, std::span<const std::byte> framed, const Limit
         static_cast<std::byte>(limits.concurrent_streams_max >> (24 - 8 * i));
   }
   output.append(hello);
-}
-
-nghttp2_nv as_nv(std::string_view name, std::string_view value) {
-  return {reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data())),
-          reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data())), name.size(),
-          value.size(), NGHTTP2_NV_FLAG_NONE};
 }
 
 base::Error broken(int code) {

@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <memory>
 #include <span>
-#include <string_view>
 
 #include "base/error.h"
 #include "http2/error_code.h"
@@ -32,9 +31,6 @@ int submit_hello(nghttp2_session* session, const Limits& limits);
 // streams that submit_hello() has kept from nghttp2: it would end the connection of a peer that
 // passes it, where RFC 9113 section 5.1.2 wants the stream refused.
 void append_hello(Output& output, std::span<const std::byte> framed, const Limits& limits);
-
-// nghttp2 copies both: its type predates const.
-nghttp2_nv as_nv(std::string_view name, std::string_view value);
 
 base::Error broken(int code);
 

@@ -9,79 +9,16 @@
 #include <utility>
 
 #include "base/check.h"
-#include "http2/flood_guard.h"
 #include "http2/nghttp2_setup.h"
+#include "http2/session_state.h"
 
 namespace penstock::http2 {
 namespace {
 
 // Slices below this are copied next to their frame header; larger ones get an iovec of their own.
 constexpr std::size_t kCopiedBytesMax = 1024;
-// The header list of one section, in fields: nghttp2's own array, made per call.
-constexpr std::size_t kSentFieldsMax = 256;
 
 }  // namespace
-
-struct Session::State {
-  State(const Limits& given_limits, Workspace& shared)
-      : limits(given_limits), work(shared), guard(limits) {}
-
-  const Limits limits;
-  Workspace& work;
-  FloodGuard guard;
-  nghttp2_session* session = nullptr;
-  std::vector<Event> late;        // streams that closed while output was framed
-  std::size_t head_begin = 0;     // in the fields, of the section now arriving
-  std::size_t section_bytes = 0;  // of that section, as RFC 9113 section 6.5.2 counts
-  Stream* head_stream = nullptr;  // whose request it is; null: a section that nobody reads
-  std::vector<std::pair<std::string, std::string>> cut_head;  // its fields before this input
-  std::vector<std::unique_ptr<Stream>> live;
-  std::size_t unsent_bytes = 0;
-  Output* output = nullptr;  // only inside take_output()
-  bool is_feeding = false;
-  bool has_framed_hello = false;
-
-  ~State() {
-    // on_stream_close is not called for the streams still open; `live` owns them.
-    if (session != nullptr) nghttp2_session_del(session);
-  }
-
-  base::Result<> start();
-  Stream* find(std::int32_t id) const {
-    return static_cast<Stream*>(nghttp2_session_get_stream_user_data(session, id));
-  }
-  Stream& open_stream(std::int32_t id);
-  void close_stream(Stream& stream);
-  void begin_input();
-  void end_input();
-  void push(const Event& event) { (is_feeding ? work.events : late).push_back(event); }
-  void resume(Stream& stream);
-
-  // What nghttp2 calls. `self` is the State.
-  static int on_begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* self);
-  static int on_header(nghttp2_session*, const nghttp2_frame* frame, const std::uint8_t* name,
-                       std::size_t name_size, const std::uint8_t* value, std::size_t value_size,
-                       std::uint8_t flags, void* self);
-  static int on_invalid_header(nghttp2_session*, const nghttp2_frame* frame,
-                               const std::uint8_t* name, std::size_t name_size,
-                               const std::uint8_t* value, std::size_t value_size,
-                               std::uint8_t flags, void* self);
-  static int on_data_chunk(nghttp2_session*, std::uint8_t flags, std::int32_t stream_id,
-                           const std::uint8_t* data, std::size_t size, void* self);
-  static int on_frame(nghttp2_session*, const nghttp2_frame* frame, void* self);
-  static int on_frame_sent(nghttp2_session*, const nghttp2_frame* frame, void* self);
-  static int on_frame_not_sent(nghttp2_session*, const nghttp2_frame* frame, int code, void* self);
-  static int on_stream_close(nghttp2_session*, std::int32_t stream_id, std::uint32_t error_code,
-                             void* self);
-  static ssize_t frame_length(nghttp2_session*, std::uint8_t type, std::int32_t stream_id,
-                              std::int32_t session_window, std::int32_t stream_window,
-                              std::uint32_t frame_bytes_max, void* self);
-  static ssize_t read_body(nghttp2_session*, std::int32_t stream_id, std::uint8_t* into,
-                           std::size_t size, std::uint32_t* flags, nghttp2_data_source* source,
-                           void* self);
-  static int write_body(nghttp2_session*, nghttp2_frame* frame, const std::uint8_t* head,
-                        std::size_t size, nghttp2_data_source* source, void* self);
-};
 
 // ---------------------------------------------------------------------------------------------
 // Streams
@@ -120,6 +57,32 @@ void Session::State::resume(Stream& stream) {
   if (!stream.is_deferred) return;
   stream.is_deferred = false;
   nghttp2_session_resume_data(session, stream.id);
+}
+
+// Behind a body that is all framed. Asking for more of the body would do as well, but nghttp2 does
+// not ask while the peer's window is closed, and trailers need no window.
+void Session::State::submit_trailers(Stream& stream, std::span<const Field> fields) {
+  const SentFields sent(fields);
+  if (nghttp2_submit_trailer(session, stream.id, sent.data(), sent.size()) != 0) {
+    nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, stream.id, NGHTTP2_INTERNAL_ERROR);
+  }
+}
+
+// All but what a frame that nghttp2 has begun was promised.
+void Session::State::drop_body(Stream& stream) {
+  unsent_bytes -= stream.body_bytes - stream.promised_bytes;
+  stream.body_bytes = stream.promised_bytes;
+  std::size_t kept = stream.promised_bytes;
+  std::size_t end = stream.first;
+  for (; end < stream.body.size() && kept > 0; ++end) {
+    std::span<const std::byte>& bytes = stream.body[end].bytes;
+    bytes = bytes.first(std::min(kept, bytes.size()));
+    kept -= bytes.size();
+  }
+  stream.body.resize(end);
+  if (end > stream.first) return;
+  stream.body.clear();
+  stream.first = 0;
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -167,7 +130,10 @@ int Session::State::on_begin_headers(nghttp2_session* session, const nghttp2_fra
   }
   Stream& stream = state.open_stream(frame->hd.stream_id);
   state.head_stream = &stream;
-  return nghttp2_session_set_stream_user_data(session, stream.id, &stream) == 0
+  // Streams take turns, whatever the client signals.
+  static constexpr nghttp2_extpri kEqual = {NGHTTP2_EXTPRI_DEFAULT_URGENCY, /*inc=*/1};
+  return nghttp2_session_set_stream_user_data(session, stream.id, &stream) == 0 &&
+                 nghttp2_session_change_extpri_stream_priority(session, stream.id, &kEqual, 1) == 0
              ? 0
              : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
@@ -295,17 +261,14 @@ ssize_t Session::State::read_body(nghttp2_session* session, std::int32_t stream_
     stream.is_deferred = true;
     return NGHTTP2_ERR_DEFERRED;
   }
+  stream.promised_bytes = framed;
   *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
   if (is_all && stream.has_trailers) {
     *flags |= NGHTTP2_DATA_FLAG_EOF;
     if (stream.trailers.empty()) return static_cast<ssize_t>(framed);
     *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-    std::array<nghttp2_nv, kSentFieldsMax> sent;
-    const std::size_t count = std::min(stream.trailers.size(), sent.size());
-    for (std::size_t i = 0; i < count; ++i) {
-      sent[i] = as_nv(stream.trailers[i].first, stream.trailers[i].second);
-    }
-    if (nghttp2_submit_trailer(session, stream_id, sent.data(), count) != 0) {
+    const SentFields sent(stream.trailers);
+    if (nghttp2_submit_trailer(session, stream_id, sent.data(), sent.size()) != 0) {
       return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     }
   }
@@ -317,11 +280,12 @@ int Session::State::write_body(nghttp2_session*, nghttp2_frame*, const std::uint
   State& state = *static_cast<State*>(self);
   Stream& stream = *static_cast<Stream*>(source->ptr);
   constexpr std::size_t kFrameHeadBytes = 9;
-  // A DATA frame of no bytes says nothing here, unless it ends the stream in the trailers' place.
-  if (size == 0 && !stream.trailers.empty()) return 0;
+  // A DATA frame of no bytes says nothing here: the trailers end the stream.
+  if (size == 0) return 0;
   // nghttp2 goes from frame to frame inside one call of mem_send; it comes back with this one.
   if (state.output->size() >= state.limits.output_bytes_max) return NGHTTP2_ERR_WOULDBLOCK;
   state.output->append({reinterpret_cast<const std::byte*>(head), kFrameHeadBytes});
+  stream.promised_bytes = 0;
   stream.body_bytes -= size;
   state.unsent_bytes -= size;
   state.guard.note_sent_data(size);
@@ -343,6 +307,7 @@ int Session::State::write_body(nghttp2_session*, nghttp2_frame*, const std::uint
   if (stream.body_bytes == 0) {
     stream.body.clear();
     stream.first = 0;
+    if (!stream.is_ended) state.push({.kind = Event::Kind::kBodyFramed, .stream_id = stream.id});
   }
   return 0;
 }
@@ -401,12 +366,10 @@ base::Result<std::span<const Event>> Session::feed(std::span<const std::byte> in
 void Session::send_headers(std::int32_t stream_id, std::span<const Field> fields, bool is_last) {
   Stream* const stream = state_->find(stream_id);
   if (stream == nullptr) return;
-  std::array<nghttp2_nv, kSentFieldsMax> sent;
-  const std::size_t count = std::min(fields.size(), sent.size());
-  for (std::size_t i = 0; i < count; ++i) sent[i] = as_nv(fields[i].name, fields[i].value);
+  const SentFields sent(fields);
   const nghttp2_data_provider body = {.source = {.ptr = stream}, .read_callback = State::read_body};
   stream->is_ended = is_last;
-  if (nghttp2_submit_response(state_->session, stream_id, sent.data(), count,
+  if (nghttp2_submit_response(state_->session, stream_id, sent.data(), sent.size(),
                               is_last ? nullptr : &body) != 0) {
     reset_stream(stream_id, kInternalError);
   }
@@ -424,9 +387,16 @@ void Session::send_data(std::int32_t stream_id, base::Slice bytes) {
 void Session::send_trailers(std::int32_t stream_id, std::span<const Field> fields) {
   Stream* const stream = state_->find(stream_id);
   if (stream == nullptr) return;
-  stream->is_ended = stream->has_trailers = true;
+  stream->is_ended = true;
+  if (stream->body_bytes == 0) return state_->submit_trailers(*stream, fields);
+  stream->has_trailers = true;
   for (const Field& field : fields) stream->trailers.emplace_back(field.name, field.value);
   state_->resume(*stream);
+}
+
+void Session::drop_data(std::int32_t stream_id) {
+  Stream* const stream = state_->find(stream_id);
+  if (stream != nullptr) state_->drop_body(*stream);
 }
 
 void Session::reset_stream(std::int32_t stream_id, std::uint32_t error_code) {
@@ -472,6 +442,15 @@ base::Result<> Session::take_output(Output& output) {
   }
   state.output = nullptr;
   return {};
+}
+
+std::span<const Event> Session::take_late_events() {
+  State& state = *state_;
+  if (state.late.empty()) return {};
+  // Copied, not swapped: the large vector is the thread's and not the connection's.
+  state.work.events.assign(state.late.begin(), state.late.end());
+  state.late.clear();
+  return state.work.events;
 }
 
 bool Session::wants_write() const { return nghttp2_session_want_write(state_->session) != 0; }

@@ -44,8 +44,11 @@ class Session {
   // A response's headers, beginning with :status. `fields` is copied. With `is_last`, this side of
   // the stream ends here.
   void send_headers(std::int32_t stream_id, std::span<const Field> fields, bool is_last);
-  // Appends body bytes, without copying them.
+  // Appends body bytes, without copying them. When all of them are framed and this side has not
+  // ended the stream, an event says so.
   void send_data(std::int32_t stream_id, base::Slice bytes);
+  // Forgets what of the body has not been framed: the call has failed, and nobody wants the rest.
+  void drop_data(std::int32_t stream_id);
   // Ends this side of the stream after all data sent so far. `fields` is copied; without any, it is
   // the last of the data that ends it.
   void send_trailers(std::int32_t stream_id, std::span<const Field> fields);
@@ -64,6 +67,9 @@ class Session {
   // Frames what may be sent now onto the end of `output`, until that holds
   // Limits::output_bytes_max. An error means the same as one of feed().
   base::Result<> take_output(Output& output);
+  // What happened while output was framed: streams that closed by it, bodies that are framed. The
+  // events last as those of feed() do.
+  std::span<const Event> take_late_events();
 
   bool wants_write() const;
   // Nothing more will be read or written: close the socket.

@@ -23,6 +23,7 @@ struct Stream {
   std::size_t first = 0;          // pieces before it were framed
   std::size_t body_bytes = 0;
   std::vector<std::pair<std::string, std::string>> trailers;
+  std::size_t promised_bytes = 0;  // of the body, to a frame that nghttp2 is about to write
   bool has_trailers = false;
   bool is_deferred = false;  // nghttp2 waits to be told that there is more body
   bool is_ended = false;     // this side has said its last word
@@ -30,7 +31,7 @@ struct Stream {
   void clear() {
     body.clear();
     trailers.clear();
-    first = body_bytes = 0;
+    first = body_bytes = promised_bytes = 0;
     has_trailers = is_deferred = is_ended = false;
   }
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -29,6 +30,12 @@ struct ExecutorTraits {
   bool gains_from_batching = true;  // false: n rows cost n times one row, so gathering is waste
 };
 
+// Of an executor that runs models in processes of their own.
+struct WorkerCounts {
+  std::uint64_t up = 0;  // able to run a batch, or running one
+  std::uint64_t restarts = 0;
+};
+
 // A loaded version that can run one batch. Made and destroyed by the engine's loader; run() is
 // called by an instance thread, or by io threads if it is native and thread-safe.
 class Executor {
@@ -45,6 +52,12 @@ class Executor {
   // With a batch dimension each output's first dimension must be `batch.rows`. An output may share
   // the bytes of an input. Fails the whole batch with a sentence that names no request.
   virtual base::Result<> run(const ExecutorBatch& batch, std::vector<base::Tensor>& outputs) = 0;
+
+  // Nobody waits for what run() computes any more: where the executor can, it lets go of it. From
+  // any thread, before the executor is destroyed.
+  virtual void interrupt() {}
+  // Nothing: it runs in this process.
+  virtual std::optional<WorkerCounts> workers() { return std::nullopt; }
 };
 
 }  // namespace penstock::model

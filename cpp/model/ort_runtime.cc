@@ -39,6 +39,12 @@ Code code_of(int code) {
   }
 }
 
+// The library has no code of its own for it: it says what its allocators threw.
+bool is_about_memory(std::string_view why) {
+  return why.find("std::bad_alloc") != std::string_view::npos ||
+         why.find("Failed to allocate memory") != std::string_view::npos;
+}
+
 void log_line(void* sink, int severity, const char* /*category*/, const char* log_id,
               const char* /*code_location*/, const char* message) {
   std::string line = log_id == nullptr ? "" : log_id;
@@ -118,7 +124,8 @@ base::Error OrtRuntime::take_error(std::string_view doing, ort::Status* status) 
   why += ": ";
   why += call(ort::kGetErrorMessage, status);
   std::ranges::replace(why, '\n', ' ');
-  const Code code = code_of(call(ort::kGetErrorCode, status));
+  const Code code =
+      is_about_memory(why) ? Code::kResourceExhausted : code_of(call(ort::kGetErrorCode, status));
   call(ort::kReleaseStatus, status);
   return base::Error{code, std::move(why)};
 }

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/acceptor.h"
 
+#include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -44,6 +47,21 @@ std::string cannot_listen(const ListenOptions& options, int why) {
   return "cannot listen on " + place + ": " + std::strerror(why);
 }
 
+std::string no_room(int why) {
+  switch (why) {
+    case EMFILE: {
+      rlimit files{};
+      getrlimit(RLIMIT_NOFILE, &files);
+      return "this process has as many files open as it may (" + std::to_string(files.rlim_cur) +
+             "); raise its limit (ulimit -n, LimitNOFILE) or lower connections_max";
+    }
+    case ENFILE: return "this system has as many files open as it may; raise fs.file-max";
+    default:
+      return std::string("this system has no memory for another socket (") + std::strerror(why) +
+             "); give it more, or lower connections_max";
+  }
+}
+
 }  // namespace
 
 base::Result<Acceptor> Acceptor::listen(const ListenOptions& options) {
@@ -77,11 +95,28 @@ base::Result<base::UniqueFd> Acceptor::accept() {
   if (!fd) {
     const int why = errno;
     const bool is_full = why == EMFILE || why == ENFILE || why == ENOBUFS || why == ENOMEM;
-    return fail(is_full ? Code::kResourceExhausted : Code::kUnavailable, std::strerror(why));
+    if (is_full) return fail(Code::kResourceExhausted, no_room(why));
+    return fail(Code::kUnavailable, std::strerror(why));
   }
   const int on = 1;
   setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   return fd;
+}
+
+std::string peer_address(int fd) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  if (getpeername(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) return {};
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (address.ss_family == AF_INET) {
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
+    inet_ntop(AF_INET, &v4.sin_addr, text.data(), text.size());
+    return std::string("ipv4:") + text.data() + ":" + std::to_string(ntohs(v4.sin_port));
+  }
+  if (address.ss_family != AF_INET6) return {};
+  const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address);
+  inet_ntop(AF_INET6, &v6.sin6_addr, text.data(), text.size());
+  return std::string("ipv6:[") + text.data() + "]:" + std::to_string(ntohs(v6.sin6_port));
 }
 
 }  // namespace penstock::net

@@ -23,7 +23,8 @@ class Acceptor {
   static base::Result<Acceptor> listen(const ListenOptions& options);
 
   // The next waiting connection, non-blocking and without Nagle's delay; kUnavailable when none is
-  // waiting, kResourceExhausted when this process or the system has no room for one.
+  // waiting, kResourceExhausted when this process or the system has no room for one, with what is
+  // short and the mend. It waits on, then.
   base::Result<base::UniqueFd> accept();
 
   int fd() const { return fd_.get(); }
@@ -35,5 +36,9 @@ class Acceptor {
   base::UniqueFd fd_;
   std::uint16_t port_ = 0;
 };
+
+// The other end of a connected socket as gRPC writes it: "ipv4:192.0.2.1:4711", "ipv6:[::1]:4711";
+// empty once it is not connected any more.
+std::string peer_address(int fd);
 
 }  // namespace penstock::net

@@ -60,11 +60,12 @@ void IoThread::join() {
   thread_.join();
 }
 
-void IoThread::hand_over(base::UniqueFd socket) {
+bool IoThread::hand_over(base::UniqueFd socket) {
   const auto pushed = handed_over_.push(std::move(socket));
   // A socket that finds no room is closed with `socket`.
   if (pushed.taken == 0) connections_.fetch_sub(1, std::memory_order_relaxed);
   if (pushed.needs_wake) wake();
+  return pushed.taken != 0;
 }
 
 void IoThread::post_drain() {
@@ -83,6 +84,11 @@ void IoThread::touch(std::uint32_t slot) {
   if (connection == nullptr || connection->is_touched) return;
   connection->is_touched = true;
   touched_.push_back(slot);
+}
+
+std::string IoThread::peer_of(std::uint32_t slot) const {
+  const Connection* const connection = slots_[slot].get();
+  return connection == nullptr ? "" : peer_address(connection->fd());
 }
 
 void IoThread::run() {
@@ -168,8 +174,8 @@ void IoThread::accept_waiting(base::Nanos now) {
     fewest->connections_.fetch_add(1, std::memory_order_relaxed);
     if (fewest == this) {
       open_connection(std::move(*socket), now);
-    } else {
-      fewest->hand_over(std::move(*socket));
+    } else if (!fewest->hand_over(std::move(*socket))) {
+      service_->refused();
     }
   }
 }
@@ -271,6 +277,8 @@ void IoThread::write(Connection& connection, base::Nanos now) {
   const Connection::Write wrote = connection.write(scratch_);
   const std::uint64_t written_bytes = connection.take_written_bytes();
   bytes_out_ += written_bytes;
+  const auto late = connection.session().take_late_events();
+  if (!late.empty()) service_->received(connection.key, late, now);
   if (wrote == Connection::Write::kBroken) return close(connection, CloseReason::kPeerClosed);
   const bool waits = wrote == Connection::Write::kPart;
   const std::size_t still_unsent = connection.session().unsent_bytes();
@@ -394,6 +402,7 @@ void IoThread::begin_drain(base::Nanos now) {
     acceptor_.reset();
   }
   accept_again_ns_ = base::kNever;
+  service_->ending_connections(now);
   lifetime_.age_grace_ns = base::kNever;  // the engine's exit timeout bounds a drain
   for (const auto& slot : slots_) {
     if (slot == nullptr || slot->lifetime.notice_ns != base::kNever) continue;

@@ -56,8 +56,8 @@ class IoThread : public Host {
 
   void wake() const { poller_.wake(); }
   // A new connection, which the caller has counted; closed at once if the thread has stopped or is
-  // full.
-  void hand_over(base::UniqueFd socket);
+  // full. False: too many were handed over that the thread has not looked at yet; it is closed.
+  bool hand_over(base::UniqueFd socket);
   // Stops accepting and ends every connection gracefully: GOAWAY in two steps, then close when the
   // last call is answered.
   void post_drain();
@@ -66,6 +66,7 @@ class IoThread : public Host {
   std::size_t connections() const { return connections_.load(std::memory_order_relaxed); }
 
   void touch(std::uint32_t slot) override;
+  std::string peer_of(std::uint32_t slot) const override;
 
  private:
   enum class Stage : std::uint8_t { kServing, kDraining, kStopped };

@@ -2,7 +2,6 @@
 #include "net/poller.h"
 
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -32,13 +31,14 @@ int milliseconds_until(base::Nanos now, base::Nanos deadline) {
 
 base::Result<Poller> Poller::open() {
   base::UniqueFd poll(epoll_create1(EPOLL_CLOEXEC));
-  base::UniqueFd wake(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
-  if (!poll || !wake) {
+  if (!poll) {
     return base::fail(base::Code::kResourceExhausted,
                       std::string("cannot make an event loop: ") + std::strerror(errno));
   }
-  Poller poller(std::move(poll), std::move(wake));
-  if (auto watched = poller.watch(poller.wake_.get(), kWakeToken); !watched) {
+  auto wake = base::EventFd::open();
+  if (!wake) return std::unexpected(wake.error());
+  Poller poller(std::move(poll), std::move(*wake));
+  if (auto watched = poller.watch(poller.wake_.fd(), kWakeToken); !watched) {
     return std::unexpected(watched.error());
   }
   return poller;
@@ -68,8 +68,7 @@ std::span<const Readiness> Poller::wait(base::Nanos now, base::Nanos deadline) {
   for (int i = 0; i < count; ++i) {
     const epoll_event& event = events[static_cast<std::size_t>(i)];
     if (event.data.u64 == kWakeToken) {
-      std::uint64_t wakes = 0;
-      [[maybe_unused]] const ssize_t got = ::read(wake_.get(), &wakes, sizeof wakes);
+      wake_.clear();
       continue;
     }
     ready_[found++] = {.token = event.data.u64,
@@ -77,12 +76,6 @@ std::span<const Readiness> Poller::wait(base::Nanos now, base::Nanos deadline) {
                        .is_writable = (event.events & EPOLLOUT) != 0};
   }
   return {ready_.data(), found};
-}
-
-void Poller::wake() const {
-  const std::uint64_t one = 1;
-  // It fails only when a wake is pending already, which is as good.
-  [[maybe_unused]] const ssize_t put = ::write(wake_.get(), &one, sizeof one);
 }
 
 }  // namespace penstock::net

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/event_fd.h"
 #include "base/unique_fd.h"
 
 namespace penstock::net {
@@ -32,14 +33,14 @@ class Poller {
   // Waits until something happens or `deadline` comes, which is `now` for no wait at all. Wakes
   // are not among what it returns.
   std::span<const Readiness> wait(base::Nanos now, base::Nanos deadline);
-  void wake() const;
+  void wake() const { wake_.notify(); }
 
  private:
-  Poller(base::UniqueFd poll, base::UniqueFd wake)
+  Poller(base::UniqueFd poll, base::EventFd wake)
       : poll_(std::move(poll)), wake_(std::move(wake)) {}
 
   base::UniqueFd poll_;
-  base::UniqueFd wake_;
+  base::EventFd wake_;
   static constexpr std::size_t kReadyMax = 64;
   std::array<Readiness, kReadyMax> ready_{};
 };

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -50,6 +51,8 @@ class Service {
   // The system has no room for another connection; accepting rests for a moment.
   virtual void could_not_accept(const base::Error& why) = 0;
   virtual void sent_goaway() = 0;
+  // Every connection is being ended, each when its last call is over.
+  virtual void ending_connections(base::Nanos now) = 0;
   // Once per pass of the event loop, after the sockets were read and before they are written:
   // answers from other threads, timers, whatever the pass has gathered.
   virtual void finish_pass(base::Nanos now) = 0;
@@ -69,6 +72,8 @@ class Host {
 
   // The session of this slot has something to write.
   virtual void touch(std::uint32_t slot) = 0;
+  // The other end's address as gRPC writes it: "ipv4:192.0.2.1:4711".
+  virtual std::string peer_of(std::uint32_t slot) const = 0;
 };
 
 }  // namespace penstock::net

@@ -42,13 +42,19 @@ void Front::answer(Call& call, wire::EncodedMessage& message,
   free_call(call);
 }
 
+base::Slice Front::framed_message(std::string_view message) {
+  const base::Buffer block = base::Buffer::allocate(grpc::kFramePrefixBytes + message.size());
+  const auto prefix = grpc::frame_prefix(false, message.size());
+  std::memcpy(block.data(), prefix.data(), prefix.size());
+  std::memcpy(block.data() + prefix.size(), message.data(), message.size());
+  return {block, block.bytes()};
+}
+
 void Front::answer_small(Call& call, std::string_view message,
                          std::span<const http2::Field> trailers) {
-  const base::Buffer block = base::Buffer::allocate(grpc::kFramePrefixBytes + message.size());
-  std::memcpy(block.data() + grpc::kFramePrefixBytes, message.data(), message.size());
   encoded_.pieces.clear();
-  encoded_.pieces.push_back({block, block.bytes()});
-  encoded_.size = block.size();
+  encoded_.pieces.push_back(framed_message(message));
+  encoded_.size = encoded_.pieces.front().bytes.size();
   answer(call, encoded_, trailers);
 }
 
@@ -75,13 +81,18 @@ bool Front::answer_plain(Call& call, const http2::Event& request) {
   return true;
 }
 
-// Frees the call.
+// Frees the call. What is left of an answer that has begun is not sent: the status counts.
 void Front::refuse(Call& call, const base::Error& error) {
-  const grpc::FieldList fields = grpc::trailers_only(error);
-  peer_of(call).session->send_headers(call.stream_id, fields.fields(), true);
+  http2::Session& session = *peer_of(call).session;
+  if (call.has_sent_headers) {
+    session.drop_data(call.stream_id);
+    session.send_trailers(call.stream_id, grpc::error_trailers(error).fields());
+  } else {
+    session.send_headers(call.stream_id, grpc::trailers_only(error).fields(), true);
+  }
   context_.metrics->record_answer(error.code);
   context_.touch(call.connection_slot);
-  free_call(call);
+  free_call(call, error);
 }
 
 }  // namespace penstock::serving

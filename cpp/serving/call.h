@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,6 +14,8 @@
 #include "grpc/encoding.h"
 #include "grpc/framing.h"
 #include "grpc/method.h"
+#include "serving/health.h"
+#include "serving/hosted_call.h"
 #include "serving/version.h"
 
 namespace penstock::serving {
@@ -32,7 +35,11 @@ struct Call {
 
   base::Nanos arrived_ns = 0;
   base::Nanos deadline_ns = base::kNever;
-  base::Timer timer;  // at the deadline, or where the queue's patience ends
+  base::Timer timer;              // at the deadline, or where the queue's patience ends
+  bool has_sent_headers = false;  // an answer of several messages has begun
+
+  std::unique_ptr<HostedCall> hosted;  // if the control thread answers it
+  std::optional<HealthWatch> watch;    // if it is a Health/Watch
 
   // Of an inference that was accepted:
   Version::IoShare* share = nullptr;  // null: not (yet) accepted
@@ -46,6 +53,9 @@ struct Call {
     charged_bytes = 0;
     deadline_ns = base::kNever;
     timer.cancel();
+    has_sent_headers = false;
+    hosted.reset();
+    watch.reset();
     share = nullptr;
     place = {};
     request_id.clear();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every native method but ModelInfer: what the server and its models say about themselves.
+// Every native unary method but ModelInfer and health: what the server and its models say about
+// themselves.
 #include <string>
 #include <vector>
 
@@ -11,12 +12,6 @@ namespace {
 
 using base::Code;
 
-constexpr std::string_view kInferenceService = "inference.GRPCInferenceService";
-
-std::string_view text_of(std::span<const std::byte> bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
 }  // namespace
 
 void Front::answer_control(Call& call) {
@@ -27,7 +22,9 @@ void Front::answer_control(Call& call) {
     case grpc::Method::kModelReady: return answer_model_ready(call);
     case grpc::Method::kServerMetadata: return answer_server_metadata(call);
     case grpc::Method::kModelMetadata: return answer_model_metadata(call);
-    case grpc::Method::kHealthCheck: return answer_health(call);
+    case grpc::Method::kHealthCheck:
+    case grpc::Method::kHealthWatch:
+    case grpc::Method::kHealthList: return answer_health(call);
     case grpc::Method::kModelInfer:
     case grpc::Method::kNotNative: break;  // never come here
   }
@@ -36,7 +33,7 @@ void Front::answer_control(Call& call) {
 
 // As in Triton, a model that is not there is a model that is not ready; the trailers say why.
 void Front::answer_model_ready(Call& call) {
-  const auto query = wire::decode_model_query(text_of(call.message.bytes.bytes));
+  const auto query = wire::decode_model_query(call.message.text());
   if (!query) return refuse(call, query.error());
   const VersionTable& table = context_.versions->look(context_.io_thread);
   const auto version = table.find(query->name, query->version);
@@ -63,7 +60,7 @@ void Front::answer_server_metadata(Call& call) {
 }
 
 void Front::answer_model_metadata(Call& call) {
-  const auto query = wire::decode_model_query(text_of(call.message.bytes.bytes));
+  const auto query = wire::decode_model_query(call.message.text());
   if (!query) return refuse(call, query.error());
   const VersionTable& table = context_.versions->look(context_.io_thread);
   const auto version = table.find(query->name, query->version);
@@ -76,19 +73,6 @@ void Front::answer_model_metadata(Call& call) {
                                                   .versions = versions,
                                                   .platform = (*version)->platform(),
                                                   .signature = &(*version)->signature()}));
-}
-
-void Front::answer_health(Call& call) {
-  const auto service = wire::decode_health_request(text_of(call.message.bytes.bytes));
-  if (!service) return refuse(call, service.error());
-  if (!service->empty() && *service != kInferenceService) {
-    return refuse(call,
-                  {Code::kNotFound, "no health is known of the service " + base::quote(*service) +
-                                        "; ask for \"\" or for " + base::quote(kInferenceService)});
-  }
-  answer_small(call, wire::encode_health_answer(context_.readiness->is_ready()
-                                                    ? wire::ServingStatus::kServing
-                                                    : wire::ServingStatus::kNotServing));
 }
 
 }  // namespace penstock::serving

@@ -19,17 +19,7 @@ constexpr Error deadline_exceeded() {
   return {Code::kDeadlineExceeded, "the deadline passed before the answer was ready"};
 }
 
-constexpr Error too_many_unread() {
-  return {Code::kResourceExhausted,
-          "this connection has more answers to read than its part of what the server may hold; "
-          "read them first"};
-}
-
-Error too_many_bytes(const FrontOptions& options) {
-  return {Code::kResourceExhausted,
-          "the server holds as many bytes of requests and unread answers as it may (" +
-              std::to_string(options.inflight_bytes_max) + "); try again"};
-}
+Error caller_went_away() { return {Code::kCancelled, "the caller went away"}; }
 
 }  // namespace
 
@@ -47,11 +37,9 @@ void Front::closed(std::uint32_t slot) {
   unsent_bytes_ -= peer.unsent_bytes;
   peer.calls.for_each([this](Call& call) {
     cancel(call);
-    charge(call, 0);
-    call.clear();
-    spare_.push_back(&call);
-    context_.metrics->record_stream_closed();
+    let_go(call, caller_went_away());
   });
+  peers_[slot].charged_bytes = 0;  // what was charged is of a connection that is gone
 }
 
 void Front::received(std::uint32_t slot, std::span<const http2::Event> events, Nanos now) {
@@ -67,6 +55,7 @@ void Front::received(std::uint32_t slot, std::span<const http2::Event> events, N
         break;
       case http2::Event::Kind::kEnd: on_end(peer, event.stream_id, now); break;
       case http2::Event::Kind::kStreamClosed: on_stream_closed(peer, event.stream_id); break;
+      case http2::Event::Kind::kBodyFramed: on_body_framed(peer, event.stream_id); break;
       case http2::Event::Kind::kPingAck:
       case http2::Event::Kind::kGoaway: break;  // the connection's owner sees to these
     }
@@ -95,32 +84,40 @@ void Front::on_request(Peer& peer, std::uint32_t slot, const http2::Event& event
     return free_call(call);
   }
   call.method = grpc::method_of(head->path);
-  if (call.method == grpc::Method::kNotNative) {
-    return refuse(call, grpc::unknown_method(head->path));
+  const bool is_native = call.method != grpc::Method::kNotNative;
+  if (!is_native) {
+    const HostedMethods& hosted = context_.bridge->methods(context_.io_thread);
+    if (!hosted.has(head->path)) {
+      return refuse(
+          call, grpc::unknown_method(head->path,
+                                     hosted.has_service(HostedMethods::service_in(head->path))));
+    }
   }
-  if (!reads_its_answers(peer)) return refuse(call, too_many_unread());
   call.request_encoding = head->encoding;
   call.answer_encoding =
       grpc::answer_encoding(context_.options->answer_compression, head->encoding, head->accepted);
   call.reader.emplace(grpc::MessageLimits{.message_bytes_max = context_.options->message_bytes_max,
-                                          .encoding = head->encoding});
+                                          .encoding = head->encoding,
+                                          .is_unary = is_native});
   if (head->timeout_ns != base::kNever) {
     call.deadline_ns = base::after(now, head->timeout_ns);
     if (head->timeout_ns == 0) return refuse(call, deadline_exceeded());
     timers_.schedule(call.timer, call.deadline_ns);
   }
+  if (!is_native) begin_hosted(call, *head);
 }
 
 void Front::on_data(Peer& peer, const http2::Event& event) {
   Call* const call = peer.calls.find(event.stream_id);
   if (call == nullptr) return;  // answered already; the stream is about to be reset
+  if (call->hosted != nullptr) return on_hosted_data(*call, event.data);
   std::span<const std::byte> data = event.data;
   while (!data.empty()) {
     const base::Result<bool> is_complete = call->reader->read(data, call->message);
     if (!is_complete) return refuse(*call, is_complete.error());
     const std::size_t held =
         *is_complete ? call->message.bytes.bytes.size() : call->reader->held_bytes();
-    if (!charge(*call, held)) return refuse(*call, too_many_bytes(*context_.options));
+    if (!charge(*call, held)) return refuse(*call, too_many_bytes());
     if (!*is_complete) peer.session->reopen_stream(event.stream_id, event.data.size());
   }
 }
@@ -128,6 +125,7 @@ void Front::on_data(Peer& peer, const http2::Event& event) {
 void Front::on_end(Peer& peer, std::int32_t stream_id, Nanos now) {
   Call* const call = peer.calls.find(stream_id);
   if (call == nullptr) return;
+  if (call->hosted != nullptr) return on_hosted_end(*call);
   if (const auto whole = call->reader->finish(); !whole) return refuse(*call, whole.error());
   call->arrived_ns = now;
   if (call->message.is_compressed) {
@@ -136,7 +134,7 @@ void Front::on_end(Peer& peer, std::int32_t stream_id, Nanos now) {
     if (!plain) return refuse(*call, plain.error());
     call->message.bytes = std::move(*plain);
     if (!charge(*call, call->message.bytes.bytes.size())) {
-      return refuse(*call, too_many_bytes(*context_.options));
+      return refuse(*call, too_many_bytes());
     }
   }
   if (call->method == grpc::Method::kModelInfer) {
@@ -150,27 +148,44 @@ void Front::on_stream_closed(Peer& peer, std::int32_t stream_id) {
   Call* const call = peer.calls.find(stream_id);
   if (call == nullptr) return;
   cancel(*call);
-  free_call(*call);
+  free_call(*call, caller_went_away());
 }
 
-// Counts `bytes` as what the call holds; false if the thread then holds more than it may.
+// Counts `bytes` as what the call holds; false if its connection or the thread then holds more than
+// it may.
 bool Front::charge(Call& call, std::size_t bytes) {
+  Peer& peer = peer_of(call);
   inflight_bytes_ += bytes - call.charged_bytes;
+  peer.charged_bytes += bytes - call.charged_bytes;
   call.charged_bytes = bytes;
-  const std::size_t most = context_.options->inflight_bytes_max;
-  if (bytes == 0 || inflight_bytes_ + unsent_bytes_ <= most) return true;
-  // What was unsent may have gone since.
-  for (Peer& peer : peers_) count_unsent(peer);
-  return inflight_bytes_ + unsent_bytes_ <= most;
+  if (bytes == 0 || has_room(peer)) return true;
+  count_all_unsent();
+  return has_room(peer);
 }
 
-// One peer that does not read must not use up what all share: once half of that is held, whoever
-// holds a quarter has to read first.
-bool Front::reads_its_answers(Peer& peer) {
+// A connection may hold as much as it leaves to all others: one that stalls or floods takes half of
+// what there is at most, so there is always some for the next.
+bool Front::has_room(const Peer& peer, std::size_t more) const {
   const std::size_t most = context_.options->inflight_bytes_max;
-  if (inflight_bytes_ + unsent_bytes_ <= most / 2 || peer.unsent_bytes <= most / 4) return true;
-  count_unsent(peer);  // it may have read since
-  return peer.unsent_bytes <= most / 4;
+  const std::size_t held = inflight_bytes_ + unsent_bytes_ + more;
+  return held <= most && peer.charged_bytes + peer.unsent_bytes + more <= most - held;
+}
+
+// A small request may have a large answer, and many of them be asked before the first is there. An
+// answer takes the place of its request, and one alone is always sent.
+bool Front::has_room_for_answer(const Call& call, std::size_t bytes) {
+  const Peer& peer = peer_of(call);
+  const std::size_t more = bytes - std::min(bytes, call.charged_bytes);
+  if (more == 0 || has_room(peer, more)) return true;
+  count_all_unsent();
+  return peer.unsent_bytes == 0 || has_room(peer, more);
+}
+
+Error Front::too_many_bytes() const {
+  return {Code::kResourceExhausted,
+          "this connection's requests and unread answers hold as many bytes as are left of those "
+          "that an io thread may (" +
+              std::to_string(context_.options->inflight_bytes_max) + "); try again"};
 }
 
 // Answers that a peer does not read are held as well.
@@ -178,6 +193,13 @@ void Front::count_unsent(Peer& peer) {
   const std::size_t unsent = peer.session == nullptr ? 0 : peer.session->unsent_bytes();
   unsent_bytes_ += unsent - peer.unsent_bytes;
   peer.unsent_bytes = unsent;
+}
+
+// What was unsent may have gone since it was counted, but not within a pass, which writes at its
+// end: so a flood of refusals does not go through all connections each time.
+void Front::count_all_unsent() {
+  if (std::exchange(has_counted_unsent_, true)) return;
+  for (Peer& peer : peers_) count_unsent(peer);
 }
 
 Call& Front::open_call(Peer& peer, std::uint32_t slot, std::int32_t stream_id) {
@@ -194,8 +216,15 @@ Call& Front::open_call(Peer& peer, std::uint32_t slot, std::int32_t stream_id) {
   return call;
 }
 
-void Front::free_call(Call& call) {
+void Front::free_call(Call& call, const Error& end) {
   peer_of(call).calls.remove(call.stream_id);
+  let_go(call, end);
+}
+
+// The call is over, and its place free for another one.
+void Front::let_go(Call& call, const Error& end) {
+  if (call.hosted != nullptr) end_hosted(call, end);
+  if (call.watch) forget_watch(call);
   charge(call, 0);
   call.clear();
   spare_.push_back(&call);
@@ -212,13 +241,22 @@ Call* Front::find_call(const batching::ReplyAddress& address) {
 // ---------------------------------------------------------------------------------------------
 // Time
 
+void Front::end_connections(Nanos now) {
+  draining_until_ns_ = base::after(now, context_.options->hosted_drain_ns);
+  for (const auto& [id, call] : hosted_) limit_hosted(*call);
+  while (!watching_.empty()) end_watch(*watching_.back());
+}
+
 void Front::finish_pass(Nanos now) {
   context_.versions->look(context_.io_thread);
   context_.mailbox->drain(replies_);
   if (!replies_.empty()) finish_replies(now);
+  if (next_hosted_ != 0) finish_commands();  // else there never was a call to answer
+  if (!watching_.empty()) look_at_health();
   timers_.advance(now,
                   [&](base::Timer& timer) { on_timer(*static_cast<Call*>(timer.owner), now); });
   if (!gathering_.empty()) run_inline_lane(now);
+  has_counted_unsent_ = false;
 }
 
 void Front::on_timer(Call& call, Nanos now) {
@@ -227,6 +265,7 @@ void Front::on_timer(Call& call, Nanos now) {
     abandon(call);
     return refuse(call, deadline_exceeded());
   }
+  if (call.hosted != nullptr) return on_hosted_timer(call, now);
   // The queue's patience is over; if the ticket has left the queue, only the deadline counts.
   if (call.share != nullptr) {
     batching::Batcher& batcher = call.share->version->batcher();

@@ -6,7 +6,9 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/channel.h"
@@ -14,11 +16,14 @@
 #include "base/timer_wheel.h"
 #include "batching/ticket.h"
 #include "grpc/method.h"
+#include "grpc/request_head.h"
 #include "grpc/status.h"
 #include "http2/event.h"
 #include "http2/session.h"
+#include "serving/bridge.h"
 #include "serving/call.h"
 #include "serving/call_table.h"
+#include "serving/health.h"
 #include "serving/server_state.h"
 #include "serving/version_table.h"
 #include "telemetry/server_metrics.h"
@@ -38,6 +43,9 @@ using Mailbox = base::Channel<batching::Reply>;
 //   finish_pass()  replies of the batch lane, deadlines, then the inline lane's batches
 //               -> answers: tensors -> message -> frame + trailers -> Session
 //
+// Calls that are not inference are answered here (what the server says of itself), or handed to
+// the control thread over the Bridge (hosted services).
+//
 // Knows connections by slot and id only. Whoever owns them calls touch() for sessions to be
 // written.
 class Front {
@@ -49,8 +57,11 @@ class Front {
     const Readiness* readiness = nullptr;
     PublishedVersions* versions = nullptr;
     Mailbox* mailbox = nullptr;
+    Bridge* bridge = nullptr;
     telemetry::ServerShard* metrics = nullptr;
     std::function<void(std::uint32_t slot)> touch;  // this session has something to write
+    // The other end of this connection, as gRPC writes it.
+    std::function<std::string(std::uint32_t slot)> peer_of_slot;
   };
 
   explicit Front(Context context);
@@ -61,6 +72,8 @@ class Front {
   void opened(std::uint32_t slot, std::uint64_t id, http2::Session& session);
   void received(std::uint32_t slot, std::span<const http2::Event> events, base::Nanos now);
   void closed(std::uint32_t slot);
+  // The server ends its connections: calls that could go on for ever must not hold them open.
+  void end_connections(base::Nanos now);
   void finish_pass(base::Nanos now);
   base::Nanos next_wake(base::Nanos now) { return timers_.next_expiry(now); }
 
@@ -68,6 +81,7 @@ class Front {
   struct Peer {
     std::uint64_t id = 0;
     http2::Session* session = nullptr;  // null: no such connection
+    std::size_t charged_bytes = 0;      // of its calls together
     std::size_t unsent_bytes = 0;       // of its answers, when last looked at
     CallTable calls;
   };
@@ -77,12 +91,17 @@ class Front {
   void on_data(Peer& peer, const http2::Event& event);
   void on_end(Peer& peer, std::int32_t stream_id, base::Nanos now);
   void on_stream_closed(Peer& peer, std::int32_t stream_id);
+  void on_body_framed(Peer& peer, std::int32_t stream_id);
   void on_timer(Call& call, base::Nanos now);
   bool charge(Call& call, std::size_t bytes);
+  bool has_room(const Peer& peer, std::size_t more = 0) const;
+  bool has_room_for_answer(const Call& call, std::size_t bytes);
+  base::Error too_many_bytes() const;
   void count_unsent(Peer& peer);
-  bool reads_its_answers(Peer& peer);
+  void count_all_unsent();
   Call& open_call(Peer& peer, std::uint32_t slot, std::int32_t stream_id);
-  void free_call(Call& call);
+  void let_go(Call& call, const base::Error& end);
+  void free_call(Call& call, const base::Error& end = {base::Code::kOk, {}});
   Call* find_call(const batching::ReplyAddress& address);
   Peer& peer_of(const Call& call) { return peers_[call.connection_slot]; }
 
@@ -92,14 +111,40 @@ class Front {
   bool answer_plain(Call& call, const http2::Event& request);
   void answer_small(Call& call, std::string_view message,
                     std::span<const http2::Field> trailers = grpc::ok_trailers());
+  static base::Slice framed_message(std::string_view message);
   void refuse(Call& call, const base::Error& error);
 
-  // control.cc: every method but ModelInfer
+  // control.cc: every unary method but ModelInfer and health
   void answer_control(Call& call);
   void answer_model_ready(Call& call);
   void answer_model_metadata(Call& call);
   void answer_server_metadata(Call& call);
+
+  // health_calls.cc
+  HealthView health_view();
   void answer_health(Call& call);
+  void begin_watch(Call& call, std::string_view service);
+  void tell_watch(Call& call, wire::ServingStatus status);
+  void look_at_health();
+  void forget_watch(const Call& call);
+  void end_watch(Call& call);
+
+  // hosted.cc: what the control thread answers
+  void begin_hosted(Call& call, const grpc::RequestHead& head);
+  void on_hosted_data(Call& call, std::span<const std::byte> data);
+  base::Result<> read_hosted(Call& call, std::span<const std::byte>& data);
+  base::Result<> charge_hosted(Call& call);
+  base::Result<> tell_message(Call& call);
+  void on_hosted_end(Call& call);
+  void tell_half_close(Call& call);
+  void finish_commands();
+  void send_hosted_headers(Call& call, const HostedCommand& command);
+  void send_hosted_message(Call& call, HostedCommand& command);
+  void resume_hosted(Call& call, const HostedCommand& command);
+  void finish_hosted(Call& call, const HostedCommand& command);
+  void on_hosted_timer(Call& call, base::Nanos now);
+  void limit_hosted(Call& call);
+  void end_hosted(Call& call, const base::Error& end);
 
   // infer.cc: ModelInfer
   void start_inference(Call& call, base::Nanos now);
@@ -120,13 +165,20 @@ class Front {
   std::vector<std::unique_ptr<Call>> calls_;  // all ever made; those not in use are in spare_
   std::vector<Call*> spare_;
   std::size_t inflight_bytes_ = 0;
-  std::size_t unsent_bytes_ = 0;  // the sum of the peers'
+  std::size_t unsent_bytes_ = 0;     // the sum of the peers'
+  bool has_counted_unsent_ = false;  // of every peer, in this pass
+  std::unordered_map<HostedCallId, Call*> hosted_;
+  std::uint64_t next_hosted_ = 0;
+  std::vector<Call*> watching_;
+  HealthStamp health_stamp_;
+  base::Nanos draining_until_ns_ = base::kNever;  // kNever: connections are not being ended
 
   // Kept between requests for their memory.
   wire::InferRequest request_;
   wire::EncodedMessage encoded_;
   std::vector<wire::InferOutput> outputs_;
   std::vector<batching::Reply> replies_;
+  std::vector<HostedCommand> commands_;
   std::vector<std::unique_ptr<batching::Ticket>> spare_tickets_;
   std::vector<Version::IoShare*> gathering_;  // versions with tickets for the inline lane
 };

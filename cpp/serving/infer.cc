@@ -210,9 +210,16 @@ void Front::finish_inference(Call& call, batching::Outcome& outcome, Nanos now) 
                             grpc::kFramePrefixBytes, encoded_);
   if (call.place == batching::Handle{}) call.share->runner->recycle(*std::move(outcome.outputs));
   leave_version(call);
+  if (encoded_.pieces.empty()) {
+    return refuse(call, {Code::kResourceExhausted, "no memory for the answer's message"});
+  }
   if (encoded_.size > kAnswerBytesMax) {
     encoded_.pieces.clear();
     return refuse(call, {Code::kResourceExhausted, "the answer is larger than 2 GiB"});
+  }
+  if (!has_room_for_answer(call, encoded_.size)) {
+    encoded_.pieces.clear();
+    return refuse(call, too_many_bytes());
   }
   answer(call, encoded_);
 }

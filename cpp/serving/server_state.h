@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "grpc/encoding.h"
 
 namespace penstock::serving {
@@ -30,6 +31,8 @@ struct FrontOptions {
   // Requests and unread answers, per io thread.
   std::size_t inflight_bytes_max = std::size_t{2} << 30;
   grpc::CompressionLevel answer_compression = grpc::CompressionLevel::kNone;
+  // What a draining server gives to calls that the control thread answers, streams among them.
+  base::Nanos hosted_drain_ns = 20 * base::kSecond;
 };
 
 // Whether this server wants traffic. Set by the control thread and by a drain, read by io threads.

@@ -11,6 +11,8 @@ namespace {
 
 // How often retire() looks whether the last call has been answered.
 constexpr base::Nanos kRetireLook = base::kMillisecond;
+// How often it looks, while batches run, whether there is still somebody to answer.
+constexpr base::Nanos kIdleLook = 100 * base::kMillisecond;
 
 // What one pass may spend on one version, unless that is many cheap rows.
 constexpr base::Nanos kInlineBudget = 5 * base::kMillisecond;
@@ -73,6 +75,23 @@ Version::Version(Options options, std::vector<std::unique_ptr<model::Executor>> 
   batcher_.start();
 }
 
+Version::~Version() { interrupt(); }
+
+void Version::interrupt() {
+  for (const auto& executor : executors_) executor->interrupt();
+}
+
+telemetry::ModelCounts Version::counts() {
+  telemetry::ModelCounts counts = metrics_.counts();
+  counts.pending = static_cast<std::int64_t>(batcher_.queue().size());
+  if (const auto workers = executors_.front()->workers()) {
+    counts.has_workers = true;
+    counts.workers_up = workers->up;
+    counts.worker_restarts = workers->restarts;
+  }
+  return counts;
+}
+
 std::int64_t Version::inline_rows_max() const {
   return executors_.front()->traits().gains_from_batching ? signature().batch_rows_max : 0;
 }
@@ -105,7 +124,9 @@ void Version::IoShare::judge_pass(std::int64_t rows, base::Nanos spent_ns) {
 
 void Version::retire(const std::function<bool()>& io_has_ended) {
   batcher_.drain();
-  batcher_.wait_until_idle(base::kNever);
+  while (!batcher_.wait_until_idle(base::monotonic_now() + kIdleLook)) {
+    if (io_has_ended()) interrupt();
+  }
   const auto is_answered = [this] {
     for (const IoShare& share : shares_) {
       if (share.holds() != 0) return false;

@@ -71,6 +71,8 @@ class Version {
           std::size_t io_threads, batching::Batcher::Deliver deliver);
   Version(const Version&) = delete;
   Version& operator=(const Version&) = delete;
+  // Batches that still run are not waited for where their executor can be interrupted.
+  ~Version();
 
   const std::string& name() const { return options_.name; }
   std::int64_t number() const { return options_.number; }
@@ -86,6 +88,8 @@ class Version {
   IoShare& share(std::size_t io_thread) { return shares_[io_thread]; }
   batching::Batcher& batcher() { return batcher_; }
   telemetry::ModelMetrics& metrics() { return metrics_; }
+  // What metrics() has counted, and what its executor and its queue say at present.
+  telemetry::ModelCounts counts();
 
   // Rows that one execution on the inline lane takes at most; 0: one ticket at a time.
   std::int64_t inline_rows_max() const;
@@ -99,6 +103,8 @@ class Version {
   void retire(const std::function<bool()>& io_has_ended);
 
  private:
+  void interrupt();
+
   const Options options_;
   const std::string number_text_;
   const std::vector<std::unique_ptr<model::Executor>> executors_;

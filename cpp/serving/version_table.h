@@ -38,6 +38,10 @@ class VersionTable {
   std::shared_ptr<Version> replace(const std::string& name, VersionEntry entry);
 
   template <class Visit>
+  void for_each_model(Visit&& visit) const {
+    for (const auto& [name, model] : models_) visit(name);
+  }
+  template <class Visit>
   void for_each_version(Visit&& visit) const {
     for (const auto& [name, model] : models_) {
       for (const VersionEntry& entry : model.versions) visit(name, entry);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <string>
 
 #include "base/error.h"
 #include "telemetry/exposition_text.h"
@@ -114,6 +115,20 @@ void expose_own_model_families(ExpositionText& text, Models models) {
   }
 }
 
+// Of models that run in processes of their own; the others have no sample.
+void expose_workers(ExpositionText& text, Models models) {
+  text.family("penstock_model_workers_up", Type::kGauge,
+              "Worker processes of the model that can run a batch");
+  for (const ModelSample& sample : models) {
+    if (sample.counts.has_workers) text.sample(labels_of(sample), sample.counts.workers_up);
+  }
+  text.family("penstock_model_worker_restarts_total", Type::kCounter,
+              "Worker processes of the model that were started again after their end");
+  for (const ModelSample& sample : models) {
+    if (sample.counts.has_workers) text.sample(labels_of(sample), sample.counts.worker_restarts);
+  }
+}
+
 void expose_server(ExpositionText& text, const ServerCounts& server) {
   const auto one = [&text](Type type, std::string_view name, std::string_view help,
                            std::uint64_t value) {
@@ -122,10 +137,17 @@ void expose_server(ExpositionText& text, const ServerCounts& server) {
   };
   one(Type::kGauge, "penstock_connections_open", "Connections that are open",
       server.connections_open());
+  text.family("penstock_io_thread_connections", Type::kGauge,
+              "Connections that are open, by the io thread that owns them");
+  for (std::size_t i = 0; i < server.connections_by_thread.size(); ++i) {
+    text.sample({{"thread", std::to_string(i)}}, server.connections_by_thread[i]);
+  }
   one(Type::kCounter, "penstock_connections_accepted_total", "Connections accepted",
       server.connections_accepted);
   one(Type::kCounter, "penstock_connections_refused_total",
       "Connections closed at once because there were too many", server.connections_refused);
+  one(Type::kCounter, "penstock_accept_failures_total",
+      "Times that the system had no room for another connection", server.accept_failures);
   text.family("penstock_connections_closed_total", Type::kCounter,
               "Connections closed, by the reason");
   for (std::size_t i = 0; i < kCloseReasonCount; ++i) {
@@ -154,6 +176,7 @@ std::string expose(const ServerCounts& server, Models models) {
   expose_triton_requests(text, models);
   expose_triton_durations(text, models);
   expose_own_model_families(text, models);
+  expose_workers(text, models);
   expose_server(text, server);
   return text.take();
 }

@@ -42,6 +42,9 @@ struct ModelCounts {
   std::uint64_t rows = 0;     // executed
   std::uint64_t batches = 0;  // executed
   std::int64_t pending = 0;   // requests in the queue; not counted here, filled in by who knows it
+  bool has_workers = false;   // it runs in processes of its own; these three are filled in, too
+  std::uint64_t workers_up = 0;
+  std::uint64_t worker_restarts = 0;
   std::uint64_t compute_input_ns = 0;
   std::uint64_t compute_output_ns = 0;
   std::uint64_t last_inference_ms = 0;  // since 1970, UTC; 0: none yet

@@ -30,11 +30,17 @@ std::uint64_t ServerCounts::streams_open() const {
 
 void ServerShard::add_to(ServerCounts& sum) const {
   // Ends before beginnings: what is open is then never counted short.
+  std::uint64_t closed = 0;
   for (std::size_t i = 0; i < kCloseReasonCount; ++i) {
-    sum.connections_closed[i] += connections_closed_[i].value();
+    const std::uint64_t count = connections_closed_[i].value();
+    closed += count;
+    sum.connections_closed[i] += count;
   }
-  sum.connections_accepted += connections_accepted_.value();
+  const std::uint64_t accepted = connections_accepted_.value();
+  sum.connections_by_thread.push_back(still_open(accepted, closed));
+  sum.connections_accepted += accepted;
   sum.connections_refused += connections_refused_.value();
+  sum.accept_failures += accept_failures_.value();
   sum.streams_closed += streams_closed_.value();
   sum.streams_opened += streams_opened_.value();
   for (std::size_t i = 0; i < kCodeCount; ++i) sum.answers[i] += answers_[i].value();

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string_view>
+#include <vector>
 
 #include "base/check.h"
 #include "base/error.h"
@@ -36,7 +37,8 @@ inline constexpr std::size_t kCodeCount = 17;
 // The shards of a server, summed.
 struct ServerCounts {
   std::uint64_t connections_accepted = 0;
-  std::uint64_t connections_refused = 0;                              // closed at once: too many
+  std::uint64_t connections_refused = 0;  // closed at once: too many
+  std::uint64_t accept_failures = 0;      // times that the system had no room for a connection
   std::array<std::uint64_t, kCloseReasonCount> connections_closed{};  // by CloseReason
   std::uint64_t streams_opened = 0;
   std::uint64_t streams_closed = 0;
@@ -45,6 +47,7 @@ struct ServerCounts {
   std::uint64_t goaways_sent = 0;
   std::uint64_t bytes_received = 0;
   std::uint64_t bytes_sent = 0;
+  std::vector<std::uint64_t> connections_by_thread;  // open, of each io thread
 
   std::uint64_t connections_open() const;
   std::uint64_t streams_open() const;
@@ -61,6 +64,7 @@ class alignas(kCacheLineBytes) ServerShard {
 
   void record_connection_accepted() { connections_accepted_.add(1); }
   void record_connection_refused() { connections_refused_.add(1); }
+  void record_accept_failure() { accept_failures_.add(1); }
   void record_connection_closed(CloseReason reason) {
     connections_closed_[static_cast<std::size_t>(reason)].add(1);
   }
@@ -73,7 +77,7 @@ class alignas(kCacheLineBytes) ServerShard {
   void record_bytes_received(std::uint64_t bytes) { bytes_received_.add(bytes); }
   void record_bytes_sent(std::uint64_t bytes) { bytes_sent_.add(bytes); }
 
-  // Adds this shard to `sum`.
+  // Adds this shard to `sum`, and what it has open to the end of sum.connections_by_thread.
   void add_to(ServerCounts& sum) const;
 
  private:
@@ -84,6 +88,7 @@ class alignas(kCacheLineBytes) ServerShard {
   std::array<Counter, kCodeCount> answers_;
   Counter connections_accepted_;
   Counter connections_refused_;
+  Counter accept_failures_;
   std::array<Counter, kCloseReasonCount> connections_closed_;
   Counter replies_dropped_;
   Counter goaways_sent_;

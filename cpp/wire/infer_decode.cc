@@ -104,7 +104,7 @@ base::Result<> InferDecoder::read_fields() {
       case sized_field(3): request_.id = take_view(reader); break;
       case sized_field(4):
         has_parameters_ = true;
-        reader.skip();
+        skip_field(reader);
         break;
       case sized_field(5): read = take_input(take_view(reader)); break;
       case sized_field(6): read = take_requested_output(take_view(reader)); break;
@@ -118,7 +118,7 @@ base::Result<> InferDecoder::read_fields() {
         }
         break;
       }
-      default: reader.skip();
+      default: skip_field(reader);
     }
   }
   return read;
@@ -141,7 +141,7 @@ base::Result<> InferDecoder::read_what_waited() {
         request_.inputs[index].bytes = {owner_, bytes_of(raw)};
       }
     } else {
-      reader.skip();
+      skip_field(reader);
     }
   }
   if (read) request_.parameters = close_parameters(request_.parameters_pool, parameters_begin);
@@ -177,7 +177,7 @@ base::Result<> InferDecoder::take_input(std::string_view message) {
         contents = take_view(reader);
         ++contents_count;
         break;
-      default: reader.skip();
+      default: skip_field(reader);
     }
   }
   if (!read) return read;
@@ -235,7 +235,7 @@ base::Result<> InferDecoder::take_requested_output(std::string_view message) {
       case sized_field(2):
         read = append_parameter(take_view(reader), request_.parameters_pool);
         break;
-      default: reader.skip();
+      default: skip_field(reader);
     }
   }
   if (!read) return read;
@@ -252,6 +252,10 @@ base::Result<> InferDecoder::take_requested_output(std::string_view message) {
 base::Result<> InferDecoder::check_names() const {
   if (!base::is_utf8(request_.model_name)) return std::unexpected(not_utf8("model_name"));
   if (!base::is_utf8(request_.model_version)) return std::unexpected(not_utf8("model_version"));
+  if (request_.id.size() > kIdBytesMax) {
+    return refuse("id may have at most " + std::to_string(kIdBytesMax) + " bytes, got " +
+                  std::to_string(request_.id.size()));
+  }
   if (!base::is_utf8(request_.id)) return std::unexpected(not_utf8("id"));
   if (const auto twin = find_twin(request_.inputs)) {
     return refuse("input " + base::quote(*twin) + " is given more than once");

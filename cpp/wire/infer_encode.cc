@@ -63,7 +63,8 @@ void encode_infer_answer(const InferAnswer& answer, std::size_t prefix_bytes,
   encoded.size = block_bytes + referred_bytes;
   if (block_bytes == 0) return;
 
-  base::Buffer block = base::Buffer::allocate(block_bytes);
+  base::Buffer block = base::Buffer::try_allocate(block_bytes);
+  if (!block) return;
   std::byte* piece_begin = block.data();
   std::byte* const block_end = piece_begin + block_bytes;
   FieldWriter writer(piece_begin + prefix_bytes);

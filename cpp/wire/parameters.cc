@@ -27,7 +27,7 @@ void read_value(std::string_view message, std::optional<ParameterValue>& value) 
       case sized_field(3): value = take_view(reader); break;
       case fixed64_field(4): value = reader.get_double(); break;
       case varint_field(5): value = reader.get_uint64(); break;
-      default: reader.skip();
+      default: skip_field(reader);
     }
   }
 }
@@ -46,7 +46,7 @@ base::Result<> append_parameter(std::string_view entry, std::vector<Parameter>& 
     switch (reader.tag_and_type()) {
       case sized_field(1): name = take_view(reader); break;
       case sized_field(2): read_value(take_view(reader), value); break;
-      default: reader.skip();
+      default: skip_field(reader);
     }
   }
   if (!base::is_utf8(name)) {

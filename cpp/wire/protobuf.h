@@ -44,9 +44,28 @@ inline pbf_reader reader_of(std::string_view message) {
   return pbf_reader(message.data(), message.size());
 }
 
+// protozero cuts lengths off at 32 bits, so that one of 2^32 would be none. Throws where the field
+// at hand has a length of more bytes than there are.
+inline void check_length(const pbf_reader& reader) {
+  const protozero::data_view rest = reader.data();
+  std::uint32_t first = 0;
+  if (rest.size() <= sizeof first) return;  // it is refused when it is read, if at all
+  std::memcpy(&first, rest.data(), sizeof first);
+  if ((first & 0x80808080U) != 0x80808080U) return;  // shorter than five bytes: below 2^28
+  const char* at = rest.data();
+  const char* const end = at + rest.size();
+  if (protozero::decode_varint(&at, end) > rest.size()) throw protozero::end_of_buffer_exception{};
+}
+
 inline std::string_view take_view(pbf_reader& reader) {
+  check_length(reader);
   const protozero::data_view view = reader.get_view();
   return {view.data(), view.size()};
+}
+
+inline void skip_field(pbf_reader& reader) {
+  if (reader.wire_type() == pbf_wire_type::length_delimited) check_length(reader);
+  reader.skip();
 }
 
 inline std::span<const std::byte> bytes_of(std::string_view view) {

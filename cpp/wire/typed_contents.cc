@@ -102,7 +102,7 @@ Census take_census(std::string_view contents) {
       case fixed32_field(kFp32):
       case fixed64_field(kFp64):
         count_one(census, field);
-        reader.skip();
+        skip_field(reader);
         break;
       case sized_field(kBool):
       case sized_field(kInt):
@@ -124,7 +124,7 @@ Census take_census(std::string_view contents) {
         count_one(census, field);
         census.bytes_total += take_view(reader).size();
         break;
-      default: reader.skip();
+      default: skip_field(reader);
     }
   }
   return census;
@@ -140,7 +140,7 @@ void each_varint(std::string_view contents, Field field, Take&& take) {
     } else if (reader.tag_and_type() == sized_field(field)) {
       if (!each_packed_varint(take_view(reader), take)) return;
     } else {
-      reader.skip();
+      skip_field(reader);
     }
   }
 }
@@ -159,7 +159,7 @@ void each_fixed_run(std::string_view contents, Field field, Take&& take) {
       const std::uint64_t bits = reader.get_fixed64();
       take(std::as_bytes(std::span(&bits, 1)));
     } else {
-      reader.skip();
+      skip_field(reader);
     }
   }
 }
@@ -255,7 +255,7 @@ class Packer {
     pbf_reader reader = reader_of(contents_);
     while (reader.next()) {
       if (reader.tag_and_type() != sized_field(kBytes)) {
-        reader.skip();
+        skip_field(reader);
         continue;
       }
       const std::span<const std::byte> element = bytes_of(take_view(reader));

@@ -37,7 +37,7 @@ base::Result<ModelQuery> read_query(std::string_view message) {
     switch (reader.tag_and_type()) {
       case sized_field(1): query.name = take_view(reader); break;
       case sized_field(2): query.version = take_view(reader); break;
-      default: reader.skip();
+      default: skip_field(reader);
     }
   }
   if (!base::is_utf8(query.name)) return std::unexpected(not_utf8("name"));
@@ -52,7 +52,7 @@ base::Result<std::string_view> read_service(std::string_view message) {
     if (reader.tag_and_type() == sized_field(1)) {
       service = take_view(reader);
     } else {
-      reader.skip();
+      skip_field(reader);
     }
   }
   if (!base::is_utf8(service)) return std::unexpected(not_utf8("service"));
@@ -81,6 +81,20 @@ std::string encode_health_answer(ServingStatus status) {
   std::string message;
   if (status != ServingStatus::kUnknown)
     pbf_writer(message).add_enum(1, std::to_underlying(status));
+  return message;
+}
+
+std::string encode_health_list(
+    std::span<const std::pair<std::string_view, ServingStatus>> statuses) {
+  std::string message;
+  pbf_writer list(message);
+  for (const auto& [service, status] : statuses) {
+    std::string entry;
+    pbf_writer writer(entry);
+    put_text(writer, 1, service);
+    writer.add_message(2, encode_health_answer(status));
+    list.add_message(1, entry);
+  }
   return message;
 }
 

@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/error.h"
 #include "base/tensor.h"
@@ -25,6 +26,9 @@ base::Result<std::string_view> decode_health_request(std::string_view message);
 
 enum class ServingStatus { kUnknown = 0, kServing = 1, kNotServing = 2, kServiceUnknown = 3 };
 std::string encode_health_answer(ServingStatus status);
+// grpc.health.v1.HealthListResponse.
+std::string encode_health_list(
+    std::span<const std::pair<std::string_view, ServingStatus>> statuses);
 
 // ServerLiveResponse, ServerReadyResponse, ModelReadyResponse: field 1.
 std::string encode_flag(bool value);

@@ -3,7 +3,7 @@
 Only `penstock.engine` imports this module; it gives these types to the rest of the house.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 class CoreError(Exception):
@@ -50,6 +50,17 @@ class QueueOptions:
     is_timeout_delay: bool  # False: a timed-out request is refused; True: served last
     def __init__(self) -> None: ...
 
+class WorkerOptions:
+    """How a Python model runs in processes of its own, one per instance. 0: no bound."""
+
+    command: list[str]  # finds its socket, requests and answers as descriptors 3, 4 and 5
+    document: str  # what it is told to load
+    batch_ms_max: int
+    load_ms_max: int
+    memory_bytes_max: int  # resident, of each process
+    shared_bytes_max: int  # of a batch's inputs, and of its outputs
+    def __init__(self) -> None: ...
+
 class ModelSpec:
     """Everything the core needs to load one version."""
 
@@ -71,6 +82,7 @@ class ModelSpec:
     #   -> dict[str, numpy array], once per batch, with read-only views of the batch buffers.
     # BYTES tensors come and go as object arrays of bytes.
     python_executes: list[Callable[[dict[str, Any], list[int]], dict[str, Any]]]
+    worker: WorkerOptions | None  # backend "python": in processes instead; no python_executes then
     def __init__(self, name: str, version: int, backend: str) -> None: ...
 
 class LoadedModel:
@@ -107,6 +119,7 @@ class EngineOptions:
     inflight_bytes_max: int  # received and not yet answered, all connections of one io thread
     connections_max: int
     concurrent_streams_max: int  # per connection
+    hosted_calls_max: int  # calls of hosted services open at a time
     compression_level: str  # of answers: "none", "low", "medium", "high"
     keepalive_time_ms: int
     keepalive_timeout_ms: int
@@ -123,6 +136,57 @@ class EngineOptions:
     onnxruntime_library: str  # of the installed wheel; "": no such backend
     preload_libraries: list[str]  # opened before it, for GPU builds
     def __init__(self) -> None: ...
+
+class ControlBridge:
+    """Calls of hosted services: bytes from their peers, bytes to them. For one Python thread.
+
+    What the verbs say is gathered, and done from `flush` on; to a call that is gone, nothing.
+    Metadata are pairs of a lower-case name and a value: bytes where the name ends in "-bin",
+    otherwise text.
+    """
+
+    @property
+    def fd(self) -> int:
+        """A file descriptor that is readable while events wait."""
+
+    def host(self, paths: Sequence[str], takes_any: bool) -> None:
+        """From now on calls of these methods ("/package.Service/Method") come here.
+
+        `takes_any`: those of all methods that the core does not answer itself.
+        """
+
+    def take(self) -> list[tuple[Any, ...]]:
+        """The events that wait: a kind, a call's number, and what the kind brings.
+
+        0  begin: path, metadata, deadline in seconds of time.monotonic() or None, the peer's
+           address, names of the encodings it accepts besides identity
+        1  message: bytes, whether they came compressed
+        2  half-close: the peer sends no more messages
+        3  written: bytes of messages that have left, 256 more counted for each message
+        4  end, each call's last event: gRPC's number of the status, details
+        """
+
+    def send_headers(
+        self, call: int, metadata: Iterable[tuple[str, str | bytes]], encoding: str
+    ) -> None:
+        """Initial metadata, and the encoding of compressed messages; without it both are empty."""
+
+    def send_message(self, call: int, message: bytes, is_compressed: bool) -> None:
+        """`is_compressed`: in the headers' encoding, if that saves a byte."""
+
+    def consumed(self, call: int, messages: int, size: int) -> None:
+        """So many messages, of `size` bytes together, need no more room: the peer may go on."""
+
+    def finish(
+        self, call: int, code: int, details: str, metadata: Iterable[tuple[str, str | bytes]]
+    ) -> None:
+        """The call's status and trailing metadata, behind all messages.
+
+        Raises CoreError INVALID_ARGUMENT if `code` is none of gRPC's.
+        """
+
+    def flush(self) -> bool:
+        """Hands over what was said since the last time. False: some waits; call it again soon."""
 
 class Engine:
     """The server's native side. Every method may be called from any Python thread."""
@@ -167,6 +231,10 @@ class Engine:
     def is_draining(self) -> bool: ...
     def stop(self) -> None:
         """Ends every thread of the engine and joins them, without the interpreter's lock."""
+
+    @property
+    def bridge(self) -> ControlBridge:
+        """The calls that Python answers. Lives as long as the engine."""
 
     @property
     def log_fd(self) -> int:

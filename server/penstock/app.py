@@ -4,6 +4,7 @@
 import asyncio
 import logging
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -14,15 +15,22 @@ from penstock.backends.onnxruntime_library import find_machine, find_onnxruntime
 from penstock.config import ServerOptions
 from penstock.engine import Engine, isa
 from penstock.errors import OptionsError, RepositoryError
+from penstock.hosting import ServiceHost, register_services
+from penstock.hosting.reflection import add_reflection
 from penstock.metrics import ServerMetrics
 from penstock.metrics_server import MetricsServer, listening_socket
+from penstock.open_files import allow_open_files
 from penstock.repository.layout import FoundModel, find_models
 from penstock.repository.loader import LoadReport, load_models
+from penstock.standard_streams import flush_or_forget, open_closed
 from penstock.startup_report import Listening, print_startup
 
 __all__ = ["serve"]
 
 log = logging.getLogger(__name__)
+
+#: Descriptors for models' files, event loops, metrics and whatever a model's code opens.
+FILES_BESIDE_CONNECTIONS = 1024
 
 
 def serve(options: ServerOptions, console: Console) -> None:
@@ -36,8 +44,30 @@ def serve(options: ServerOptions, console: Console) -> None:
             "There is no model repository: give --model-repository DIR, or model_repository in the "
             "configuration file."
         )
+    open_closed()
+    _make_room(options)
     models = find_models(options.repositories)
-    uvloop.run(_Server(options, console, models).run())
+    # Kept until the loop has ended: the engine's exit timeout then also bounds what the loop waits
+    # for, such as threads of a service that never return.
+    server = _Server(options, console, models)
+    uvloop.run(server.run())
+    # A model's own prints may have found a full disk.
+    flush_or_forget(sys.stdout)
+    flush_or_forget(sys.stderr)
+
+
+def _make_room(options: ServerOptions) -> None:
+    wanted = options.connections_max + FILES_BESIDE_CONNECTIONS
+    allowed = allow_open_files(wanted)
+    if allowed < wanted:
+        log.warning(
+            "open_files_few",
+            extra={
+                "allowed": allowed,
+                "wanted": wanted,
+                "mend": "raise the hard limit (ulimit -Hn, LimitNOFILE) or lower connections_max",
+            },
+        )
 
 
 class _Server:
@@ -51,6 +81,7 @@ class _Server:
         self._engine = Engine(options, self._library)
         self._metrics = ServerMetrics(self._engine.metrics_text, isa())
         self._http: MetricsServer | None = None
+        self._services = ServiceHost(self._engine.bridge, options.grpc_service_thread_count)
 
     async def run(self) -> None:
         drained = asyncio.Event()
@@ -59,7 +90,10 @@ class _Server:
             sock = listening_socket(self._options.metrics_host, self._options.metrics_port)
             self._http = MetricsServer(sock, self._metrics.text)
         try:
+            add_reflection(self._services)
+            await register_services(self._services, self._options.grpc_service)
             self._engine.start()
+            self._services.start()
             # After asyncio has set its own handler for SIGINT, which this one replaces.
             self._engine.install_signal_handlers()
             loop = asyncio.get_running_loop()
@@ -73,6 +107,7 @@ class _Server:
         finally:
             if self._http is not None:
                 await self._http.stop()
+            await self._services.stop()
             await asyncio.to_thread(self._engine.stop)
             self._engine.pass_on_log()
         log.info("server_stopped")
@@ -114,7 +149,11 @@ class _Server:
                 "seconds": round(seconds, 3),
             },
         )
-        print_startup(self._console, reports, listening, seconds)
+        try:
+            print_startup(self._console, reports, listening, seconds)
+        except (OSError, SystemExit) as error:  # rich ends the program when nobody reads it
+            reason = str(error) if isinstance(error, OSError) else "nobody reads standard output"
+            log.warning("startup_not_printed", extra={"reason": reason})
 
 
 def _process_age_s() -> float:

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from penstock import __version__
+from penstock.backends.isolation import WorkerLaunch
 from penstock.backends.onnxruntime_library import OnnxRuntimeLibrary
 from penstock.config import ServerOptions
 from penstock.errors import EngineError, ListenError
+from penstock.hosting.bridge_loop import CallBridge
 from penstock.repository.plan import ModelPlan, QueuePlan, SessionPlan, TensorPlan
 
 try:
@@ -76,14 +78,19 @@ class Engine:
         return self._core.grpc_port
 
     def load(
-        self, plan: ModelPlan, executes: Sequence[Callable[..., dict[str, Any]]] = ()
+        self,
+        plan: ModelPlan,
+        executes: Sequence[Callable[..., dict[str, Any]]] = (),
+        worker: WorkerLaunch | None = None,
     ) -> LoadedVersion:
         """Loads, warms and publishes one version; blocks. `executes`: a Python model's instances.
+
+        With `worker` these are processes instead, started and watched by the core.
 
         Raises EngineError with what is wrong with the model or its configuration.
         """
         with _engine_errors():
-            loaded = self._core.load(_model_spec(plan, executes))
+            loaded = self._core.load(_model_spec(plan, executes, worker))
         return LoadedVersion(
             name=loaded.name,
             version=loaded.version,
@@ -114,6 +121,11 @@ class Engine:
         A second signal, or the end of the exit timeout, ends the process at once.
         """
         self._core.install_signal_handlers()
+
+    @property
+    def bridge(self) -> CallBridge:
+        """The calls of hosted services, for `penstock.hosting`."""
+        return self._core.bridge
 
     @property
     def log_fd(self) -> int:
@@ -173,6 +185,7 @@ def _engine_options(
     made.inflight_bytes_max = options.inflight_bytes_max
     made.connections_max = options.connections_max
     made.concurrent_streams_max = options.grpc_concurrent_streams_max
+    made.hosted_calls_max = options.grpc_service_calls_max
     made.compression_level = options.grpc_infer_response_compression_level
     made.keepalive_time_ms = options.grpc_keepalive_time
     made.keepalive_timeout_ms = options.grpc_keepalive_timeout
@@ -192,7 +205,9 @@ def _engine_options(
 
 
 def _model_spec(
-    plan: ModelPlan, executes: Sequence[Callable[..., dict[str, Any]]]
+    plan: ModelPlan,
+    executes: Sequence[Callable[..., dict[str, Any]]],
+    worker: WorkerLaunch | None,
 ) -> _core.ModelSpec:
     spec = _core.ModelSpec(plan.name, plan.version, plan.backend)
     spec.platform = plan.platform
@@ -206,7 +221,19 @@ def _model_spec(
     spec.queue = _queue_options(plan.queue)
     spec.ort = _ort_options(plan.session)
     spec.python_executes = list(executes)
+    spec.worker = _worker_options(worker) if worker else None
     return spec
+
+
+def _worker_options(worker: WorkerLaunch) -> _core.WorkerOptions:
+    made = _core.WorkerOptions()
+    made.command = list(worker.command)
+    made.document = worker.document
+    made.batch_ms_max = round(worker.bounds.batch_seconds_max * 1000)
+    made.load_ms_max = round(worker.bounds.load_seconds_max * 1000)
+    made.memory_bytes_max = worker.bounds.memory_bytes_max
+    made.shared_bytes_max = worker.bounds.shared_bytes_max
+    return made
 
 
 def _queue_options(plan: QueuePlan) -> _core.QueueOptions:

@@ -7,6 +7,7 @@
     │   └── UnsupportedError    it asks for something this server does not do yet
     ├── BackendError        a model's own code is wrong, or failed
     ├── ListenError         an address cannot be listened on
+    ├── ServiceError        a service of --grpc-service cannot be hosted
     └── EngineError         the native core refused; `code` is its own
 
 Every message is one sentence or two: what was wanted, what was found and, where there is one, the
@@ -20,6 +21,7 @@ __all__ = [
     "OptionsError",
     "PenstockError",
     "RepositoryError",
+    "ServiceError",
     "UnsupportedError",
 ]
 
@@ -58,6 +60,12 @@ class ListenError(PenstockError):
     """An address cannot be listened on."""
 
     code = "UNAVAILABLE"
+
+
+class ServiceError(PenstockError):
+    """A service that is to be hosted cannot be found, or failed to register."""
+
+    code = "INVALID_ARGUMENT"
 
 
 class EngineError(PenstockError):

@@ -3,15 +3,25 @@
 
 Modules log with `logging.getLogger(__name__)`, an event's name as the message, and its fields in
 `extra`: `log.info("model_loaded", extra={"model": name})`.
+
+A line that cannot be written (a full disk, a pipe that nobody reads) stops nothing: it is counted,
+and the next line that can be written is preceded by one that says how many were lost.
 """
 
 import json
 import logging
-import sys
+import os
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from functools import partial
+from typing import Any
 
 __all__ = ["start_logging"]
+
+STANDARD_ERROR = 2
+
+#: Writes bytes and says how many it took, as os.write does; raises OSError where it took none.
+Write = Callable[[bytes], int]
 
 #: What a LogRecord has of its own; anything else on it came by `extra`.
 RECORD_FIELDS = frozenset(vars(logging.LogRecord("", 0, "", 0, "", (), None))) | {
@@ -21,16 +31,58 @@ RECORD_FIELDS = frozenset(vars(logging.LogRecord("", 0, "", 0, "", (), None))) |
 }
 
 
-def start_logging(log_format: str, level: str, stream: TextIO | None = None) -> None:
-    """Sends every log record of `level` or above to `stream`, by default standard error.
+def start_logging(log_format: str, level: str, write: Write | None = None) -> None:
+    """Sends every log record of `level` or above to `write`, by default to standard error.
 
     `log_format` is "console" or "json".
     """
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler = LineWriter(write or partial(os.write, STANDARD_ERROR))
     handler.setFormatter(JsonLines() if log_format == "json" else ConsoleLines())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for noisy in ("asyncio", "uvicorn", "uvicorn.access", "uvicorn.error"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.root.level))
+
+
+class LineWriter(logging.Handler):
+    """Writes whole lines, past Python's buffers: what a full disk refuses is not kept for later."""
+
+    def __init__(self, write: Write) -> None:
+        super().__init__()
+        self._write = write
+        self._lost = 0
+        self._is_torn = False  # the last line that was begun has no end
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes the record, behind a line that says how many were lost before it, if any were."""
+        try:
+            line = self.format(record)
+        except Exception:
+            self.handleError(record)
+            return
+        try:
+            if self._lost:
+                self._put(self.format(_lost_lines(self._lost)))
+                self._lost = 0
+            self._put(line)
+        except OSError:
+            self._lost += 1
+
+    def _put(self, line: str) -> None:
+        rest = f"{line}\n".encode(errors="backslashreplace")
+        if self._is_torn:
+            rest = b"\n" + rest
+        while rest:
+            taken = self._write(rest)
+            rest = rest[taken:]
+            self._is_torn = bool(rest)
+
+
+def _lost_lines(count: int) -> logging.LogRecord:
+    fields = {"msg": "log_lines_lost", "lines": count, "reason": "they could not be written"}
+    level = logging.WARNING
+    return logging.makeLogRecord(
+        {"name": __name__, "levelno": level, "levelname": logging.getLevelName(level), **fields}
+    )
 
 
 class JsonLines(logging.Formatter):

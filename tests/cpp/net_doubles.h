@@ -87,6 +87,7 @@ class EchoService : public net::Service {
   void could_not_accept(const base::Error& why) override {
     change([&](Seen& seen) { seen.not_accepted = why; });
   }
+  void ending_connections(base::Nanos) override {}
   void sent_goaway() override {
     change([](Seen& seen) { ++seen.goaways; });
   }

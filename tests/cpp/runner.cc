@@ -12,6 +12,7 @@
 #include <string>
 
 #include "harness.h"
+#include "scripted_worker.h"
 
 namespace penstock::testing {
 namespace {
@@ -76,6 +77,9 @@ void fail(const char* file, int line, const std::string& what) {
 }  // namespace penstock::testing
 
 int main(int argc, char** argv) {
+  if (argc > 1 && std::strcmp(argv[1], penstock::testing::kScriptedWorker) == 0) {
+    penstock::testing::run_scripted_worker();
+  }
   std::signal(SIGABRT, penstock::testing::name_the_dead);
   return penstock::testing::run_matching(argc > 1 ? argv[1] : "");
 }

@@ -14,6 +14,7 @@
 #include "grpc/framing.h"
 #include "h2_pair.h"
 #include "model/executor.h"
+#include "serving/bridge.h"
 #include "serving/front.h"
 #include "serving/server_state.h"
 #include "serving/version.h"
@@ -153,6 +154,8 @@ inline std::vector<std::string> proto_values(std::string_view message, std::uint
 
 class FrontRig {
  public:
+  static constexpr std::size_t kHostedCallsMax = 8;
+
   struct Link {
     H2Client client;
     std::unique_ptr<http2::Session> session;
@@ -193,8 +196,10 @@ class FrontRig {
                .readiness = &readiness,
                .versions = &versions,
                .mailbox = &mailbox_,
+               .bridge = bridge.get(),
                .metrics = &metrics.shard(0),
-               .touch = [this](std::uint32_t slot) { links_[slot]->is_touched = true; }}) {
+               .touch = [this](std::uint32_t slot) { links_[slot]->is_touched = true; },
+               .peer_of_slot = [](std::uint32_t slot) { return "test:" + std::to_string(slot); }}) {
     versions.publish(std::make_shared<serving::VersionTable>());
   }
   ~FrontRig() {
@@ -262,6 +267,7 @@ class FrontRig {
       link->client.feed(bytes_of_text(bytes));
       has_moved = has_moved || !bytes.empty();
       link->is_touched = false;
+      front.received(link->slot, link->session->take_late_events(), now());
     }
     return has_moved;
   }
@@ -294,6 +300,8 @@ class FrontRig {
   serving::Readiness readiness;
   serving::PublishedVersions versions{1};
   telemetry::ServerMetrics metrics{1};
+  std::unique_ptr<serving::Bridge> bridge =
+      *serving::Bridge::open({.io_threads = 1, .calls_max = kHostedCallsMax}, [](std::size_t) {});
   base::Nanos skew_ns = 0;  // how far the front's time is ahead
 
  private:

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <fstream>
 #include <limits>
 #include <random>
 #include <thread>
@@ -136,6 +140,26 @@ TEST(base_buffer, what_cannot_be_had_is_an_empty_buffer) {
     EXPECT(!Buffer::try_allocate(size));
   }
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST(base_buffer, what_is_kept_for_reuse_is_given_up_before_a_block_is_refused) {
+  constexpr std::size_t kLarge = 128 * kMiB;
+  Buffer::trim_pool();
+  Buffer::allocate(kLarge);  // and let go: it is kept
+  std::size_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_AS, &before) == 0);
+  rlimit lowered = before;
+  lowered.rlim_cur = pages * static_cast<std::size_t>(sysconf(_SC_PAGESIZE)) + kLarge / 2;
+  REQUIRE(setrlimit(RLIMIT_AS, &lowered) == 0);
+  const Buffer larger = Buffer::try_allocate(kLarge * 5 / 4);
+  const Buffer more = Buffer::try_allocate(kLarge);
+  REQUIRE(setrlimit(RLIMIT_AS, &before) == 0);
+  EXPECT(larger);
+  EXPECT(!more);
+}
+#endif
 
 TEST(base_buffer, references_may_be_copied_and_dropped_on_any_thread) {
   for (const std::size_t size : {std::size_t{200}, kMiB}) {

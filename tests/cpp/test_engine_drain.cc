@@ -25,7 +25,7 @@ std::unique_ptr<Engine> patient_engine(base::Nanos delay_ns = 0) {
   engine::Options options = engine_options(2);
   options.drain = {.delay_ns = delay_ns, .exit_timeout_ns = base::kNever};
   auto engine = open_engine(std::move(options));
-  engine->readiness().set_ready(true);
+  engine->set_ready(true);
   return engine;
 }
 

@@ -31,7 +31,7 @@ TEST(grpc_method, a_path_that_differs_in_one_byte_is_another) {
        {"", "/", "/inference.GRPCInferenceService/modelinfer",
         "/inference.GRPCInferenceService/ModelInfer/", "/inference.GRPCInferenceService/ModelInfe",
         "inference.GRPCInferenceService/ModelInfer", "/inference.GRPCInferenceService/ModelInfer?x",
-        "//inference.GRPCInferenceService/ModelInfer", "/grpc.health.v1.Health/Watch"}) {
+        "//inference.GRPCInferenceService/ModelInfer", "/grpc.health.v1.Health/watch"}) {
     EXPECT(method_of(path) == Method::kNotNative);
   }
 }

@@ -87,18 +87,16 @@ TEST(http2_session, a_field_that_breaks_the_rules_spoils_its_request_alone) {
 }
 
 TEST(http2_session, without_trailers_the_last_of_the_data_ends_the_stream) {
-  for (const std::string_view body : {"", "body"}) {
-    H2Pair pair;
-    REQUIRE(pair.exchange());
-    const std::int32_t id = pair.client.request(grpc_request("/a/B"), "");
-    REQUIRE(pair.exchange());
-    pair.send_head(id);
-    if (!body.empty()) pair.session->send_data(id, slice_of(body));
-    pair.session->send_trailers(id, {});
-    REQUIRE(pair.exchange());
-    EXPECT_EQ(pair.client.answer(id).body, body);
-    EXPECT_EQ(pair.session->open_streams(), 0);
-  }
+  H2Pair pair;
+  REQUIRE(pair.exchange());
+  const std::int32_t id = pair.client.request(grpc_request("/a/B"), "");
+  REQUIRE(pair.exchange());
+  pair.send_head(id);
+  pair.session->send_data(id, slice_of("body"));
+  pair.session->send_trailers(id, {});
+  REQUIRE(pair.exchange());
+  EXPECT_EQ(pair.client.answer(id).body, "body");
+  EXPECT_EQ(pair.session->open_streams(), 0);
 }
 
 TEST(http2_session, many_streams_cut_at_once_are_a_flood) {

@@ -56,7 +56,7 @@ TEST(serving_front, readiness_is_that_of_the_server) {
   EXPECT_EQ(Called(rig, path_of("ServerLive")).reply(), kTrue);
 }
 
-TEST(serving_front, health_is_known_of_its_own_service_alone) {
+TEST(serving_front, health_of_what_this_server_does_not_have_is_not_found) {
   FrontRig rig;
   rig.readiness.set_ready(true);
   const Called own(rig, "/grpc.health.v1.Health/Check",
@@ -64,7 +64,7 @@ TEST(serving_front, health_is_known_of_its_own_service_alone) {
   EXPECT_EQ(own.reply(), kTrue);
   const Called other(rig, "/grpc.health.v1.Health/Check", sized_field(1, "other"));
   EXPECT_EQ(other.status(), "5");
-  EXPECT_CONTAINS(other.why(), "no health is known of the service \"other\"");
+  EXPECT_CONTAINS(other.why(), "no health is known of \"other\"");
 }
 
 TEST(serving_front, a_server_describes_itself) {

@@ -119,6 +119,8 @@ TEST(telemetry_exposition, the_rest_has_names_of_its_own) {
   server.connections_closed[static_cast<std::size_t>(CloseReason::kDrain)] = 2;
   server.answers[static_cast<std::size_t>(base::Code::kDeadlineExceeded)] = 3;
   server.bytes_sent = 77;
+  server.accept_failures = 5;
+  server.connections_by_thread = {3, 4};
   const std::string page = "\n" + expose(server, models);
   for (
       const char* line : {
@@ -129,6 +131,9 @@ TEST(telemetry_exposition, the_rest_has_names_of_its_own) {
           R"(penstock_requests_expired_total{model="income",version="1"} 1)",
           R"(penstock_last_inference_timestamp_seconds{model="income",version="1"} 1700000000.123)",
           R"(penstock_connections_open 7)",
+          R"(penstock_io_thread_connections{thread="0"} 3)",
+          R"(penstock_io_thread_connections{thread="1"} 4)",
+          R"(penstock_accept_failures_total 5)",
           R"(penstock_connections_closed_total{reason="drain"} 2)",
           R"(penstock_grpc_answers_total{code="DEADLINE_EXCEEDED"} 3)",
           R"(penstock_sent_bytes_total 77)",
@@ -151,7 +156,19 @@ TEST(telemetry_exposition, a_family_appears_once_with_all_its_samples_after_it) 
       EXPECT(line.starts_with(family));
     }
   }
-  EXPECT_EQ(families.size(), 28);
+  EXPECT_EQ(families.size(), 32);
+}
+
+TEST(telemetry_exposition, only_models_in_processes_of_their_own_have_samples_of_workers) {
+  auto models = two_models();
+  models[0].counts.has_workers = true;
+  models[0].counts.workers_up = 2;
+  models[0].counts.worker_restarts = 5;
+  const std::string page = expose({}, models);
+  const std::string labels = "{model=\"" + std::string(models[0].model) + "\",version=\"" +
+                             std::string(models[0].version) + "\"} ";
+  EXPECT_CONTAINS(page, "gauge\npenstock_model_workers_up" + labels + "2\n#");
+  EXPECT_CONTAINS(page, "counter\npenstock_model_worker_restarts_total" + labels + "5\n#");
 }
 
 TEST(telemetry_exposition, a_server_without_models_has_a_page) {

@@ -11,6 +11,7 @@ TEST(telemetry_server_metrics, shards_are_summed) {
   metrics.shard(1).record_connection_accepted();
   metrics.shard(1).record_connection_closed(CloseReason::kAge);
   metrics.shard(0).record_connection_refused();
+  metrics.shard(0).record_accept_failure();
   metrics.shard(0).record_stream_opened();
   metrics.shard(1).record_stream_opened();
   metrics.shard(1).record_stream_closed();
@@ -24,8 +25,10 @@ TEST(telemetry_server_metrics, shards_are_summed) {
   const ServerCounts counts = metrics.counts();
   EXPECT_EQ(counts.connections_accepted, 2);
   EXPECT_EQ(counts.connections_refused, 1);
+  EXPECT_EQ(counts.accept_failures, 1);
   EXPECT_EQ(counts.connections_closed[static_cast<std::size_t>(CloseReason::kAge)], 1);
   EXPECT_EQ(counts.connections_open(), 1);
+  EXPECT(counts.connections_by_thread == (std::vector<std::uint64_t>{1, 0}));
   EXPECT_EQ(counts.streams_open(), 1);
   EXPECT_EQ(counts.answers.front(), 1);
   EXPECT_EQ(counts.answers.back(), 1);

@@ -240,12 +240,25 @@ TEST(wire_refusals, counts_are_bounded) {
   expect_refusal(message, "a request may carry at most 4096 parameters");
 }
 
+TEST(wire_refusals, an_id_is_bounded) {
+  const std::string id(wire::kIdBytesMax, 'i');
+  EXPECT_EQ(Decoded(sized_field(3, id)).why(), "");
+  expect_refusal(sized_field(3, id + "i"), "id may have at most 65536 bytes, got 65537");
+}
+
 TEST(wire_refusals, protobuf_that_is_not_well_formed_is_named) {
   expect_refusal(
       "\x0a\x05"
       "abc",
       std::string(kMalformed) + "it ends inside a field");
   expect_refusal("\x08", std::string(kMalformed) + "it ends inside a field");
+  for (const char* const field : {"\x0a", "\x3a", "\x7a"}) {  // the last is unknown
+    for (const char* const length : {"\x80\x80\x80\x80\x10", "\x81\x80\x80\x80\x10",
+                                     "\x81\x80\x80\x80\x80\x80\x80\x80\x80\x01"}) {
+      expect_refusal(std::string(field) + length + "abcdef",
+                     std::string(kMalformed) + "it ends inside a field");
+    }
+  }
   expect_refusal("\x0b",
                  std::string(kMalformed) + "a field has a wire type that proto3 does not use");
   expect_refusal(std::string(1, '\0') + "a",

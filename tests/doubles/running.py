@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -23,19 +24,27 @@ PATIENCE_S = 60.0
 class RunningServer:
     """Runs for as long as the `with` block does; a test may end it before, by `drain`.
 
-    `printed` are the lines of standard output up to the one that says it is ready.
+    `printed` are the lines of standard output up to the one that says it is ready. `log_to` is a
+    file in the place of the one that `log` reads.
     """
 
-    def __init__(self, *repositories: Path, flags: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        *repositories: Path,
+        flags: tuple[str, ...] = (),
+        environment: Mapping[str, str] | None = None,
+        log_to: Path | None = None,
+    ) -> None:
         arguments = [f"--model-repository={repository}" for repository in repositories]
         ports = ["--grpc-address=127.0.0.1", "--grpc-port=0", "--metrics-port=0"]
-        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed in __exit__
+        # Closed in __exit__.
+        self._log = log_to.open("r+") if log_to else tempfile.TemporaryFile("w+")  # noqa: SIM115
         self.process = subprocess.Popen(
             [sys.executable, "-m", "penstock", "serve", *arguments, *ports, *flags],
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
-            env={**os.environ, "TERM": "dumb", "COLUMNS": "200"},
+            env={**os.environ, "TERM": "dumb", "COLUMNS": "200", **(environment or {})},
         )
         self.printed: list[str] = []
         self.grpc = self.metrics = ""

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
+import errno
 import io
 import json
 import logging
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
@@ -11,13 +14,15 @@ from penstock.logs import start_logging
 
 
 @contextmanager
-def logging_to(log_format: str, level: str = "info") -> Iterator[io.StringIO]:
+def logging_to(
+    log_format: str, level: str = "info", write: Callable[[bytes], int] | None = None
+) -> Iterator[io.BytesIO]:
     """The root logger as a server sets it, put back afterwards."""
     handlers, root_level = logging.root.handlers[:], logging.root.level
     logging.root.handlers = []
-    stream = io.StringIO()
+    stream = io.BytesIO()
     try:
-        start_logging(log_format, level, stream)
+        start_logging(log_format, level, write or stream.write)
         yield stream
     finally:
         logging.root.handlers = handlers
@@ -47,14 +52,14 @@ def test_a_console_line_quotes_only_what_has_spaces() -> None:
             "model_failed", extra={"model": "iris", "reason": "no file\nthere", "empty": ""}
         )
     assert stream.getvalue().endswith(
-        'Z warning model_failed model=iris reason="no file\\nthere" empty=""\n'
+        b'Z warning model_failed model=iris reason="no file\\nthere" empty=""\n'
     )
 
 
 def test_an_event_below_the_level_is_not_logged() -> None:
     with logging_to("console", "warning") as stream:
         logging.getLogger("penstock.test").info("quiet")
-    assert stream.getvalue() == ""
+    assert stream.getvalue() == b""
 
 
 @pytest.mark.parametrize("log_format", ["console", "json"])
@@ -64,5 +69,56 @@ def test_a_traceback_goes_with_its_event(log_format: str) -> None:
             raise ValueError("broken")
         except ValueError:
             logging.getLogger("penstock.test").exception("model_failed")
-    assert "model_failed" in stream.getvalue()
-    assert "ValueError: broken" in stream.getvalue()
+    assert b"model_failed" in stream.getvalue()
+    assert b"ValueError: broken" in stream.getvalue()
+
+
+class Disk:
+    """Takes as many bytes as there is room for, and refuses what is beyond as a full disk does."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+        self.held = b""
+
+    def write(self, line: bytes) -> int:
+        taken = line[: self.room]
+        if not taken:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self.room -= len(taken)
+        self.held += taken
+        return len(taken)
+
+
+def test_lines_that_find_no_room_are_counted_and_told_of_when_there_is_some() -> None:
+    disk = Disk(room=0)
+    with logging_to("json", write=disk.write):
+        log = logging.getLogger("penstock.test")
+        for _ in range(3):
+            log.info("lost")
+        disk.room = 1000
+        log.info("written")
+        log.info("written_too")
+    lines = [json.loads(line) for line in disk.held.splitlines()]
+    assert [line["event"] for line in lines] == ["log_lines_lost", "written", "written_too"]
+    assert (lines[0]["lines"], lines[0]["level"]) == (3, "warning")
+
+
+def test_a_line_that_was_cut_by_a_full_disk_spoils_none_that_follows() -> None:
+    disk = Disk(room=20)
+    with logging_to("json", write=disk.write):
+        log = logging.getLogger("penstock.test")
+        log.info("cut")
+        disk.room = 1000
+        log.info("written")
+    torn, lost, written = disk.held.splitlines()
+    assert len(torn) == 20
+    assert json.loads(lost)["lines"] == 1
+    assert json.loads(written)["event"] == "written"
+
+
+def test_a_log_that_nobody_reads_any_more_stops_nothing() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with logging_to("console", write=partial(os.write, writer)):
+        logging.getLogger("penstock.test").info("said to nobody")
+    os.close(writer)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from penstock.backends.isolation import WorkerLaunch
 from penstock.config import ServerOptions
 from penstock.engine import Engine, LoadedVersion
 from penstock.repository.instances import Machine
@@ -25,7 +26,10 @@ class RecordingEngine(Engine):
         self.told: list[tuple[str, str, int]] = []
 
     def load(
-        self, plan: ModelPlan, executes: Sequence[Callable[..., dict[str, Any]]] = ()
+        self,
+        plan: ModelPlan,
+        executes: Sequence[Callable[..., dict[str, Any]]] = (),
+        worker: WorkerLaunch | None = None,
     ) -> LoadedVersion:
         self.told.append(("loaded", plan.name, plan.version))
         return LoadedVersion(

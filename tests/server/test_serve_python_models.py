@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A running server enters a Python model once per batch, and only its own requests fail with it."""
+"""A running server enters a Python model once per batch, and only its own requests fail with it.
+
+All of it holds for models in the server's process and for models in processes of their own.
+"""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -80,36 +83,42 @@ def gate() -> Iterator[Gate]:
         yield made
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, gate: Gate) -> Iterator[RunningServer]:
+@pytest.fixture(scope="module", params=["none", "process"])
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, gate: Gate
+) -> Iterator[RunningServer]:
     repository = tmp_path_factory.mktemp("models")
-    gated = f'{BATCHING} parameters {{ key: "gate" value {{ string_value: "{gate.path}" }} }}'
+    isolation = (
+        f'parameters {{ key: "penstock.isolation" value {{ string_value: "{request.param}" }} }}'
+    )
+    batching = f"{BATCHING} {isolation}"
+    gated = f'{batching} parameters {{ key: "gate" value {{ string_value: "{gate.path}" }} }}'
     add_python(repository, "gated", GATED_MODEL, more=gated)
     add_python(
         repository,
         "views",
         VIEWS,
         outputs=[("said", "TYPE_STRING", [4])],
-        more=BATCHING,
+        more=batching,
     )
-    add_python(repository, "picky", FAILS_ON_NEGATIVES, more="max_batch_size: 1")
-    add_python(repository, "short", SHORT, more=BATCHING)
+    add_python(repository, "picky", FAILS_ON_NEGATIVES, more=f"max_batch_size: 1 {isolation}")
+    add_python(repository, "short", SHORT, more=batching)
     add_python(
         repository,
         "texts",
         TEXTS,
         inputs=[("s", "TYPE_STRING", [2])],
         outputs=[("upper", "TYPE_STRING", [2]), ("rows", "TYPE_INT64", [1])],
-        more=BATCHING,
+        more=batching,
     )
     optional = 'input { name: "hint" data_type: TYPE_FP32 dims: [ 2 ] optional: true }'
-    add_python(repository, "optional", OPTIONAL, more=f"{BATCHING} {optional}")
+    add_python(repository, "optional", OPTIONAL, more=f"{batching} {optional}")
     add_python(repository, "whole", WHOLE, inputs=[("x", "TYPE_FP32", [-1, 2])],
-               outputs=[("y", "TYPE_FP32", [1, 2])])  # fmt: skip
+               outputs=[("y", "TYPE_FP32", [1, 2])], more=isolation)  # fmt: skip
     add_python(repository, "half", HALF, inputs=[("x", "TYPE_FP16", [2])],
-               outputs=[("y", "TYPE_FP16", [2])], more=BATCHING)  # fmt: skip
+               outputs=[("y", "TYPE_FP16", [2])], more=batching)  # fmt: skip
     add_python(repository, "wide", WIDE, inputs=[("x", "TYPE_FP32", [-1])],
-               outputs=[("y", "TYPE_FP32", [-1])], more=BATCHING)  # fmt: skip
+               outputs=[("y", "TYPE_FP32", [-1])], more=batching)  # fmt: skip
     with RunningServer(repository) as running:
         yield running
 

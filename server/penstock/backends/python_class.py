@@ -17,7 +17,7 @@ from penstock.errors import BackendError
 from penstock.repository.config_file import ModelConfig
 from penstock.repository.plan import ModelPlan, TensorPlan
 
-__all__ = ["Execute", "python_executes"]
+__all__ = ["Arrays", "Execute", "NUMPY_TYPES", "python_execute", "python_executes"]
 
 log = logging.getLogger(__name__)
 
@@ -52,17 +52,25 @@ def python_executes(plan: ModelPlan, config: ModelConfig) -> list[Execute]:
     Raises BackendError if the file has not exactly one class with `execute`, or if its code fails.
     """
     model_class = _model_class(_imported(plan), plan)
-    executes = []
-    for instance in range(plan.instance_count):
-        context = Context(
-            model=plan.name,
-            version=plan.version,
-            folder=plan.model_path.parent,
-            config=config,
-            instance=instance,
-        )
-        executes.append(_execute(_loaded(model_class, context, plan), plan))
-    return executes
+    return [_instance(model_class, plan, config, i) for i in range(plan.instance_count)]
+
+
+def python_execute(plan: ModelPlan, config: ModelConfig, instance: int) -> Execute:
+    """The same for one of the instances, counted from 0."""
+    return _instance(_model_class(_imported(plan), plan), plan, config, instance)
+
+
+def _instance(
+    model_class: type[PythonModel], plan: ModelPlan, config: ModelConfig, instance: int
+) -> Execute:
+    context = Context(
+        model=plan.name,
+        version=plan.version,
+        folder=plan.model_path.parent,
+        config=config,
+        instance=instance,
+    )
+    return _execute(_loaded(model_class, context, plan), plan)
 
 
 def _imported(plan: ModelPlan) -> ModuleType:
@@ -137,7 +145,10 @@ def _execute(model: PythonModel, plan: ModelPlan) -> Execute:
                 "model_failed",
                 extra={"model": plan.name, "version": plan.version, "rows": batch.rows},
             )
-            raise BackendError(f"Model {plan.name!r} failed: {_named(error)}") from None
+            why = f"Model {plan.name!r} failed: {_named(error)}"
+            if isinstance(error, MemoryError):
+                raise MemoryError(why) from None  # RESOURCE_EXHAUSTED to the caller
+            raise BackendError(why) from None
 
     return execute
 

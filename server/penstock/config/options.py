@@ -96,6 +96,18 @@ class ServerOptions(BaseModel):
         description="Bytes of requests received and not yet answered, per connection thread.",
     )
 
+    grpc_service: list[str] = Field(
+        [],
+        description="Services of your own on the gRPC port: MODULE:FUNCTION, called with the "
+        "server to register them on. May be repeated.",
+    )
+    grpc_service_thread_count: Count = Field(
+        16, description="Threads for methods of such services that are plain functions."
+    )
+    grpc_service_calls_max: Annotated[int, Field(ge=1, le=65_536)] = Field(
+        4096, description="Calls of such services open at a time."
+    )
+
     http_port: Port = Field(8000, description="Port of REST, which this version does not serve.")
 
     allow_metrics: bool = Field(True, description="Serve metrics.")

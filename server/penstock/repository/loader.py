@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from penstock.backends.isolation import worker_launch
 from penstock.backends.python_class import python_executes
 from penstock.config import ServerOptions
 from penstock.engine import Engine, LoadedVersion
@@ -91,8 +92,7 @@ def _load_version(
     engine.set_failed(model.name, version, LOADING)
     try:
         plan = _plan(model, version, written, options, machine)
-        executes = python_executes(plan, written.config) if plan.backend == "python" else ()
-        loaded = engine.load(plan, executes)
+        loaded = _loaded(plan, written, engine, options)
     except _LOAD_ERRORS as error:
         return _failed(engine, model.name, version, error, time.monotonic() - started)
     seconds = time.monotonic() - started
@@ -109,6 +109,17 @@ def _load_version(
     return LoadReport(
         name=model.name, version=version, seconds=seconds, backend=plan.backend, loaded=loaded
     )
+
+
+def _loaded(
+    plan: ModelPlan, written: WrittenConfig, engine: Engine, options: ServerOptions
+) -> LoadedVersion:
+    if plan.isolation is not None:  # its code is not to run here
+        worker = worker_launch(plan, written.config, log_format=options.log_format)
+        return engine.load(plan, worker=worker)
+    if plan.backend == "python":
+        return engine.load(plan, python_executes(plan, written.config))
+    return engine.load(plan)
 
 
 def _plan(

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["ModelPlan", "QueuePlan", "SessionPlan", "TensorPlan"]
+__all__ = ["IsolationPlan", "ModelPlan", "QueuePlan", "SessionPlan", "TensorPlan"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +49,16 @@ class SessionPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IsolationPlan:
+    """The bounds of a model that runs in processes of its own, one per instance. 0: none."""
+
+    batch_seconds_max: float = 60.0
+    load_seconds_max: float = 600.0
+    memory_bytes_max: int = 0
+    shared_bytes_max: int = 1 << 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelPlan:
     """One version of one model."""
 
@@ -65,3 +75,4 @@ class ModelPlan:
     lane: str = "auto"
     queue: QueuePlan = QueuePlan()
     session: SessionPlan = SessionPlan()
+    isolation: IsolationPlan | None = None  # None: it runs in the server's process

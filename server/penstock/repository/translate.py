@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from penstock.errors import RepositoryError, UnsupportedError
 from penstock.repository.config_file import ModelConfig, WrittenConfig
 from penstock.repository.instances import Machine, instance_count, wants_gpu
+from penstock.repository.isolation import isolation_plan
 from penstock.repository.layout import FoundModel
 from penstock.repository.onnxruntime import session_plan
 from penstock.repository.parameters import choice
@@ -72,6 +73,7 @@ def translate(
         lane=choice(config.parameters, LANE_KEY, LANES, default="auto"),
         queue=_queue(config, batch_rows_max),
         session=session_plan(config, on_gpu=on_gpu) if is_native_graph else SessionPlan(),
+        isolation=isolation_plan(config.parameters, name),
     )
 
 
