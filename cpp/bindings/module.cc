@@ -238,6 +238,8 @@ void bind_engine_options(py::module_& module) {
                      &EngineOptions::keepalive_permit_without_calls)
       .def_readwrite("connection_age_max_ms", &EngineOptions::connection_age_max_ms)
       .def_readwrite("connection_age_grace_ms", &EngineOptions::connection_age_grace_ms)
+      .def_readwrite("header_timeout_ms", &EngineOptions::header_timeout_ms)
+      .def_readwrite("stall_timeout_ms", &EngineOptions::stall_timeout_ms)
       .def_readwrite("drain_delay_ms", &EngineOptions::drain_delay_ms)
       .def_readwrite("exit_timeout_ms", &EngineOptions::exit_timeout_ms)
       .def_readwrite("server_name", &EngineOptions::server_name)

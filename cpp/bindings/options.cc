@@ -106,7 +106,9 @@ Result<engine::Options> engine_options(const EngineOptions& options) {
                       .keepalive_timeout_ns = bound_of(options.keepalive_timeout_ms),
                       .keepalive_without_calls = options.keepalive_permit_without_calls,
                       .age_max_ns = bound_of(options.connection_age_max_ms),
-                      .age_grace_ns = bound_of(options.connection_age_grace_ms)};
+                      .age_grace_ns = bound_of(options.connection_age_grace_ms),
+                      .header_timeout_ns = bound_of(options.header_timeout_ms),
+                      .stall_timeout_ns = bound_of(options.stall_timeout_ms)};
   made.front = {.message_bytes_max = std::min(options.message_bytes_max, kMessageBytesMax),
                 .inflight_bytes_max = options.inflight_bytes_max,
                 .answer_compression = *level};

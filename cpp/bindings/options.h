@@ -33,6 +33,8 @@ struct EngineOptions {
   bool keepalive_permit_without_calls = false;
   std::int64_t connection_age_max_ms = 0;
   std::int64_t connection_age_grace_ms = 0;
+  std::int64_t header_timeout_ms = 0;
+  std::int64_t stall_timeout_ms = 0;
   std::int64_t drain_delay_ms = 0;
   std::int64_t exit_timeout_ms = 30'000;
   std::string server_name = "triton";

@@ -59,29 +59,31 @@ Engine::Engine(Options options, std::unique_ptr<base::Log> log)
 Engine::~Engine() { stop(); }
 
 Result<> Engine::make_io_threads() {
+  net::IoOptions io = options_.io;
+  io.about = serving::about(options_.identity);
   auto bridge = serving::Bridge::open(
       {.io_threads = options_.io_threads, .calls_max = options_.hosted_calls_max},
       [this](std::size_t io_thread) { io_[io_thread].thread->wake(); });
   if (!bridge) return std::unexpected(bridge.error());
   bridge_ = std::move(*bridge);
   for (std::size_t i = 0; i < options_.io_threads; ++i) {
-    auto thread = net::IoThread::open(options_.io);
+    auto thread = net::IoThread::open(io);
     if (!thread) return std::unexpected(thread.error());
-    Io& io = io_.emplace_back();
-    io.thread = std::move(*thread);
-    io.mailbox = std::make_unique<serving::Mailbox>(kMailboxMax);
-    io.service = std::make_unique<IoService>(
+    Io& made = io_.emplace_back();
+    made.thread = std::move(*thread);
+    made.mailbox = std::make_unique<serving::Mailbox>(kMailboxMax);
+    made.service = std::make_unique<IoService>(
         *log_, serving::Front::Context{
                    .io_thread = i,
                    .options = &options_.front,
                    .identity = &options_.identity,
                    .readiness = &readiness_,
                    .versions = &versions_,
-                   .mailbox = io.mailbox.get(),
+                   .mailbox = made.mailbox.get(),
                    .bridge = bridge_.get(),
                    .metrics = &server_metrics_.shard(i),
-                   .touch = [host = io.thread.get()](std::uint32_t slot) { host->touch(slot); },
-                   .peer_of_slot = [host = io.thread.get()](
+                   .touch = [host = made.thread.get()](std::uint32_t slot) { host->touch(slot); },
+                   .peer_of_slot = [host = made.thread.get()](
                                        std::uint32_t slot) { return host->peer_of(slot); }});
   }
   return {};

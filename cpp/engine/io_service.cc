@@ -12,6 +12,9 @@ telemetry::CloseReason counted_as(net::CloseReason reason) {
     case net::CloseReason::kAge: return telemetry::CloseReason::kAge;
     case net::CloseReason::kFinished:
     case net::CloseReason::kStopped: return telemetry::CloseReason::kDrain;
+    case net::CloseReason::kFlood: return telemetry::CloseReason::kFlood;
+    case net::CloseReason::kSlow: return telemetry::CloseReason::kSlow;
+    case net::CloseReason::kHttp1: return telemetry::CloseReason::kHttp1;
   }
   return telemetry::CloseReason::kPeer;
 }

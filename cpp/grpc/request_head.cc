@@ -136,4 +136,12 @@ std::expected<RequestHead, Rejection> parse_request_head(std::span<const http2::
   return head;
 }
 
+PlainQuestion plain_question(std::span<const http2::Field> fields) {
+  CallFields call;
+  for (const http2::Field& field : fields) call.note(field);
+  if (call.path != "/") return PlainQuestion::kNone;
+  if (call.method == "GET") return PlainQuestion::kGet;
+  return call.method == "HEAD" ? PlainQuestion::kHead : PlainQuestion::kNone;
+}
+
 }  // namespace penstock::grpc

@@ -29,6 +29,10 @@ struct RequestHead {
 // Where another field is repeated the last one counts, except that accepted encodings add up.
 std::expected<RequestHead, Rejection> parse_request_head(std::span<const http2::Field> fields);
 
+// Who asks for "/" as a browser or a health checker does, and is no gRPC client.
+enum class PlainQuestion { kNone, kGet, kHead };
+PlainQuestion plain_question(std::span<const http2::Field> fields);
+
 // A grpc-timeout value: one to eight digits and one of H M S m u n. Beyond what nanoseconds can
 // count it is base::kNever.
 base::Result<base::Nanos> parse_timeout(std::string_view value);

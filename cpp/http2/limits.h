@@ -6,6 +6,12 @@
 
 namespace penstock::http2 {
 
+// How often something may happen: `burst` times at once, and `per_second` times from then on.
+struct Rate {
+  std::int64_t burst = 0;
+  std::int64_t per_second = 0;
+};
+
 // Every bound that one HTTP/2 connection is held to.
 struct Limits {
   std::uint32_t concurrent_streams_max = 1024;  // SETTINGS_MAX_CONCURRENT_STREAMS
@@ -17,6 +23,14 @@ struct Limits {
   std::uint32_t connection_window_bytes = 16 << 20;
   std::size_t output_bytes_max = 256 << 10;  // framed ahead of the socket, then wait for it
   std::size_t outbound_acks_max = 1000;      // unread SETTINGS and PING answers
+
+  // Past these a peer is flooding, and its connection ends: ENHANCE_YOUR_CALM.
+  Rate cut_streams = {.burst = 20'000, .per_second = 10'000};  // ended before their full answer
+  Rate idle_frames = {.burst = 20'000, .per_second = 10'000};  // those that carry no request
+  std::size_t header_block_bytes_max = 256 << 10;      // of HEADERS with its CONTINUATIONs, encoded
+  std::size_t header_list_bytes_read_max = 256 << 10;  // decoded, of a list that is too large
+  std::size_t continuations_max = 8;                   // of one header block
+  std::size_t outbound_frames_max = 10'000;            // unread, besides two for each open stream
 };
 
 }  // namespace penstock::http2

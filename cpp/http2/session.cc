@@ -5,122 +5,20 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <string>
 #include <utility>
 
 #include "base/check.h"
+#include "http2/nghttp2_setup.h"
+#include "http2/session_state.h"
 
 namespace penstock::http2 {
 namespace {
 
 // Slices below this are copied next to their frame header; larger ones get an iovec of their own.
 constexpr std::size_t kCopiedBytesMax = 1024;
-// The header list of one section, in fields: nghttp2's own array, made per call.
-constexpr std::size_t kSentFieldsMax = 256;
-
-// A header list as nghttp2 takes it, which copies all of it: its type predates const.
-class SentFields {
- public:
-  explicit SentFields(std::span<const Field> fields) {
-    for (const Field& field : fields) add(field.name, field.value);
-  }
-  explicit SentFields(std::span<const std::pair<std::string, std::string>> fields) {
-    for (const auto& [name, value] : fields) add(name, value);
-  }
-  const nghttp2_nv* data() const { return fields_.data(); }
-  std::size_t size() const { return count_; }
-
- private:
-  void add(std::string_view name, std::string_view value) {
-    if (count_ == fields_.size()) return;
-    fields_[count_++] = {reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data())),
-                         reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data())),
-                         name.size(), value.size(), NGHTTP2_NV_FLAG_NONE};
-  }
-
-  std::array<nghttp2_nv, kSentFieldsMax> fields_;  // only the first count_ are meaningful
-  std::size_t count_ = 0;
-};
-
-// nghttp2 copies this, and asks `recycler` for all that the session needs.
-nghttp2_mem memory_of(Recycler& recycler) {
-  return {
-      .mem_user_data = &recycler,
-      .malloc = [](std::size_t bytes,
-                   void* self) { return static_cast<Recycler*>(self)->allocate(bytes); },
-      .free = [](void* block, void* self) { static_cast<Recycler*>(self)->release(block); },
-      .calloc =
-          [](std::size_t count, std::size_t bytes, void* self) {
-            void* const block = static_cast<Recycler*>(self)->allocate(count * bytes);
-            return block == nullptr ? block : std::memset(block, 0, count * bytes);
-          },
-      .realloc = [](void* block, std::size_t bytes,
-                    void* self) { return static_cast<Recycler*>(self)->resize(block, bytes); },
-  };
-}
-
-base::Error broken(int code) {
-  return {base::Code::kInternal,
-          std::string("the HTTP/2 connection is broken: ") + nghttp2_strerror(code)};
-}
 
 }  // namespace
-
-struct Session::State {
-  State(const Limits& given_limits, Workspace& shared) : limits(given_limits), work(shared) {}
-
-  const Limits limits;
-  Workspace& work;
-  nghttp2_session* session = nullptr;
-  std::vector<Event> late;        // what happened while output was framed
-  std::size_t head_begin = 0;     // in the fields, of the section now arriving
-  Stream* head_stream = nullptr;  // whose request it is; null: a section that nobody reads
-  std::vector<std::pair<std::string, std::string>> cut_head;  // its fields before this input
-  std::vector<std::unique_ptr<Stream>> live;
-  std::size_t unsent_bytes = 0;
-  Output* output = nullptr;  // only inside take_output()
-  bool is_feeding = false;
-
-  ~State() {
-    // on_stream_close is not called for the streams still open; `live` owns them.
-    if (session != nullptr) nghttp2_session_del(session);
-  }
-
-  base::Result<> start();
-  Stream* find(std::int32_t id) const {
-    return static_cast<Stream*>(nghttp2_session_get_stream_user_data(session, id));
-  }
-  Stream& open_stream(std::int32_t id);
-  void close_stream(Stream& stream);
-  void begin_input();
-  void end_input();
-  void push(const Event& event) { (is_feeding ? work.events : late).push_back(event); }
-  void resume(Stream& stream);
-  void submit_trailers(Stream& stream, std::span<const Field> fields);
-  void drop_body(Stream& stream);
-
-  // What nghttp2 calls. `self` is the State.
-  static int on_begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* self);
-  static int on_header(nghttp2_session*, const nghttp2_frame* frame, const std::uint8_t* name,
-                       std::size_t name_size, const std::uint8_t* value, std::size_t value_size,
-                       std::uint8_t flags, void* self);
-  static int on_data_chunk(nghttp2_session*, std::uint8_t flags, std::int32_t stream_id,
-                           const std::uint8_t* data, std::size_t size, void* self);
-  static int on_frame(nghttp2_session*, const nghttp2_frame* frame, void* self);
-  static int on_frame_sent(nghttp2_session*, const nghttp2_frame* frame, void* self);
-  static int on_frame_not_sent(nghttp2_session*, const nghttp2_frame* frame, int code, void* self);
-  static int on_stream_close(nghttp2_session*, std::int32_t stream_id, std::uint32_t error_code,
-                             void* self);
-  static ssize_t frame_length(nghttp2_session*, std::uint8_t type, std::int32_t stream_id,
-                              std::int32_t session_window, std::int32_t stream_window,
-                              std::uint32_t frame_bytes_max, void* self);
-  static ssize_t read_body(nghttp2_session*, std::int32_t stream_id, std::uint8_t* into,
-                           std::size_t size, std::uint32_t* flags, nghttp2_data_source* source,
-                           void* self);
-  static int write_body(nghttp2_session*, nghttp2_frame* frame, const std::uint8_t* head,
-                        std::size_t size, nghttp2_data_source* source, void* self);
-};
 
 // ---------------------------------------------------------------------------------------------
 // Streams
@@ -221,8 +119,15 @@ int Session::State::on_begin_headers(nghttp2_session* session, const nghttp2_fra
                                      void* self) {
   State& state = *static_cast<State*>(self);
   state.head_begin = state.work.fields.size();
+  state.section_bytes = 0;
   state.head_stream = nullptr;  // a client's trailers mean nothing to a gRPC server
   if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
+  if (state.live.size() >= state.limits.concurrent_streams_max) {
+    state.guard.note_cut_stream();
+    nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
+                              NGHTTP2_REFUSED_STREAM);
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+  }
   Stream& stream = state.open_stream(frame->hd.stream_id);
   state.head_stream = &stream;
   // Streams take turns, whatever the client signals.
@@ -237,14 +142,25 @@ int Session::State::on_header(nghttp2_session*, const nghttp2_frame*, const std:
                               std::size_t name_size, const std::uint8_t* value,
                               std::size_t value_size, std::uint8_t, void* self) {
   State& state = *static_cast<State*>(self);
-  Stream* const stream = state.head_stream;
-  if (stream == nullptr) return 0;
-  stream->head_bytes += name_size + value_size + 32;
-  if (stream->head_bytes > state.limits.header_list_bytes_max) return 0;
+  state.section_bytes += name_size + value_size + 32;
+  // A few bytes may stand for kilobytes, again and again: somebody has to stop reading.
+  if (state.section_bytes > state.limits.header_list_bytes_read_max) {
+    return NGHTTP2_ERR_CALLBACK_FAILURE;
+  }
+  if (state.head_stream == nullptr) return 0;
+  if (state.section_bytes > state.limits.header_list_bytes_max) return 0;
   HeadText& text = state.work.text;
   state.work.fields.push_back({text.keep({reinterpret_cast<const char*>(name), name_size}),
                                text.keep({reinterpret_cast<const char*>(value), value_size})});
   return 0;
+}
+
+// RFC 9113 section 8.2.1: a field that breaks its rules spoils the request. nghttp2 by itself would
+// leave it out.
+int Session::State::on_invalid_header(nghttp2_session*, const nghttp2_frame*, const std::uint8_t*,
+                                      std::size_t, const std::uint8_t*, std::size_t, std::uint8_t,
+                                      void*) {
+  return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
 int Session::State::on_data_chunk(nghttp2_session*, std::uint8_t, std::int32_t stream_id,
@@ -262,9 +178,8 @@ int Session::State::on_frame(nghttp2_session*, const nghttp2_frame* frame, void*
   switch (frame->hd.type) {
     case NGHTTP2_HEADERS:
       if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
-        const Stream* const stream = std::exchange(state.head_stream, nullptr);
-        if (stream == nullptr) return 0;
-        if (stream->head_bytes > state.limits.header_list_bytes_max) {
+        if (std::exchange(state.head_stream, nullptr) == nullptr) return 0;
+        if (state.section_bytes > state.limits.header_list_bytes_max) {
           state.push({.kind = Event::Kind::kRequestTooLarge, .stream_id = id});
         } else {
           state.work.heads.push_back(
@@ -297,6 +212,7 @@ int Session::State::on_stream_close(nghttp2_session*, std::int32_t stream_id,
     state.push(
         {.kind = Event::Kind::kStreamClosed, .stream_id = stream_id, .error_code = error_code});
   }
+  if (!stream->is_ended || error_code != NGHTTP2_NO_ERROR) state.guard.note_cut_stream();
   state.close_stream(*stream);
   return 0;
 }
@@ -307,7 +223,8 @@ int Session::State::on_stream_close(nghttp2_session*, std::int32_t stream_id,
 int Session::State::on_frame_sent(nghttp2_session* session, const nghttp2_frame* frame, void*) {
   // RFC 9113 section 8.1: a server that has said everything before the request was complete asks
   // the client to stop sending it.
-  if (frame->hd.type == NGHTTP2_HEADERS && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0 &&
+  if ((frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&
+      (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0 &&
       nghttp2_session_get_stream_remote_close(session, frame->hd.stream_id) == 0) {
     nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_NO_ERROR);
   }
@@ -347,7 +264,9 @@ ssize_t Session::State::read_body(nghttp2_session* session, std::int32_t stream_
   stream.promised_bytes = framed;
   *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
   if (is_all && stream.has_trailers) {
-    *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
+    *flags |= NGHTTP2_DATA_FLAG_EOF;
+    if (stream.trailers.empty()) return static_cast<ssize_t>(framed);
+    *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
     const SentFields sent(stream.trailers);
     if (nghttp2_submit_trailer(session, stream_id, sent.data(), sent.size()) != 0) {
       return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
@@ -369,6 +288,7 @@ int Session::State::write_body(nghttp2_session*, nghttp2_frame*, const std::uint
   stream.promised_bytes = 0;
   stream.body_bytes -= size;
   state.unsent_bytes -= size;
+  state.guard.note_sent_data(size);
   while (size > 0) {
     base::Slice& piece = stream.body[stream.first];
     const std::size_t count = std::min(size, piece.bytes.size());
@@ -394,11 +314,10 @@ int Session::State::write_body(nghttp2_session*, nghttp2_frame*, const std::uint
 
 base::Result<> Session::State::start() {
   nghttp2_session_callbacks* callbacks = nullptr;
-  nghttp2_option* option = nullptr;
   PENSTOCK_CHECK(nghttp2_session_callbacks_new(&callbacks) == 0);
-  PENSTOCK_CHECK(nghttp2_option_new(&option) == 0);
   nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
   nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
+  nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks, on_invalid_header);
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data_chunk);
   nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
   nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_sent);
@@ -406,28 +325,11 @@ base::Result<> Session::State::start() {
   nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
   nghttp2_session_callbacks_set_data_source_read_length_callback(callbacks, frame_length);
   nghttp2_session_callbacks_set_send_data_callback(callbacks, write_body);
-  nghttp2_option_set_no_auto_window_update(option, 1);
-  nghttp2_option_set_max_outbound_ack(option, limits.outbound_acks_max);
-  // Closed streams need no place in a priority tree that nobody will ask about.
-  nghttp2_option_set_no_closed_streams(option, 1);
+  const auto option = options_for(limits);
   nghttp2_mem memory = memory_of(work.recycler);
-  int code = nghttp2_session_server_new3(&session, callbacks, this, option, &memory);
+  int code = nghttp2_session_server_new3(&session, callbacks, this, option.get(), &memory);
   nghttp2_session_callbacks_del(callbacks);
-  nghttp2_option_del(option);
-  if (code != 0) return std::unexpected(broken(code));
-  const std::array<nghttp2_settings_entry, 5> settings = {{
-      {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits.concurrent_streams_max},
-      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits.stream_window_bytes},
-      {NGHTTP2_SETTINGS_MAX_FRAME_SIZE, limits.frame_bytes_max},
-      {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, limits.header_list_bytes_max},
-      // RFC 9218: a client's tree of priorities, in which streams starve, means nothing.
-      {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
-  }};
-  code = nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, settings.data(), settings.size());
-  if (code == 0) {
-    code = nghttp2_session_set_local_window_size(
-        session, NGHTTP2_FLAG_NONE, 0, static_cast<std::int32_t>(limits.connection_window_bytes));
-  }
+  if (code == 0) code = submit_hello(session, limits);
   if (code != 0) return std::unexpected(broken(code));
   return {};
 }
@@ -444,13 +346,20 @@ base::Result<std::unique_ptr<Session>> Session::open(const Limits& limits, Works
   return std::unique_ptr<Session>(new Session(std::move(state)));
 }
 
-base::Result<std::span<const Event>> Session::feed(std::span<const std::byte> input) {
+base::Result<std::span<const Event>> Session::feed(std::span<const std::byte> input,
+                                                   base::Nanos now) {
   State& state = *state_;
+  if (const auto wrong = state.guard.look(input, now)) return terminate(state.session, *wrong);
   state.begin_input();
   const ssize_t read = nghttp2_session_mem_recv(
       state.session, reinterpret_cast<const std::uint8_t*>(input.data()), input.size());
   state.end_input();
-  if (read < 0) return std::unexpected(broken(static_cast<int>(read)));
+  if (read < 0) return terminate(state.session, violation_of(static_cast<int>(read)));
+  if (nghttp2_session_get_outbound_queue_size(state.session) >
+      state.limits.outbound_frames_max + 2 * state.live.size()) {
+    return terminate(state.session,
+                     {kEnhanceYourCalm, "too many answers wait for a peer that does not read"});
+  }
   return std::span<const Event>(state.work.events);
 }
 
@@ -523,7 +432,13 @@ base::Result<> Session::take_output(Output& output) {
     const ssize_t size = nghttp2_session_mem_send(state.session, &bytes);
     if (size < 0) return std::unexpected(broken(static_cast<int>(size)));
     if (size == 0) break;
-    output.append({reinterpret_cast<const std::byte*>(bytes), static_cast<std::size_t>(size)});
+    const std::span framed(reinterpret_cast<const std::byte*>(bytes),
+                           static_cast<std::size_t>(size));
+    if (!std::exchange(state.has_framed_hello, true)) {
+      append_hello(output, framed, state.limits);
+    } else {
+      output.append(framed);
+    }
   }
   state.output = nullptr;
   return {};
@@ -548,5 +463,9 @@ bool Session::is_finished() const {
 std::size_t Session::open_streams() const { return state_->live.size(); }
 
 std::size_t Session::unsent_bytes() const { return state_->unsent_bytes; }
+
+bool Session::is_greeted() const { return state_->guard.is_greeted(); }
+
+base::Nanos Session::header_block_since_ns() const { return state_->guard.header_block_since_ns(); }
 
 }  // namespace penstock::http2

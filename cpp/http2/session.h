@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/error.h"
+#include "http2/error_code.h"
 #include "http2/event.h"
 #include "http2/limits.h"
 #include "http2/output.h"
@@ -36,8 +38,8 @@ class Session {
   // What the peer did with these bytes, in order. The events and their views last until the next
   // call for any session of the same workspace, and `input` must too. An error means that the
   // connection is broken beyond repair: write what take_output() still gives (a GOAWAY), then
-  // close.
-  base::Result<std::span<const Event>> feed(std::span<const std::byte> input);
+  // close. It is kResourceExhausted where the peer floods; `now` is what tells.
+  base::Result<std::span<const Event>> feed(std::span<const std::byte> input, base::Nanos now);
 
   // A response's headers, beginning with :status. `fields` is copied. With `is_last`, this side of
   // the stream ends here.
@@ -47,7 +49,8 @@ class Session {
   void send_data(std::int32_t stream_id, base::Slice bytes);
   // Forgets what of the body has not been framed: the call has failed, and nobody wants the rest.
   void drop_data(std::int32_t stream_id);
-  // Ends this side of the stream after all data sent so far. `fields` is copied.
+  // Ends this side of the stream after all data sent so far. `fields` is copied; without any, it is
+  // the last of the data that ends it.
   void send_trailers(std::int32_t stream_id, std::span<const Field> fields);
   void reset_stream(std::int32_t stream_id, std::uint32_t error_code);
   // `bytes` of received body, of whatever streams, need no more room in the connection's window...
@@ -74,6 +77,10 @@ class Session {
   std::size_t open_streams() const;
   // Body bytes given to send_data() and not yet framed.
   std::size_t unsent_bytes() const;
+  // Whether the peer's hello is complete: its preface and its SETTINGS.
+  bool is_greeted() const;
+  // When the header block began of which the end has not come; base::kNever: there is none.
+  base::Nanos header_block_since_ns() const;
 
  private:
   struct State;  // everything that nghttp2's callbacks touch; defined beside them
@@ -81,13 +88,5 @@ class Session {
 
   std::unique_ptr<State> state_;
 };
-
-// RFC 9113 section 7, the codes that matter here.
-inline constexpr std::uint32_t kNoError = 0x0;
-inline constexpr std::uint32_t kProtocolError = 0x1;
-inline constexpr std::uint32_t kInternalError = 0x2;
-inline constexpr std::uint32_t kRefusedStream = 0x7;
-inline constexpr std::uint32_t kCancel = 0x8;
-inline constexpr std::uint32_t kEnhanceYourCalm = 0xb;
 
 }  // namespace penstock::http2

@@ -25,14 +25,13 @@ struct Stream {
   std::vector<std::pair<std::string, std::string>> trailers;
   std::size_t promised_bytes = 0;  // of the body, to a frame that nghttp2 is about to write
   bool has_trailers = false;
-  bool is_deferred = false;    // nghttp2 waits to be told that there is more body
-  bool is_ended = false;       // this side has said its last word
-  std::size_t head_bytes = 0;  // of the request's fields, as RFC 9113 section 6.5.2 counts
+  bool is_deferred = false;  // nghttp2 waits to be told that there is more body
+  bool is_ended = false;     // this side has said its last word
 
   void clear() {
     body.clear();
     trailers.clear();
-    first = body_bytes = promised_bytes = head_bytes = 0;
+    first = body_bytes = promised_bytes = 0;
     has_trailers = is_deferred = is_ended = false;
   }
 };

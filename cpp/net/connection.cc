@@ -4,8 +4,11 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+
+#include "net/opening.h"
 
 namespace penstock::net {
 namespace {
@@ -20,6 +23,22 @@ Connection::ReadResult Connection::read(std::span<std::byte> into) {
   if (got > 0) return {Read::kSome, static_cast<std::size_t>(got)};
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return {Read::kNothing, 0};
   return {Read::kEnd, 0};
+}
+
+Connection::Speech Connection::hear(std::span<const std::byte> input, std::string_view about) {
+  const std::size_t heard_before = heard_.size();
+  heard_.append(reinterpret_cast<const char*>(input.data()),
+                std::min(input.size(), kRequestLineBytesMax));
+  const Opening opening = opening_of(std::as_bytes(std::span(heard_)));
+  if (opening == Opening::kMore) return speech_;
+  if (opening == Opening::kHttp2) {
+    heard_.resize(heard_before);
+    return speech_ = Speech::kHttp2;
+  }
+  heard_ = std::string();
+  const std::string answer = plain_answer(opening, about);
+  unwritten_.append(std::as_bytes(std::span(answer)));
+  return speech_ = Speech::kHttp1;
 }
 
 Connection::Write Connection::send(http2::Output& output) {
@@ -46,6 +65,7 @@ Connection::Write Connection::write(http2::Output& scratch) {
     if (const Write sent = send(unwritten_); sent != Write::kAll) return sent;
     unwritten_ = http2::Output();
   }
+  if (speech_ != Speech::kHttp2) return Write::kAll;
   const std::uint64_t stop = written_bytes_ + kWritePassBytes;
   while (written_bytes_ < stop) {
     // Even a session that has failed may still have a GOAWAY to say.

@@ -6,6 +6,9 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
+#include <string_view>
+#include <utility>
 
 #include "base/error.h"
 #include "base/timer_wheel.h"
@@ -35,6 +38,17 @@ class Connection {
 
   static constexpr std::size_t kWritePassBytes = std::size_t{2} << 20;
 
+  // What the peer speaks. Until that is known the session says nothing.
+  enum class Speech : std::uint8_t { kUnknown, kHttp2, kHttp1 };
+  Speech speech() const { return speech_; }
+  // HTTP/2 from now on, whatever the peer says first.
+  void speak_http2() { speech_ = Speech::kHttp2; }
+  // Learns from the first bytes what it is. For HTTP/1, the answer that `about` is a part of is all
+  // that will be written.
+  Speech hear(std::span<const std::byte> input, std::string_view about);
+  // For the session, before anything else: what came before it was known that it is HTTP/2.
+  std::string take_heard() { return std::exchange(heard_, {}); }
+
   enum class Write { kAll, kPart, kBroken };
   // Writes what the session has to say. `scratch` is empty and shared by the thread's connections:
   // only bytes that the socket refuses are kept here, so an idle connection holds no buffer.
@@ -61,6 +75,8 @@ class Connection {
   base::UniqueFd fd_;
   std::unique_ptr<http2::Session> session_;
   http2::Output unwritten_;
+  std::string heard_;  // and not yet given to the session
+  Speech speech_ = Speech::kUnknown;
   std::uint64_t written_bytes_ = 0;
 };
 

@@ -208,12 +208,12 @@ void IoThread::open_connection(base::UniqueFd socket, base::Nanos now) {
   Connection& connection = *slots_[key.slot];
   connection.timer.owner = &connection;
   connection.lifetime.opened_ns = connection.lifetime.received_ns = now;
+  connection.lifetime.header_ns = now;
   connection.lifetime.age_max_ns = jittered_age(lifetime_.age_max_ns, key.id);
   service_->opened(key, connection.session());
   // It came just before the end of accepting, and its first requests may be on their way.
   if (stage_ == Stage::kDraining) begin_notice(connection, now);
   step(connection, now);
-  touch(key.slot);  // the server's SETTINGS need no invitation
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -228,25 +228,7 @@ void IoThread::read(Connection& connection, base::Nanos now) {
     bytes_in_ += got.bytes;
     if (connection.lifetime.lingering_ns == base::kNever) {
       connection.lifetime.received_ns = now;
-      const auto events = connection.session().feed(std::span(input_).first(got.bytes));
-      touch(connection.key.slot);
-      if (!events) {
-        write(connection, now);  // the GOAWAY that says what was wrong
-        if (slots_[connection.key.slot].get() == &connection) {
-          close(connection, CloseReason::kProtocolError);
-        }
-        return;
-      }
-      if (!events->empty()) service_->received(connection.key, *events, now);
-      for (const http2::Event& event : *events) {
-        if (event.kind == http2::Event::Kind::kPingAck &&
-            connection.lifetime.notice_ns != base::kNever) {
-          begin_goaway(connection, now);
-        }
-        if (event.kind == http2::Event::Kind::kGoaway) {
-          connection.ended_by = CloseReason::kPeerClosed;
-        }
-      }
+      if (!take(connection, std::span(input_).first(got.bytes), now)) return;
     }
     // A short read means that the socket is empty; the poller tells when it is not.
     budget -= std::min(budget, got.bytes);
@@ -254,18 +236,84 @@ void IoThread::read(Connection& connection, base::Nanos now) {
   }
 }
 
+// False: the connection is no more, or only lingers.
+bool IoThread::take(Connection& connection, std::span<const std::byte> input, base::Nanos now) {
+  touch(connection.key.slot);
+  if (connection.speech() == Connection::Speech::kUnknown) {
+    const Connection::Speech speech = connection.hear(input, options_.about);
+    if (speech != Connection::Speech::kHttp2) return speech == Connection::Speech::kUnknown;
+  }
+  if (const std::string before = connection.take_heard(); !before.empty()) {
+    if (!take(connection, std::as_bytes(std::span(before)), now)) return false;
+  }
+  const auto events = connection.session().feed(input, now);
+  if (!events) {
+    const bool is_flood = events.error().code == base::Code::kResourceExhausted;
+    fail(connection, is_flood ? CloseReason::kFlood : CloseReason::kProtocolError, now);
+    return false;
+  }
+  if (!events->empty()) service_->received(connection.key, *events, now);
+  for (const http2::Event& event : *events) {
+    if (event.kind == http2::Event::Kind::kPingAck &&
+        connection.lifetime.notice_ns != base::kNever) {
+      begin_goaway(connection, now);
+    }
+    if (event.kind == http2::Event::Kind::kGoaway) {
+      connection.ended_by = CloseReason::kPeerClosed;
+    }
+  }
+  const base::Nanos header_ns = connection.session().is_greeted()
+                                    ? connection.session().header_block_since_ns()
+                                    : connection.lifetime.opened_ns;
+  if (header_ns != std::exchange(connection.lifetime.header_ns, header_ns) &&
+      header_ns != base::kNever) {
+    wake_by(connection, base::after(header_ns, lifetime_.header_timeout_ns));
+  }
+  return true;
+}
+
 void IoThread::write(Connection& connection, base::Nanos now) {
+  const std::size_t unsent = connection.session().unsent_bytes();
   const Connection::Write wrote = connection.write(scratch_);
-  bytes_out_ += connection.take_written_bytes();
+  const std::uint64_t written_bytes = connection.take_written_bytes();
+  bytes_out_ += written_bytes;
   const auto late = connection.session().take_late_events();
   if (!late.empty()) service_->received(connection.key, late, now);
   if (wrote == Connection::Write::kBroken) return close(connection, CloseReason::kPeerClosed);
   const bool waits = wrote == Connection::Write::kPart;
+  const std::size_t still_unsent = connection.session().unsent_bytes();
+  // Where the socket has room, it is answers that count, and not, say, what pings are answered.
+  note_progress(connection, still_unsent < unsent || (waits && written_bytes > 0),
+                still_unsent > 0 || waits, now);
   if (waits != connection.is_waiting_to_write) {
     connection.is_waiting_to_write = waits;
     poller_.rewatch(connection.fd(), connection.key.slot, waits);
   }
-  if (!waits && connection.session().is_finished()) begin_linger(connection, now);
+  if (waits) return;
+  if (connection.speech() == Connection::Speech::kHttp1) {
+    connection.ended_by = CloseReason::kHttp1;
+    begin_linger(connection, now);
+  } else if (connection.session().is_finished()) {
+    begin_linger(connection, now);
+  }
+}
+
+void IoThread::wake_by(Connection& connection, base::Nanos due_ns) {
+  base::Timer& timer = connection.timer;
+  if (!timer.is_scheduled() || due_ns < timer.deadline_ns()) timers_.schedule(timer, due_ns);
+}
+
+void IoThread::note_progress(Connection& connection, bool has_progressed, bool is_waiting,
+                             base::Nanos now) {
+  base::Nanos& stalled_ns = connection.lifetime.stalled_ns;
+  if (!is_waiting) {
+    stalled_ns = base::kNever;
+  } else if (stalled_ns == base::kNever) {
+    stalled_ns = now;
+    wake_by(connection, base::after(now, lifetime_.stall_timeout_ns));
+  } else if (has_progressed) {
+    stalled_ns = now;  // the timer finds out
+  }
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -286,6 +334,9 @@ void IoThread::step(Connection& connection, base::Nanos now) {
     case LifetimeAction::kGoaway: begin_goaway(connection, now); break;
     case LifetimeAction::kCloseKeepalive: return close(connection, CloseReason::kKeepalive);
     case LifetimeAction::kCloseAge: return close(connection, CloseReason::kAge);
+    case LifetimeAction::kCloseSlow:
+      connection.session().submit_goaway(http2::kEnhanceYourCalm, "this takes too long");
+      return fail(connection, CloseReason::kSlow, now);
     case LifetimeAction::kCloseLingered: return close(connection, CloseReason::kFinished);
   }
   touch(connection.key.slot);
@@ -293,6 +344,7 @@ void IoThread::step(Connection& connection, base::Nanos now) {
 
 void IoThread::begin_notice(Connection& connection, base::Nanos now) {
   connection.lifetime.notice_ns = now;
+  connection.speak_http2();  // it may have said nothing yet
   connection.session().submit_shutdown_notice();
   connection.session().submit_ping();  // its answer shows that the notice was read
   touch(connection.key.slot);
@@ -321,6 +373,15 @@ void IoThread::begin_linger(Connection& connection, base::Nanos now) {
   }
   connection.shut_down_writing();
   timers_.schedule(connection.timer, base::after(now, kLingerMax));
+}
+
+// What the session has to say last is written, if there is room for it: nobody waits for a peer
+// that has broken the rules.
+void IoThread::fail(Connection& connection, CloseReason reason, base::Nanos now) {
+  connection.ended_by = reason;
+  const std::uint32_t slot = connection.key.slot;
+  write(connection, now);
+  if (slots_[slot].get() == &connection) begin_linger(connection, now);
 }
 
 void IoThread::close(Connection& connection, CloseReason reason) {

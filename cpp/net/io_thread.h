@@ -31,6 +31,7 @@ struct IoOptions {
   std::size_t connections_max = 20'000;  // of this thread; more are refused
   std::size_t read_bytes_per_pass = 512
                                     << 10;  // of one connection, then the others have their turn
+  std::string about = {};                   // the line that answers GET / of HTTP/1
 };
 
 // One event loop with the connections it owns. A pass reads every socket that has something, lets
@@ -78,11 +79,15 @@ class IoThread : public Host {
   void adopt_handed_over(base::Nanos now);
   void open_connection(base::UniqueFd socket, base::Nanos now);
   void read(Connection& connection, base::Nanos now);
+  bool take(Connection& connection, std::span<const std::byte> input, base::Nanos now);
   void write(Connection& connection, base::Nanos now);
+  void wake_by(Connection& connection, base::Nanos due_ns);
+  void note_progress(Connection& connection, bool has_progressed, bool is_waiting, base::Nanos now);
   void step(Connection& connection, base::Nanos now);
   void begin_notice(Connection& connection, base::Nanos now);
   void begin_goaway(Connection& connection, base::Nanos now);
   void begin_linger(Connection& connection, base::Nanos now);
+  void fail(Connection& connection, CloseReason reason, base::Nanos now);
   void close(Connection& connection, CloseReason reason);
   void begin_drain(base::Nanos now);
   base::Nanos next_wake(base::Nanos now);

@@ -36,13 +36,8 @@ Rule age_rule(const LifetimeState& state, const LifetimeOptions& options) {
   return {LifetimeAction::kNotice, after(state.opened_ns, state.age_max_ns)};
 }
 
-}  // namespace
-
-LifetimeStep next_step(const LifetimeState& state, const LifetimeOptions& options, Nanos now) {
-  if (state.lingering_ns != kNever) {
-    const Nanos due = after(state.lingering_ns, kLingerMax);
-    return {now >= due ? LifetimeAction::kCloseLingered : LifetimeAction::kNone, due};
-  }
+// Of one that is neither lingering nor slow.
+LifetimeStep usual_step(const LifetimeState& state, const LifetimeOptions& options, Nanos now) {
   const Rule age = age_rule(state, options);
   Rule keepalive = keepalive_rule(state, options);
   const bool is_waiting = keepalive.action == LifetimeAction::kCloseKeepalive;
@@ -62,6 +57,21 @@ LifetimeStep next_step(const LifetimeState& state, const LifetimeOptions& option
     return {keepalive.action, std::min(after(now, wait_ns), age.due_ns)};
   }
   return {LifetimeAction::kNone, std::min(age.due_ns, keepalive.due_ns)};
+}
+
+}  // namespace
+
+LifetimeStep next_step(const LifetimeState& state, const LifetimeOptions& options, Nanos now) {
+  if (state.lingering_ns != kNever) {
+    const Nanos due = after(state.lingering_ns, kLingerMax);
+    return {now >= due ? LifetimeAction::kCloseLingered : LifetimeAction::kNone, due};
+  }
+  const Nanos slow_due_ns = std::min(after(state.header_ns, options.header_timeout_ns),
+                                     after(state.stalled_ns, options.stall_timeout_ns));
+  if (now >= slow_due_ns) return {LifetimeAction::kCloseSlow, kNever};
+  LifetimeStep step = usual_step(state, options, now);
+  step.next_ns = std::min(step.next_ns, slow_due_ns);
+  return step;
 }
 
 }  // namespace penstock::net

@@ -12,6 +12,11 @@ struct LifetimeOptions {
   bool keepalive_without_calls = false;
   base::Nanos age_max_ns = base::kNever;
   base::Nanos age_grace_ns = base::kNever;  // for calls in flight, after the GOAWAY
+  // For the hello of a new connection to be complete, and for each header block once begun: what a
+  // peer sends before there is a call, and so a deadline.
+  base::Nanos header_timeout_ns = 20 * base::kSecond;
+  // For a peer that has answers to read to read some of them.
+  base::Nanos stall_timeout_ns = 300 * base::kSecond;
 };
 
 // A client that does not answer the ping behind a shutdown notice gets its last id after this.
@@ -29,6 +34,8 @@ struct LifetimeState {
   base::Nanos notice_ns = base::kNever;
   base::Nanos goaway_ns = base::kNever;
   base::Nanos lingering_ns = base::kNever;
+  base::Nanos header_ns = base::kNever;   // when the hello or header block began that is incomplete
+  base::Nanos stalled_ns = base::kNever;  // when it last took a part of an answer; others wait
   bool has_calls = false;
 };
 
@@ -39,6 +46,7 @@ enum class LifetimeAction {
   kGoaway,          // second step
   kCloseKeepalive,  // the ping was not answered
   kCloseAge,        // the grace is over
+  kCloseSlow,       // its hello, a header block or its reading took too long
   kCloseLingered,   // nobody reads the rest
 };
 

@@ -26,8 +26,11 @@ enum class CloseReason : std::uint8_t {
   kKeepalive,      // it did not answer a ping
   kAge,            // the grace after its maximum age is over
   kStopped,        // the server stops
+  kFlood,          // it made work without end (http2/flood_guard.h)
+  kSlow,           // its hello, a header block or its reading took too long
+  kHttp1,          // it spoke HTTP/1 and was told what this port is
 };
-inline constexpr std::size_t kCloseReasonCount = 6;
+inline constexpr std::size_t kCloseReasonCount = 9;
 
 // What an io thread does with the connections it owns. All calls come from that thread; the
 // Service may use a session between opened() and closed(), in any of its calls, and says so by

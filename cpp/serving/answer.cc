@@ -2,9 +2,11 @@
 // The ends of a call: a message and trailers, or trailers alone.
 #include <array>
 #include <cstring>
+#include <string>
 
 #include "grpc/compression.h"
 #include "grpc/framing.h"
+#include "grpc/request_head.h"
 #include "serving/front.h"
 
 namespace penstock::serving {
@@ -54,6 +56,29 @@ void Front::answer_small(Call& call, std::string_view message,
   encoded_.pieces.push_back(framed_message(message));
   encoded_.size = encoded_.pieces.front().bytes.size();
   answer(call, encoded_, trailers);
+}
+
+// GET / and HEAD / are told what this is; false: it is something else. Frees the call.
+bool Front::answer_plain(Call& call, const http2::Event& request) {
+  const grpc::PlainQuestion question = grpc::plain_question(request.fields);
+  if (question == grpc::PlainQuestion::kNone) return false;
+  http2::Session& session = *peer_of(call).session;
+  const std::string line = about(*context_.identity) + "\n";
+  const std::string size = std::to_string(line.size());
+  const std::array<http2::Field, 3> fields = {{{":status", "200"},
+                                               {"content-type", "text/plain; charset=utf-8"},
+                                               {"content-length", size}}};
+  const bool is_head = question == grpc::PlainQuestion::kHead;
+  session.send_headers(call.stream_id, fields, is_head);
+  if (!is_head) {
+    const base::Buffer block = base::Buffer::allocate(line.size());
+    std::memcpy(block.data(), line.data(), line.size());
+    session.send_data(call.stream_id, {block, block.bytes()});
+    session.send_trailers(call.stream_id, {});
+  }
+  context_.touch(call.connection_slot);
+  free_call(call);
+  return true;
 }
 
 // Frees the call. What is left of an answer that has begun is not sent: the status counts.

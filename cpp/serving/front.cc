@@ -75,6 +75,7 @@ void Front::on_request(Peer& peer, std::uint32_t slot, const http2::Event& event
     return refuse(call, {Code::kResourceExhausted, "the request's headers are too large"});
   }
   const auto head = grpc::parse_request_head(event.fields);
+  if (!head && answer_plain(call, event)) return;
   if (!head) {
     context_.metrics->record_answer(head.error().error.code);
     const grpc::FieldList fields = grpc::rejection_headers(head.error());

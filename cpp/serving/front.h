@@ -108,6 +108,7 @@ class Front {
   // answer.cc: the ends of a call
   void answer(Call& call, wire::EncodedMessage& message,
               std::span<const http2::Field> trailers = grpc::ok_trailers());
+  bool answer_plain(Call& call, const http2::Event& request);
   void answer_small(Call& call, std::string_view message,
                     std::span<const http2::Field> trailers = grpc::ok_trailers());
   static base::Slice framed_message(std::string_view message);

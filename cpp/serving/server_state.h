@@ -19,6 +19,12 @@ struct ServerIdentity {
   std::vector<std::string> extensions;
 };
 
+// One line for somebody who asks the gRPC port for "/": what this is.
+inline std::string about(const ServerIdentity& identity) {
+  return "Penstock " + identity.version +
+         ": a model inference server; this port speaks gRPC (the KServe V2 protocol) over HTTP/2.";
+}
+
 // Bounds and habits of the way of a request; the same on every io thread.
 struct FrontOptions {
   std::size_t message_bytes_max = std::size_t{64} << 20;  // of one request, after decompression

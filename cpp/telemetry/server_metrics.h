@@ -23,8 +23,11 @@ enum class CloseReason : std::uint8_t {
   kKeepalive,  // the peer did not answer a ping
   kAge,        // it had reached its maximum age
   kDrain,      // the server is stopping
+  kFlood,      // the peer made work without end
+  kSlow,       // the peer took too long: its hello, a request's headers, reading its answers
+  kHttp1,      // the peer spoke HTTP/1 and was told what this is
 };
-inline constexpr std::size_t kCloseReasonCount = 5;
+inline constexpr std::size_t kCloseReasonCount = 8;
 
 // The reason's value of the label "reason", e.g. "keepalive".
 std::string_view name_of(CloseReason reason);

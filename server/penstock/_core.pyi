@@ -126,6 +126,8 @@ class EngineOptions:
     keepalive_permit_without_calls: bool
     connection_age_max_ms: int  # 0: no maximum
     connection_age_grace_ms: int
+    header_timeout_ms: int  # 0: no bound
+    stall_timeout_ms: int  # 0: no bound
     drain_delay_ms: int
     exit_timeout_ms: int
     server_name: str  # "triton": clients assert it

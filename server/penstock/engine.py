@@ -192,6 +192,8 @@ def _engine_options(
     made.keepalive_permit_without_calls = options.grpc_keepalive_permit_without_calls
     made.connection_age_max_ms = options.grpc_max_connection_age
     made.connection_age_grace_ms = options.grpc_max_connection_age_grace
+    made.header_timeout_ms = options.grpc_header_timeout_ms
+    made.stall_timeout_ms = options.grpc_stall_timeout_ms
     made.drain_delay_ms = round(options.drain_delay_secs * 1000)
     made.exit_timeout_ms = round(options.exit_timeout_secs * 1000)
     made.server_name = "triton"  # Triton's own client examples assert it

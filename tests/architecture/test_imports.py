@@ -37,7 +37,7 @@ MAY_INCLUDE: dict[str, set[str]] = {
 
 #: Header (as a pattern) -> the only files that may include it (as patterns below cpp/).
 BELONGS_TO: dict[str, set[str]] = {
-    r"nghttp2/.*": {"http2/session.cc"},
+    r"nghttp2/.*": {"http2/nghttp2_setup.*", "http2/session*"},
     r"(sys/epoll\.h|openssl/.*)": {"net/*"},
     r"(pybind11/.*|Python\.h)": {"bindings/*"},
     r"protozero/.*": {"wire/*"},

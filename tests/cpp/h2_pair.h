@@ -90,7 +90,7 @@ class H2Pair {
   bool to_session(std::string_view bytes) {
     // A block of its own, so that AddressSanitizer sees a view that outlives it.
     last_input_ = std::make_unique<std::string>(bytes);
-    const auto got = session->feed(bytes_of_text(*last_input_));
+    const auto got = session->feed(bytes_of_text(*last_input_), now);
     if (!got) {
       error = got.error();
       return false;
@@ -162,6 +162,7 @@ class H2Pair {
   base::Error error;
   bool consumes = true;  // received data is given back at once
   bool client_is_content = true;
+  base::Nanos now = 0;  // when bytes reach the session
 
  private:
   std::unique_ptr<std::string> last_input_;

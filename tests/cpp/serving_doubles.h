@@ -249,7 +249,7 @@ class FrontRig {
     const std::string bytes = link.client.take_output();
     if (bytes.empty()) return false;
     input_ = std::make_unique<std::string>(bytes);
-    const auto events = link.session->feed(bytes_of_text(*input_));
+    const auto events = link.session->feed(bytes_of_text(*input_), 0);
     PENSTOCK_CHECK(events.has_value());
     front.received(link.slot, *events, now());
     return true;

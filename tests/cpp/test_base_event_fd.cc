@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/event_fd.h"
-
 #include <poll.h>
 
+#include "base/event_fd.h"
 #include "harness.h"
 
 namespace penstock::testing {

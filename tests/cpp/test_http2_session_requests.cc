@@ -300,7 +300,11 @@ TEST(http2_session, a_bad_preface_is_an_error) {
         std::string_view("PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n"), std::string_view("\x16\x03\x01")}) {
     H2Pair pair;
     EXPECT(!pair.to_session(bytes));
-    EXPECT_CONTAINS(pair.error.why, "the HTTP/2 connection is broken");
+    EXPECT_CONTAINS(pair.error.why, "did not begin with HTTP/2's preface");
+    EXPECT(pair.error.code == base::Code::kInternal);
+    pair.to_client();
+    REQUIRE(pair.client.goaways().size() == 1);
+    EXPECT_EQ(pair.client.goaways()[0].error_code, http2::kProtocolError);
   }
 }
 
@@ -359,7 +363,7 @@ TEST(http2_session, streams_past_the_limit_are_refused_while_the_peer_cannot_kno
   EXPECT_EQ(pair.count(Kind::kRequest), 4);
 }
 
-TEST(http2_session, a_peer_that_knows_the_limit_of_streams_and_passes_it_is_cut_off) {
+TEST(http2_session, a_peer_that_knows_the_limit_of_streams_and_passes_it_is_refused_alike) {
   H2Pair pair({.concurrent_streams_max = 3});
   REQUIRE(pair.to_session(opening()));
   REQUIRE(pair.to_client() > 0);
@@ -367,12 +371,15 @@ TEST(http2_session, a_peer_that_knows_the_limit_of_streams_and_passes_it_is_cut_
   for (std::uint32_t id = 1; id <= 9; id += 2) {
     bytes += frame(1, 5, id, header_block(grpc_request("/a/B")));
   }
-  pair.to_session(bytes);
+  REQUIRE(pair.to_session(bytes));
   EXPECT_EQ(pair.count(Kind::kRequest), 3);
-  pair.to_client();
-  EXPECT(pair.session->is_finished());
-  REQUIRE(pair.client.goaways().size() == 1);
-  EXPECT_EQ(pair.client.goaways()[0].error_code, http2::kProtocolError);
+  EXPECT_EQ(pair.session->open_streams(), 3);
+  http2::Output output;
+  REQUIRE(pair.session->take_output(output).has_value());
+  const std::string sent = written(output);
+  EXPECT_CONTAINS(sent, frame(3, 0, 7, std::string_view("\0\0\0\7", 4)));
+  EXPECT_CONTAINS(sent, frame(3, 0, 9, std::string_view("\0\0\0\7", 4)));
+  EXPECT(!pair.session->is_finished());
 }
 
 TEST(http2_session, the_settings_are_the_limits) {

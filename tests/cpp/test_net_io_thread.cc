@@ -144,7 +144,7 @@ TEST(net_io_thread, an_answer_for_a_connection_that_is_gone_is_nobodys) {
 TEST(net_io_thread, what_is_not_http2_is_closed_as_a_broken_protocol) {
   EchoServer server;
   const base::UniqueFd fd = connect_to(server.port());
-  const std::string_view words = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  const std::string_view words = "HELO localhost\r\n\r\n and some more";
   REQUIRE(::send(fd.get(), words.data(), words.size(), MSG_NOSIGNAL) > 0);
   REQUIRE(server.service().wait_until(closed_count_is(1)));
   EXPECT(server.service().seen().closed[0] == CloseReason::kProtocolError);

@@ -108,6 +108,34 @@ TEST(net_lifetime, a_dead_peer_is_found_after_the_goaway_too) {
   EXPECT(at(130, state, kKeepalive).action == LifetimeAction::kCloseKeepalive);
 }
 
+TEST(net_lifetime, a_hello_or_a_header_block_is_complete_in_time_or_the_connection_ends) {
+  const LifetimeOptions options = {.keepalive_time_ns = kNever, .header_timeout_ns = 20 * kSecond};
+  LifetimeState state = {.header_ns = 100 * kSecond};
+  EXPECT(at(119, state, options).action == LifetimeAction::kNone);
+  EXPECT_EQ(at(119, state, options).next_ns, 120 * kSecond);
+  EXPECT(at(120, state, options).action == LifetimeAction::kCloseSlow);
+  state.has_calls = true;
+  EXPECT(at(120, state, options).action == LifetimeAction::kCloseSlow);
+  state.header_ns = kNever;
+  EXPECT_EQ(at(1'000'000, state, options).next_ns, kNever);
+  state.header_ns = 100 * kSecond;
+  state.lingering_ns = 119 * kSecond + kSecond / 2;
+  EXPECT(at(120, state, options).action == LifetimeAction::kNone);
+  state.lingering_ns = kNever;
+  LifetimeOptions patient = options;
+  patient.header_timeout_ns = kNever;
+  EXPECT_EQ(at(1'000'000, state, patient).next_ns, kNever);
+}
+
+TEST(net_lifetime, a_peer_that_reads_nothing_of_its_answers_is_closed) {
+  const LifetimeOptions options = {.keepalive_time_ns = kNever, .stall_timeout_ns = 60 * kSecond};
+  LifetimeState state = {.stalled_ns = 100 * kSecond};
+  EXPECT_EQ(at(159, state, options).next_ns, 160 * kSecond);
+  EXPECT(at(160, state, options).action == LifetimeAction::kCloseSlow);
+  state.stalled_ns = 101 * kSecond;
+  EXPECT_EQ(at(160, state, options).next_ns, 161 * kSecond);
+}
+
 TEST(net_lifetime, lingering_ends_after_its_time_and_nothing_else_counts) {
   const LifetimeState state = {.age_max_ns = 1,
                                .pinged_ns = 1,
@@ -132,14 +160,20 @@ TEST(net_lifetime, whoever_asks_at_the_named_time_learns_something_or_a_later_ti
     const LifetimeOptions options = {.keepalive_time_ns = some(100 * kSecond),
                                      .keepalive_timeout_ns = some(50 * kSecond),
                                      .keepalive_without_calls = random() % 2 == 0,
-                                     .age_grace_ns = some(50 * kSecond)};
-    LifetimeState state = {.age_max_ns = some(200 * kSecond), .has_calls = random() % 2 == 0};
+                                     .age_grace_ns = some(50 * kSecond),
+                                     .header_timeout_ns = some(300 * kSecond),
+                                     .stall_timeout_ns = some(300 * kSecond)};
+    LifetimeState state = {.age_max_ns = some(200 * kSecond),
+                           .header_ns = some(100 * kSecond),
+                           .stalled_ns = some(100 * kSecond),
+                           .has_calls = random() % 2 == 0};
     Nanos now = 0;
     for (int steps = 0;; ++steps) {
       REQUIRE(steps < 3000);
       const LifetimeStep step = next_step(state, options, now);
       if (step.action == LifetimeAction::kCloseKeepalive) break;
       if (step.action == LifetimeAction::kCloseAge) break;
+      if (step.action == LifetimeAction::kCloseSlow) break;
       if (step.action == LifetimeAction::kPing) state.pinged_ns = now;
       if (step.action == LifetimeAction::kNotice) state.notice_ns = now;
       if (step.action == LifetimeAction::kGoaway) state.goaway_ns = now;

@@ -82,7 +82,7 @@ def test_answers_to_pings_that_nobody_reads_are_bounded(
         assert_serves(other)
 
 
-def test_what_is_not_http2_is_closed(server: RunningServer, peer: H2Peer) -> None:
-    with H2Peer(server.grpc, preface=b"GET / HTTP/1.1\r\nHost: test\r\n\r\n") as other:
+def test_what_is_not_http_is_closed(server: RunningServer, peer: H2Peer) -> None:
+    with H2Peer(server.grpc, preface=b"HELO test\r\nMAIL FROM:<test>\r\n") as other:
         other.wait_for_end()
     assert_serves(peer)

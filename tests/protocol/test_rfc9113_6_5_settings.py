@@ -5,7 +5,7 @@ import hyperframe.frame
 import numpy as np
 from h2.settings import SettingCodes
 from tests.doubles.gate import Gate
-from tests.doubles.h2_peer import Goaway, H2Peer, framed
+from tests.doubles.h2_peer import H2Peer, framed
 from tests.doubles.running import RunningServer
 from tests.protocol.calls import (
     INFER,
@@ -14,9 +14,7 @@ from tests.protocol.calls import (
     executed,
     is_live,
     numbers,
-    pending,
     row,
-    until,
 )
 from tests.protocol.conftest import BOUNDED_STREAMS
 
@@ -58,26 +56,6 @@ def test_streams_opened_before_the_limit_was_known_are_refused_unprocessed(
         eager.wait_for(again)
         assert is_live(again.message)
     assert executed(bounded) == before + BOUNDED_STREAMS
-
-
-def test_a_peer_that_exceeds_a_limit_it_knew_loses_its_own_connection_alone(
-    bounded: RunningServer, bounded_peer: H2Peer, gate: Gate
-) -> None:
-    bounded_peer.round_trip()
-    taken = [bounded_peer.call(INFER, row(n)) for n in range(BOUNDED_STREAMS)]
-    batch = gate.next_batch()
-    until(lambda: pending(bounded) == BOUNDED_STREAMS - 1)
-    bounded_peer.h2.remote_settings[SettingCodes.MAX_CONCURRENT_STREAMS] = 1000
-    bounded_peer.h2.remote_settings.acknowledge()
-    bounded_peer.call(INFER, row(9))
-    bounded_peer.wait_for_end()
-    assert bounded_peer.goaways == [Goaway(taken[-1].number, PROTOCOL_ERROR)]
-    until(lambda: pending(bounded) == 0)
-    batch.let_through()
-    with H2Peer(bounded.grpc) as other:
-        answer = other.call(LIVE)
-        other.wait_for(answer)
-        assert is_live(answer.message)
 
 
 def test_an_answer_fits_a_peer_that_remembers_no_fields(server: RunningServer) -> None:

@@ -74,6 +74,16 @@ class ServerOptions(BaseModel):
     grpc_max_connection_age_grace: Milliseconds = Field(
         0, description="Milliseconds given to its open calls after that. 0: as long as they take."
     )
+    grpc_header_timeout_ms: Milliseconds = Field(
+        20_000,
+        description="Milliseconds for a new connection's first frame, and for the headers of a "
+        "request once begun, to be complete. 0: no bound.",
+    )
+    grpc_stall_timeout_ms: Milliseconds = Field(
+        300_000,
+        description="Milliseconds after which a client that reads nothing of the answers that wait "
+        "for it is closed. 0: never.",
+    )
     grpc_concurrent_streams_max: Count = Field(
         1024, description="Calls open at a time on one connection."
     )
