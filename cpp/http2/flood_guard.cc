@@ -9,6 +9,7 @@ namespace {
 // RFC 9113 section 6.
 constexpr std::uint8_t kData = 0x0;
 constexpr std::uint8_t kHeaders = 0x1;
+constexpr std::uint8_t kPriority = 0x2;
 constexpr std::uint8_t kSettings = 0x4;
 constexpr std::uint8_t kContinuation = 0x9;
 constexpr std::uint8_t kEndStream = 0x1;  // also ACK, of SETTINGS
@@ -33,6 +34,7 @@ constexpr Violation kTooManyCut = {
 constexpr Violation kTooManyIdle = {kEnhanceYourCalm, "too many frames came that carry no request"};
 constexpr Violation kBlockTooLarge = {kEnhanceYourCalm, "a header block is too large to be read"};
 constexpr Violation kFrameTooLarge = {kFrameSizeError, "a frame is longer than the setting allows"};
+constexpr Violation kPriorityOfNothing = {kProtocolError, "a priority came for no stream"};
 constexpr Violation kReusedId = {kProtocolError,
                                  "a stream was opened below one that is open already"};
 
@@ -93,6 +95,11 @@ std::optional<Violation> FloodGuard::judge(const FrameHead& head, base::Nanos no
         break;
       case kSettings:
         idle_frames_.spend((head.flags & kEndStream) != 0 ? kFrameCost : kSettingsCost);
+        break;
+      case kPriority:
+        // RFC 9113 section 6.3. nghttp2 looks at priorities no more.
+        if (head.stream_id == 0) return kPriorityOfNothing;
+        idle_frames_.spend(kFrameCost);
         break;
       default: idle_frames_.spend(kFrameCost);
     }

@@ -146,6 +146,14 @@ TEST(http2_flood_guard, a_continuation_is_as_short_as_any_frame) {
   EXPECT_EQ(wrong->error_code, http2::kFrameSizeError);
 }
 
+TEST(http2_flood_guard, a_priority_is_of_a_stream) {
+  Guarded peer;
+  EXPECT(!peer.look(frame(2, 0, 7, "12345")));
+  const auto wrong = peer.look(frame(2, 0, 0, "12345"));
+  REQUIRE(wrong.has_value());
+  EXPECT_EQ(wrong->error_code, http2::kProtocolError);
+}
+
 TEST(http2_flood_guard, a_stream_that_was_passed_over_cannot_be_opened) {
   for (const std::uint32_t late : {1U, 3U, 7U, 13U}) {
     Guarded peer;
