@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Every target is a line over its tool; the tools' settings are in pyproject.toml.
-PYTHON_FILES := client/pyproject.toml pyproject.toml setup.py constraints.txt tools/environment.sh
+PYTHON_FILES := client/pyproject.toml pyproject.toml setup.py constraints.txt tools/environment.sh \
+	tests/interop/grpc_js/package-lock.json
 BUILD := .venv/bin/python tools/build.py
 CPP_FILES = $(shell find cpp tests/cpp benchmarks -path '*/build' -prune -o -name '*.h' -print -o -name '*.cc' -print)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)

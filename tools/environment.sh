@@ -64,6 +64,26 @@ fetch_promtool() {
     rm -rf "$folder"
 }
 
+# @grpc/grpc-js, one of the clients of tests/interop, in the versions of its lock file. Without it
+# the tests that need it say that they were skipped.
+install_grpc_js() {
+    local lock=tests/interop/grpc_js/package-lock.json folder=build/grpc_js
+    cmp -s "$lock" "$folder/package-lock.json" && [ -d "$folder/node_modules" ] && return
+    if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
+        if ! is_able_to_install; then
+            say "Some tests will also need Node: apt-get install nodejs npm"
+            return
+        fi
+        install_packages nodejs npm
+    fi
+    say "Installing @grpc/grpc-js for its tests"
+    rm -rf "$folder" && mkdir -p "$folder" && cp "${lock%-lock.json}.json" "$lock" "$folder"
+    npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --silent || {
+        say "npm could not install it: its tests will be skipped"
+        rm -rf "$folder"
+    }
+}
+
 python=$(find_python)
 read -r -d '' -a packages < <(missing_packages "$python") || true
 if [ ${#packages[@]} -gt 0 ]; then
@@ -97,5 +117,6 @@ say "Building the core"
 say "Installing Penstock and what its tests need"
 pip install --no-build-isolation -e ./client -e '.[demo,dev]'
 fetch_promtool
+install_grpc_js
 touch .venv/ready
 say "Ready: .venv/bin/penstock --help"

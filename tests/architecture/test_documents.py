@@ -13,6 +13,7 @@ NAMED = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "cpp
 DOCUMENTS = [
     *(ROOT / name for name in NAMED),
     ROOT / "tests/README.md",
+    ROOT / "tests/interop/README.md",
     ROOT / "cpp/batching/README.md",
     *sorted((ROOT / "docs").rglob("*.md")),
 ]

@@ -206,6 +206,20 @@ def test_whoever_waits_for_the_end_is_called_once() -> None:
     assert call.end == (4, "late")
 
 
+@pytest.mark.parametrize("is_handled_first", [True, False])
+def test_who_waits_for_both_ends_is_called_at_the_second(is_handled_first: bool) -> None:
+    call = HostedCall(Written(), 1, HEAD)
+    called: list[str] = []
+    call.when_done(lambda: called.append("done"))
+    for is_handled in (is_handled_first, not is_handled_first):
+        assert called == []
+        if is_handled:
+            call.note_handled()
+        else:
+            call.note_end(1, "gone")
+    assert called == ["done"]
+
+
 Story = Callable[[BridgeLoop, Core, list[HostedCall]], Awaitable[None]]
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import NoReturn
 
 import grpc
+import grpc.aio
 
 from penstock.hosting.call import HostedCall
 from penstock.hosting.metadata import Metadatum, checked_metadata
@@ -21,7 +22,7 @@ ENCODINGS = {
 _STATUSES: dict[int, grpc.StatusCode] = {status.value[0]: status for status in grpc.StatusCode}
 
 
-class Aborted(Exception):
+class Aborted(grpc.aio.AbortError):
     """The handler has called `abort`; the status is in the Answer."""
 
 
@@ -58,9 +59,13 @@ class Answer:
     def abort(self, code: grpc.StatusCode | int, details: str, trailing: Pairs | None) -> NoReturn:
         """Settles the answer, and leaves the handler. Raises Aborted, always.
 
-        As in grpc an abort with OK is taken for the mistake that it is: UNKNOWN.
+        A handler that swallows it can say nothing more. As in grpc, details and metadata that were
+        set before stand where none are given, and an abort with OK is taken for the mistake that
+        it is: UNKNOWN.
         """
+        self._check_not_aborted()
         number = number_of(code)
+        details = details or self.details
         if trailing:
             self.trailing = checked_metadata(trailing)
         self.code, self.details = (number, details) if number else (2, "")
@@ -97,12 +102,14 @@ class Answer:
 
     def send_headers(self, metadata: tuple[Metadatum, ...] = ()) -> None:
         """Sends the initial metadata; raises RuntimeError the second time."""
+        self._check_not_aborted()
         if self._call.has_sent_headers:
             raise RuntimeError("The initial metadata was sent before.")
         self._call.send_headers(metadata, self._encoding())
 
     async def write(self, message: bytes) -> None:
         """Sends a message, the headers before it if need be; see HostedCall.write."""
+        self._check_not_aborted()
         if not self._call.has_sent_headers:
             self.send_headers()
         await self._call.write(message, is_compressed=self.takes_compressed())
@@ -110,6 +117,10 @@ class Answer:
     def finish(self) -> None:
         """Ends the answer with what was said."""
         self._call.finish(self.code, self.details, self.trailing)
+
+    def _check_not_aborted(self) -> None:
+        if self.is_aborted:
+            raise Aborted(self.details)
 
     def _encoding(self) -> str:
         encoding = ENCODINGS[self._compression]

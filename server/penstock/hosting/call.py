@@ -78,6 +78,8 @@ class HostedCall:
         self._reader: asyncio.Future[None] | None = None
         self._writer: asyncio.Future[None] | None = None
         self._on_end: list[Callable[[], object]] = []
+        self._on_done: list[Callable[[], object]] = []
+        self._is_handled = False
 
     # -- for handlers -----------------------------------------------------------------------------
 
@@ -131,6 +133,16 @@ class HostedCall:
         else:
             self._on_end.append(callback)
 
+    def when_done(self, callback: Callable[[], object]) -> None:
+        """Calls back when the call is over and its handler, too."""
+        self._on_done.append(callback)
+
+    def note_handled(self) -> None:
+        """Its handler has left."""
+        self._is_handled = True
+        if self.end is not None:
+            self._call_back(self._on_done)
+
     # -- what the peer does -----------------------------------------------------------------------
 
     def note_message(self, message: bytes, was_compressed: bool) -> None:
@@ -153,10 +165,15 @@ class HostedCall:
         self.end = (code, details)
         self._wake_reader()
         self._wake_writer()
-        callbacks, self._on_end = self._on_end, []
-        for callback in callbacks:
+        self._call_back(self._on_end)
+        if self._is_handled:
+            self._call_back(self._on_done)
+
+    def _call_back(self, callbacks: list[Callable[[], object]]) -> None:
+        """Each once."""
+        while callbacks:
             try:
-                callback()
+                callbacks.pop(0)()
             except RAISED:
                 # It is a service's own code: the other callbacks, and other calls, go on.
                 log.exception("done_callback_failed", extra={"method": self.head.path})

@@ -133,5 +133,5 @@ class Context(CallContext, grpc.aio.ServicerContext[Any, Any]):  # type: ignore[
         self._answer.abort_with_status(status)
 
     def add_done_callback(self, callback: Callable[[Any], None]) -> None:
-        """Calls `callback(context)` when the call is over, however that came."""
-        self._call.when_ended(lambda: callback(self))
+        """Calls `callback(context)` when the call and its coroutine are over, however that came."""
+        self._call.when_done(lambda: callback(self))

@@ -49,6 +49,7 @@ class Runner:
         task = asyncio.get_running_loop().create_task(_Run(call, handler, self._threads).run())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: call.note_handled())
         call.when_ended(task.cancel)
 
     async def stop(self) -> None:
