@@ -295,7 +295,9 @@ def outputs_of(target: str, variant: Variant, sources: Sources) -> list[Path]:
         case "fuzzers":
             raise BuildError(f"The fuzzers need {FUZZ_COMPILER}: apt-get install {FUZZ_PACKAGES}.")
         case _:
-            raise BuildError(f"Unknown target {target!r}: wanted extension, tests, core or fuzzers.")
+            raise BuildError(
+                f"Unknown target {target!r}: wanted extension, tests, core or fuzzers."
+            )
 
 
 def build(targets: Sequence[str], sanitize: str = "") -> list[Path]:

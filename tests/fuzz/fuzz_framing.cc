@@ -61,8 +61,8 @@ void check_round_trip(grpc::Encoding encoding, std::string_view plain) {
   const base::Slice packed =
       grpc::compress_frame(encoding, grpc::CompressionLevel::kLow, std::span(&frame, 1));
   if (packed.bytes.empty()) return;
-  const auto again = grpc::decompress(
-      encoding, packed.bytes.subspan(grpc::kFramePrefixBytes), plain.size());
+  const auto again =
+      grpc::decompress(encoding, packed.bytes.subspan(grpc::kFramePrefixBytes), plain.size());
   PENSTOCK_CHECK(again.has_value() && text_of(again->bytes) == plain);
 }
 
@@ -70,9 +70,8 @@ void run(Input input) {
   const std::uint8_t choice = input.u8();
   const std::uint32_t seed = input.u16() | 1U;
   const auto encoding = static_cast<grpc::Encoding>((choice >> 1) % 3);
-  const grpc::MessageLimits limits{.message_bytes_max = kMessageBytesMax,
-                                   .encoding = encoding,
-                                   .is_unary = (choice & 1) != 0};
+  const grpc::MessageLimits limits{
+      .message_bytes_max = kMessageBytesMax, .encoding = encoding, .is_unary = (choice & 1) != 0};
   const std::string_view stream = input.rest();
   const Reading whole = read_all(stream, limits, 0);
   PENSTOCK_CHECK(read_all(stream, limits, seed) == whole);

@@ -105,9 +105,7 @@ class WildPeer {
       case 6: return feed(frames_.next(input));
       case 7: return write();
       case 8: return rig_.happen(input);
-      case 9:
-        rig_.disconnect(*link_);
-        return connect();
+      case 9: rig_.disconnect(*link_); return connect();
       default: return rig_.control.speak(input);
     }
   }

@@ -16,8 +16,8 @@ namespace penstock::fuzzing {
 namespace {
 
 bool lies_in(std::span<const std::byte> part, std::span<const std::byte> whole) {
-  return part.empty() || (part.data() >= whole.data() &&
-                          part.data() + part.size() <= whole.data() + whole.size());
+  return part.empty() ||
+         (part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size());
 }
 
 void check_text(std::string_view text, const base::Slice& message) {
