@@ -3,10 +3,10 @@
 PYTHON_FILES := client/pyproject.toml pyproject.toml setup.py constraints.txt tools/environment.sh \
 	tests/interop/grpc_js/package-lock.json
 BUILD := .venv/bin/python tools/build.py
-CPP_FILES = $(shell find cpp tests/cpp benchmarks -path '*/build' -prune -o -name '*.h' -print -o -name '*.cc' -print)
+CPP_FILES = $(shell find cpp tests/cpp tests/fuzz benchmarks -path '*/build' -prune -o -name '*.h' -print -o -name '*.cc' -print)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: setup demo test test-slow test-cpp check format bench
+.PHONY: setup demo test test-slow test-cpp fuzz sanitize check format bench
 
 setup: .venv/ready  ## .venv with the command and all that the tests need
 
@@ -26,6 +26,12 @@ test-slow: setup  ## the tests marked slow
 test-cpp: setup  ## the C++ tests alone, plainly and under the sanitizers
 	$(BUILD) tests && PENSTOCK_SANITIZE=address,undefined $(BUILD) tests
 	.venv/bin/python -m pytest tests/cpp
+
+fuzz: setup  ## each fuzzer for FUZZ_SECONDS, going on from what the last run learnt
+	FUZZ_SECONDS=$(or $(FUZZ_SECONDS),300) .venv/bin/python -m pytest -v tests/fuzz
+
+sanitize: setup  ## C++ tests and loads under AddressSanitizer, UBSan and ThreadSanitizer
+	.venv/bin/python -m pytest -v -m slow tests/cpp tests/sanitize
 
 check: setup  ## what a change must satisfy besides the tests
 	@tools/check.sh $(CPP_FILES)

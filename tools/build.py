@@ -3,20 +3,23 @@
 
     python tools/build.py [target ...]
 
-Targets: `extension` (penstock._core, into server/penstock/), `tests` (the C++ tests' runner) and
-`core` (penstock-core, the engine as a program without Python, where cpp/engine/main.cc exists).
+Targets: `extension` (penstock._core, into server/penstock/), `tests` (the C++ tests' runner),
+`core` (penstock-core, the engine as a program without Python, where cpp/engine/main.cc exists) and
+`fuzzers` (a program per tests/fuzz/fuzz_*.cc, into build/cpp/fuzz/, by clang++-16).
 Without a target: extension and tests. The last lines of standard output are the files built.
 
 PENSTOCK_SANITIZE=address,undefined or =thread builds `tests` and `core` with those sanitizers;
 each variant has object files of its own, so changing over compiles nothing twice. CXX names the
 compiler. Which file goes where is decided by its place: cpp/bindings/ only into the extension,
 cpp/engine/main*.cc only into penstock-core, tests/cpp/ only into the runner, all else into each.
+The fuzzers take what they use of the rooms in FUZZED_ROOMS, whose archive is libfuzzed.a.
 """
 
 import fcntl
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -45,6 +48,12 @@ LIBRARIES = shlex.split("-lnghttp2 -lz -ldl")
 RELEASE = shlex.split("-O2 -g1 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2")
 WATCHED = shlex.split("-g1 -fno-omit-frame-pointer -D_GLIBCXX_ASSERTIONS")
 
+#: The rooms that have no socket and no thread of their own.
+FUZZED_ROOMS = ("base", "wire", "http2", "grpc", "batching", "model", "serving", "telemetry")
+#: libFuzzer's compiler, and what Debian 12 calls it and its runtime.
+FUZZ_COMPILER = "clang++-16"
+FUZZ_PACKAGES = "clang-16 libclang-rt-16-dev"
+
 #: Header that the build needs -> the Debian package that has it.
 DEBIAN_PACKAGE = {
     "nghttp2/nghttp2.h": "libnghttp2-dev",
@@ -61,6 +70,7 @@ class Variant:
     name: str
     compile: Sequence[str]
     link: Sequence[str] = ()
+    compiler: str = COMPILER
     is_release: bool = False
 
     @property
@@ -85,6 +95,19 @@ VARIANTS = {
     "address,undefined": sanitized("address,undefined", "-O0"),
     "thread": sanitized("thread", "-O1"),
 }
+
+FUZZ = Variant(
+    name="fuzz",
+    # libstdc++ 12 has std::expected where concepts are as of 2020, which clang 16 does not claim;
+    # and C++23 has no number there yet.
+    compile=shlex.split(
+        "-std=c++2b -O1 -g1 -fno-omit-frame-pointer -D_GLIBCXX_ASSERTIONS -D__cpp_concepts=202002L "
+        "-Wno-macro-redefined -fsanitize=fuzzer-no-link,address,undefined "
+        "-fno-sanitize-recover=all"
+    ),
+    link=["-fsanitize=fuzzer,address,undefined"],
+    compiler=FUZZ_COMPILER,
+)
 
 
 class BuildError(Exception):
@@ -125,6 +148,12 @@ class Sources:
     bindings: tuple[Path, ...]
     mains: tuple[Path, ...]
     tests: tuple[Path, ...]
+    fuzzers: tuple[Path, ...]
+
+    @property
+    def fuzzed(self) -> tuple[Path, ...]:
+        """What of the core the fuzzers may use."""
+        return tuple(path for path in self.core if path.parts[1] in FUZZED_ROOMS)
 
     @classmethod
     def find(cls, root: Path) -> "Sources":
@@ -137,6 +166,9 @@ class Sources:
             bindings=tuple(bindings),
             mains=tuple(mains),
             tests=tuple(sorted(path.relative_to(root) for path in root.glob("tests/cpp/*.cc"))),
+            fuzzers=tuple(
+                sorted(path.relative_to(root) for path in root.glob("tests/fuzz/fuzz_*.cc"))
+            ),
         )
 
 
@@ -155,8 +187,9 @@ def ninja_file(sources: Sources, *, strict: bool, includes: Sequence[str]) -> st
     ninja = NinjaFile()
     ninja.lines += ["ninja_required_version = 1.8", f"builddir = {OBJECTS}", ""]
     warnings = [*WARNINGS, "-Werror"] if strict else WARNINGS
-    for variant in VARIANTS.values():
-        flags = [COMPILER, *COMPILE, *variant.compile, *(warnings if variant.is_release else [])]
+    for variant in (*VARIANTS.values(), FUZZ):
+        compiler = variant.compiler
+        flags = [compiler, *COMPILE, *variant.compile, *(warnings if variant.is_release else [])]
         ninja.rule(
             f"compile_{variant.name}",
             f"{shlex.join(flags)} $includes -MMD -MF $out.d -c $in -o $out",
@@ -166,12 +199,31 @@ def ninja_file(sources: Sources, *, strict: bool, includes: Sequence[str]) -> st
         )
         ninja.rule(
             f"link_{variant.name}",
-            f"{shlex.join([COMPILER, *LINK, *variant.link])} $kind -o $out $in "
+            f"{shlex.join([compiler, *LINK, *variant.link])} $kind -o $out $in "
             + shlex.join(LIBRARIES),
             description=f"{variant.name}: $out",
         )
+    ninja.rule("archive", "rm -f $out && ar rcs $out $in", description="$out")
+    for variant in VARIANTS.values():
         add_variant(ninja, variant, sources, includes)
+    add_fuzzers(ninja, sources)
     return ninja.text()
+
+
+def add_objects(
+    ninja: NinjaFile,
+    variant: Variant,
+    paths: Iterable[Path],
+    suffix: str = ".o",
+    **variables: str,
+) -> list[Path]:
+    """Adds an edge for the object of each of `paths`. Returns the objects."""
+    outputs = []
+    for source in paths:
+        output = variant.folder / source.with_suffix(suffix)
+        ninja.edge(output, f"compile_{variant.name}", [source], **variables)
+        outputs.append(output)
+    return outputs
 
 
 def add_variant(
@@ -180,12 +232,7 @@ def add_variant(
     """Adds the edges of one variant: its objects, and the files linked from them."""
 
     def objects(paths: Iterable[Path], suffix: str = ".o", **variables: str) -> list[Path]:
-        outputs = []
-        for source in paths:
-            output = variant.folder / source.with_suffix(suffix)
-            ninja.edge(output, f"compile_{variant.name}", [source], **variables)
-            outputs.append(output)
-        return outputs
+        return add_objects(ninja, variant, paths, suffix, **variables)
 
     def link(output: Path, inputs: Iterable[Path], **variables: str) -> None:
         ninja.edge(output, f"link_{variant.name}", inputs, **variables)
@@ -197,6 +244,15 @@ def add_variant(
         # An object compiled against one Python's headers must not meet another Python.
         bindings = objects(sources.bindings, f".{SOABI}.o", includes=shlex.join(includes))
         link(EXTENSION, core + bindings, kind="-shared")
+
+
+def add_fuzzers(ninja: NinjaFile, sources: Sources) -> None:
+    """Adds a program for each fuzzer; the archive lends it the objects that it refers to."""
+    archive = FUZZ.folder / "libfuzzed.a"
+    ninja.edge(archive, "archive", add_objects(ninja, FUZZ, sources.fuzzed))
+    for source in sources.fuzzers:
+        inputs = [*add_objects(ninja, FUZZ, [source]), archive]
+        ninja.edge(FUZZ.folder / source.stem, f"link_{FUZZ.name}", inputs)
 
 
 def compiler_major() -> int:
@@ -223,19 +279,25 @@ def missing_packages(includes: Sequence[str]) -> list[str]:
     return answer.stdout.split()
 
 
-def output_of(target: str, variant: Variant) -> Path:
-    """The file that `target` makes in `variant`, relative to the checkout."""
+def outputs_of(target: str, variant: Variant, sources: Sources) -> list[Path]:
+    """The files that `target` makes in `variant`, relative to the checkout."""
     match target:
         case "extension" if variant.is_release:
-            return EXTENSION
+            return [EXTENSION]
         case "extension":
             raise BuildError(f"The extension has no {variant.name} variant; try tests or core.")
         case "tests":
-            return variant.folder / "penstock-tests"
+            return [variant.folder / "penstock-tests"]
         case "core":
-            return variant.folder / "penstock-core"
+            return [variant.folder / "penstock-core"]
+        case "fuzzers" if shutil.which(FUZZ_COMPILER):
+            return [FUZZ.folder / source.stem for source in sources.fuzzers]
+        case "fuzzers":
+            raise BuildError(f"The fuzzers need {FUZZ_COMPILER}: apt-get install {FUZZ_PACKAGES}.")
         case _:
-            raise BuildError(f"Unknown target {target!r}: wanted extension, tests or core.")
+            raise BuildError(
+                f"Unknown target {target!r}: wanted extension, tests, core or fuzzers."
+            )
 
 
 def build(targets: Sequence[str], sanitize: str = "") -> list[Path]:
@@ -247,7 +309,9 @@ def build(targets: Sequence[str], sanitize: str = "") -> list[Path]:
     if sanitize not in VARIANTS:
         known = ", ".join(repr(kinds) for kinds in VARIANTS if kinds)
         raise BuildError(f"PENSTOCK_SANITIZE is {sanitize!r}: wanted {known} or nothing.")
-    outputs = [output_of(target, VARIANTS[sanitize]) for target in targets]
+    sources = Sources.find(ROOT)
+    variant = VARIANTS[sanitize]
+    outputs = [output for target in targets for output in outputs_of(target, variant, sources)]
     try:
         import ninja
     except ImportError:
@@ -255,7 +319,7 @@ def build(targets: Sequence[str], sanitize: str = "") -> list[Path]:
 
     includes = python_includes()
     strict = compiler_major() == STRICT_COMPILER_MAJOR
-    plan = ninja_file(Sources.find(ROOT), strict=strict, includes=includes)
+    plan = ninja_file(sources, strict=strict, includes=includes)
     folder = ROOT / OBJECTS
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:

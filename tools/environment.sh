@@ -101,6 +101,14 @@ if ! command -v h2load >/dev/null; then
     fi
 fi
 
+# libFuzzer is clang's; everything else goes without it, and the fuzz tests say that they are skipped.
+if ! command -v clang++-16 >/dev/null; then
+    fuzz_packages=(clang-16 libclang-rt-16-dev)
+    if ! is_able_to_install || ! (install_packages "${fuzz_packages[@]}"); then
+        say "The fuzzers will also need clang 16: apt-get install ${fuzz_packages[*]}"
+    fi
+fi
+
 if ! .venv/bin/python -c 'import pip' 2>/dev/null; then
     say "Making .venv with $("$python" -V)"
     rm -rf .venv

@@ -21,7 +21,8 @@ struct Event {
     kRequestTooLarge,  // the same, but past Limits::header_list_bytes_max; no fields
     kData,             // `data`, a part of the body
     kEnd,              // the peer has sent all of its body (after kRequest, kData or trailers)
-    kStreamClosed,     // gone before this side had ended it; `error_code` says why
+    kStreamClosed,     // gone before this side had ended it; `error_code` says why. Comes without
+                       // a kRequest where the head was malformed
     kBodyFramed,       // no peer's doing: all that send_data() was given has been framed
     kPingAck,          // the answer to submit_ping()
     kGoaway,           // the peer will open no more streams
