@@ -135,7 +135,7 @@ class WildPeer {
   void feed(std::string bytes) {
     if (is_broken_) return write();
     piece_ = std::make_unique<std::string>(std::move(bytes));
-    const auto events = link_->session->feed(bytes_of(*piece_));
+    const auto events = link_->session->feed(bytes_of(*piece_), rig_.now());
     if (!events) {
       is_broken_ = true;
       return write();

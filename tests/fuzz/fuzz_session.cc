@@ -37,6 +37,9 @@ constexpr http2::Limits kLimits = {.concurrent_streams_max = 8,
 // Of HEADERS, SETTINGS, GOAWAY and the like that one step of nghttp2 may add past the bound.
 constexpr std::size_t kOutputSlackBytes = 32 << 10;
 
+// Time stands still: what an input may cost is what a peer has at once.
+constexpr base::Nanos kNow = base::kSecond;
+
 // --- the same events however the bytes are cut ----------------------------------------------
 
 struct Told {
@@ -68,18 +71,18 @@ Told tell(std::string_view stream, std::uint32_t seed) {
   http2::Workspace workspace;
   const auto session = std::move(*http2::Session::open(kLimits, workspace));
   const auto other = std::move(*http2::Session::open(kLimits, workspace));
-  (void)other->feed(bytes_of(kPreface));
+  (void)other->feed(bytes_of(kPreface), kNow);
   Cuts cuts(seed);
   while (!stream.empty()) {
     const std::string piece(seed == 0 ? std::exchange(stream, {}) : cuts.next(stream));
-    const auto events = session->feed(bytes_of(piece));
+    const auto events = session->feed(bytes_of(piece), kNow);
     if (!events) {
       told.is_broken = true;
       return told;
     }
     for (const Event& event : *events) told.add(event);
     // Another connection of the same thread uses the workspace in between.
-    if (seed != 0) (void)other->feed(bytes_of(frame(kPing, 0, 0, "12345678")));
+    if (seed != 0) (void)other->feed(bytes_of(frame(kPing, 0, 0, "12345678")), kNow);
   }
   return told;
 }
@@ -113,7 +116,7 @@ class Owner {
 
   void feed(std::string_view bytes) {
     piece_ = std::make_unique<std::string>(bytes);
-    const auto events = session_->feed(bytes_of(*piece_));
+    const auto events = session_->feed(bytes_of(*piece_), kNow);
     if (!events) return void(is_broken_ = true);
     for (const Event& event : *events) hear(event);
     PENSTOCK_CHECK(session_->open_streams() <= limits_.concurrent_streams_max);
