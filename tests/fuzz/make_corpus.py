@@ -73,12 +73,8 @@ def messages() -> dict[str, bytes]:
         "raw": encoded(infer_request()),
         "typed": encoded(infer_request(raw=False)),
         "raw_strings": encoded(strings),
-        "model_query": inference_pb2.ModelReadyRequest(name="m", version="1").SerializeToString(
-            deterministic=True
-        ),
-        "health": health_pb2.HealthCheckRequest(service="m/1").SerializeToString(
-            deterministic=True
-        ),
+        "model_query": encoded(inference_pb2.ModelReadyRequest(name="m", version="1")),
+        "health": encoded(health_pb2.HealthCheckRequest(service="m/1")),
         "empty": b"",
     }
     typed: list[tuple[str, str, list[object]]] = [

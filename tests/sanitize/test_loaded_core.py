@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The engine under load, built with sanitizers: honest load, and peers that keep no manners.
+
+penstock-core serves without Python, which sanitizers do not know. It must answer all that it is
+asked properly, drain on SIGTERM, and end without a report.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from benchmarks import h2load
+from tests.doubles.h2_peer import H2Peer, framed
+
+from penstock_client._proto import health_pb2, inference_pb2
+
+ROOT = Path(__file__).resolve().parents[2]
+INFER = h2load.PATH
+CHECK = "/grpc.health.v1.Health/Check"
+WATCH = "/grpc.health.v1.Health/Watch"
+#: How a sanitizer's report begins; UBSan's says no more than this.
+REPORTS = ("Sanitizer", "runtime error:")
+IO_THREADS = 2
+REQUESTS = 8000
+ROUNDS = 25
+END_SECONDS_MAX = 60.0
+LOAD_SECONDS_MAX = 240.0
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        shutil.which("h2load") is None,
+        reason="no h2load on this machine: apt-get install nghttp2-client",
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """A running penstock-core."""
+
+    process: subprocess.Popen[str]
+    address: str
+
+
+@contextmanager
+def running_core(sanitize: str) -> Iterator[Core]:
+    """Builds and starts the variant; when the block ends it must end, without a report."""
+    environment = os.environ | {
+        "PENSTOCK_SANITIZE": sanitize,
+        "UBSAN_OPTIONS": "print_stacktrace=1",
+        "TSAN_OPTIONS": f"suppressions={ROOT / 'tests/cpp/thread_sanitizer.supp'}",
+    }
+    built = subprocess.run(
+        [sys.executable, ROOT / "tools" / "build.py", "core"],
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert built.returncode == 0, built.stderr
+    command = [built.stdout.splitlines()[-1], "0", str(IO_THREADS)]
+    if sanitize == "thread" and (setarch := shutil.which("setarch")):
+        # g++ 12's thread sanitizer cannot place its shadow where the kernel randomises much.
+        command = [setarch, platform.machine(), "--addr-no-randomize", *command]
+    with tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=log, text=True
+        )
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            if line:
+                yield Core(process, line.rstrip("\n").rpartition("grpc=")[2])
+            status = process.wait(END_SECONDS_MAX)
+        finally:
+            process.kill()
+            process.wait()
+            log.seek(0)
+            said = log.read()
+            sys.stderr.write(said)  # pytest shows it where the test fails
+    assert status == 0
+    assert not [report for report in REPORTS if report in said]
+
+
+def infer_message(model: str, floats: int) -> bytes:
+    request = inference_pb2.ModelInferRequest(model_name=model)
+    request.inputs.add(name="INPUT0", datatype="FP32", shape=[1, floats])
+    request.raw_input_contents.append(bytes(range(256)) * (floats // 64))
+    return request.SerializeToString()
+
+
+# --- peers without manners ------------------------------------------------------------------------
+
+
+def cancel_on_the_way(address: str, model: str) -> None:
+    """Some calls are reset within their bodies, some while they wait for an answer."""
+    message = framed(infer_message(model, 1024))
+    with H2Peer(address) as peer:
+        for index in range(20):
+            stream = peer.open(INFER)
+            peer.send(stream, message[: len(message) // (1 + index % 3)], is_last=index % 3 == 0)
+            peer.reset(stream)
+        last = peer.call(INFER, infer_message(model, 64))
+        peer.wait_for(last)
+        assert last.status == 0
+
+
+def leave_at_once(address: str, model: str) -> None:
+    """The connection goes away with calls in every state."""
+    peer = H2Peer(address)
+    for index in range(8):
+        stream = peer.open(INFER)
+        peer.send(stream, framed(infer_message(model, 512)), is_last=index % 2 == 0)
+    peer.close()
+
+
+def have_no_time(address: str, model: str) -> None:
+    message = infer_message(model, 256)
+    with H2Peer(address) as peer:
+        hopeless = peer.call(INFER, message, [("grpc-timeout", "0m")])
+        short = [peer.call(INFER, message, [("grpc-timeout", f"{n}m")]) for n in range(1, 6)]
+        peer.wait_for(hopeless, *short)
+        assert hopeless.status == 4
+        assert {stream.status for stream in short} <= {0, 4}
+
+
+def read_slowly(address: str, model: str) -> None:
+    """An answer of many windows, opened bit by bit."""
+    message = infer_message(model, 16384)
+    with H2Peer(address, window_bytes=4096) as peer:
+        streams = [peer.call(INFER, message) for _ in range(3)]
+        peer.wait_for(*streams)
+        for stream in streams:
+            assert stream.status == 0
+            answer = inference_pb2.ModelInferResponse.FromString(stream.message)
+            assert answer.raw_output_contents[0] == bytes(range(256)) * 256
+
+
+def ask_for_health(address: str, model: str) -> None:
+    with H2Peer(address) as peer:
+        asked = peer.call(CHECK, health_pb2.HealthCheckRequest(service=model).SerializeToString())
+        watch = peer.call(WATCH, health_pb2.HealthCheckRequest(service="").SerializeToString())
+        peer.wait_for(asked)
+        peer.until(lambda: len(watch.body) > 0)
+        assert health_pb2.HealthCheckResponse.FromString(asked.message).status == 1
+        peer.reset(watch)
+        peer.round_trip()
+
+
+def say_nonsense(address: str, model: str) -> None:
+    peer = H2Peer(address, preface=b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+    peer.wait_for_end()
+
+
+UNRULY: list[Callable[[str, str], None]] = [
+    cancel_on_the_way,
+    leave_at_once,
+    have_no_time,
+    read_slowly,
+    ask_for_health,
+    say_nonsense,
+]
+
+
+# --- the load -------------------------------------------------------------------------------------
+
+
+def run_h2load(address: str, model: str, folder: Path) -> None:
+    """Every request gets its answer, byte for byte as many as one alone."""
+    message = infer_message(model, 256)
+    with H2Peer(address) as peer:
+        alone = peer.call(INFER, message)
+        peer.wait_for(alone)
+    body = folder / f"{model}.bin"
+    body.write_bytes(framed(message))
+    load = h2load.Load(connections=8, streams=16, body=body)
+    port = int(address.rpartition(":")[2])
+    ran = subprocess.run(
+        h2load.command(load, port, REQUESTS),
+        capture_output=True,
+        text=True,
+        timeout=LOAD_SECONDS_MAX,
+    )
+    assert ran.returncode == 0, ran.stderr
+    h2load.check(h2load.parse(ran.stdout), REQUESTS, len(alone.body))
+
+
+def load_in_every_way(address: str, folder: Path) -> None:
+    """All at once: both lanes honestly, and every unruly peer again and again."""
+    models = ["identity", "identity_batch"]
+
+    def be_unruly(peer: Callable[[str, str], None]) -> None:
+        for turn in range(ROUNDS):
+            peer(address, models[turn % 2])
+
+    with ThreadPoolExecutor() as pool:
+        waits = [pool.submit(run_h2load, address, model, folder) for model in models]
+        waits += [pool.submit(be_unruly, peer) for peer in UNRULY]
+        for wait in waits:
+            wait.result()
+
+
+@pytest.mark.parametrize("sanitize", ["address,undefined", "thread"])
+def test_the_core_is_loaded_and_drained_without_a_report(sanitize: str, tmp_path: Path) -> None:
+    with running_core(sanitize) as core, H2Peer(core.address) as patient:
+        watch = patient.call(WATCH)
+        patient.until(lambda: len(watch.body) > 0)
+        load_in_every_way(core.address, tmp_path)
+        assert core.process.poll() is None
+        core.process.send_signal(signal.SIGTERM)
+        patient.until(lambda: watch.is_over)
+        assert watch.status == 14
