@@ -19,13 +19,15 @@ constexpr std::uint8_t kPadded = 0x8;
 // What an idle frame costs. SETTINGS change every open stream, and honest peers send a handful.
 constexpr std::int64_t kFrameCost = 1;
 constexpr std::int64_t kSettingsCost = 20;
-// Fewer bytes of DATA than these move a message on by next to nothing: no inference fits.
-constexpr std::uint32_t kTinyDataBytes = 16;
+// Fewer bytes of DATA than these move a message on by next to nothing. An honest stream may be of
+// messages of five bytes, gRPC's prefix alone, each in a frame of its own, as fast as it can.
+constexpr std::uint32_t kTinyDataBytes = 5;
 // What a peer may have to say about a request, and about each DATA frame that answers it: windows
 // of the stream and of the connection, a ping that measures.
 constexpr std::int64_t kEarnedByRequest = 8;
 constexpr std::int64_t kEarnedByData = 4;
-constexpr std::size_t kDataBytesPerFrame = 4096;  // the least that a window is opened by at a time
+// The least that a window is opened by at a time: the stream's and the connection's.
+constexpr std::size_t kWindowStepBytes = 4096;
 
 constexpr std::size_t kGapsMax = 16;
 
@@ -59,7 +61,7 @@ void TokenBucket::refill(base::Nanos now) {
 void TokenBucket::earn(std::int64_t tokens) { tokens_ = std::min(tokens_ + tokens, rate_.burst); }
 
 void FloodGuard::note_sent_data(std::size_t bytes) {
-  idle_frames_.earn(kEarnedByData + static_cast<std::int64_t>(bytes / kDataBytesPerFrame));
+  idle_frames_.earn(kEarnedByData + 2 * static_cast<std::int64_t>(bytes / kWindowStepBytes));
 }
 
 std::optional<Violation> FloodGuard::look(std::span<const std::byte> input, base::Nanos now) {

@@ -61,8 +61,7 @@ void Session::State::resume(Stream& stream) {
 
 // Behind a body that is all framed. Asking for more of the body would do as well, but nghttp2 does
 // not ask while the peer's window is closed, and trailers need no window.
-void Session::State::submit_trailers(Stream& stream, std::span<const Field> fields) {
-  const SentFields sent(fields);
+void Session::State::submit_trailers(Stream& stream, const SentFields& sent) {
   if (nghttp2_submit_trailer(session, stream.id, sent.data(), sent.size()) != 0) {
     nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, stream.id, NGHTTP2_INTERNAL_ERROR);
   }
@@ -265,6 +264,7 @@ ssize_t Session::State::read_body(nghttp2_session* session, std::int32_t stream_
   *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
   if (is_all && stream.has_trailers) {
     *flags |= NGHTTP2_DATA_FLAG_EOF;
+    stream.has_trailers = false;
     if (stream.trailers.empty()) return static_cast<ssize_t>(framed);
     *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
     const SentFields sent(stream.trailers);
@@ -307,6 +307,10 @@ int Session::State::write_body(nghttp2_session*, nghttp2_frame*, const std::uint
   if (stream.body_bytes == 0) {
     stream.body.clear();
     stream.first = 0;
+    // They were given after this frame was begun.
+    if (std::exchange(stream.has_trailers, false)) {
+      state.submit_trailers(stream, SentFields(stream.trailers));
+    }
     if (!stream.is_ended) state.push({.kind = Event::Kind::kBodyFramed, .stream_id = stream.id});
   }
   return 0;
@@ -388,7 +392,7 @@ void Session::send_trailers(std::int32_t stream_id, std::span<const Field> field
   Stream* const stream = state_->find(stream_id);
   if (stream == nullptr) return;
   stream->is_ended = true;
-  if (stream->body_bytes == 0) return state_->submit_trailers(*stream, fields);
+  if (stream->body_bytes == 0) return state_->submit_trailers(*stream, SentFields(fields));
   stream->has_trailers = true;
   for (const Field& field : fields) stream->trailers.emplace_back(field.name, field.value);
   state_->resume(*stream);

@@ -80,7 +80,7 @@ struct Session::State {
   void end_input();
   void push(const Event& event) { (is_feeding ? work.events : late).push_back(event); }
   void resume(Stream& stream);
-  void submit_trailers(Stream& stream, std::span<const Field> fields);
+  void submit_trailers(Stream& stream, const SentFields& sent);
   void drop_body(Stream& stream);
 
   // What nghttp2 calls. `self` is the State.

@@ -24,9 +24,9 @@ struct Stream {
   std::size_t body_bytes = 0;
   std::vector<std::pair<std::string, std::string>> trailers;
   std::size_t promised_bytes = 0;  // of the body, to a frame that nghttp2 is about to write
-  bool has_trailers = false;
-  bool is_deferred = false;  // nghttp2 waits to be told that there is more body
-  bool is_ended = false;     // this side has said its last word
+  bool has_trailers = false;       // which wait for the body
+  bool is_deferred = false;        // nghttp2 waits to be told that there is more body
+  bool is_ended = false;           // this side has said its last word
 
   void clear() {
     body.clear();

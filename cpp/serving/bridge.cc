@@ -49,6 +49,8 @@ void Bridge::push(HostedEvent&& event) {
 
 void Bridge::host(HostedMethods methods) {
   methods_.publish(std::make_shared<HostedMethods>(std::move(methods)));
+  // Somebody may watch the health of a service that has just come to be.
+  for (std::size_t i = 0; i < options_.io_threads; ++i) wake_(i);
 }
 
 void Bridge::take(std::vector<HostedEvent>& events) {

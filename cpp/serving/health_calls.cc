@@ -35,14 +35,14 @@ void Front::answer_health(Call& call) {
 // A service that is not known may come to be: the watch says so and goes on.
 void Front::begin_watch(Call& call, std::string_view service) {
   call.watch = HealthWatch{.service = std::string(service), .index = watching_.size()};
-  call.message = {};
-  charge(call, 0);
   watching_.push_back(&call);
+  call.message = {};                         // `service` was a view of it
+  charge(call, call.watch->service.size());  // less than the message: there is room
   call.has_sent_headers = true;
   peer_of(call).session->send_headers(
       call.stream_id, grpc::response_headers(grpc::Encoding::kIdentity, call.request_encoding),
       false);
-  tell_watch(call, health_of(service, health_view()));
+  tell_watch(call, health_of(call.watch->service, health_view()));
   if (draining_until_ns_ != base::kNever) end_watch(call);
 }
 

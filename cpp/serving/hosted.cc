@@ -33,13 +33,6 @@ base::Result<Metadata> metadata_of(const grpc::RequestHead& head) {
   return metadata;
 }
 
-// A copy of bytes that are the session's only until the end of the event.
-base::Slice copy_of(std::span<const std::byte> bytes) {
-  const base::Buffer block = base::Buffer::try_allocate(bytes.size());
-  if (block) std::ranges::copy(bytes, block.data());
-  return {block, block.bytes()};
-}
-
 Error too_many_calls() {
   return {
       Code::kResourceExhausted,
@@ -73,13 +66,9 @@ void Front::begin_hosted(Call& call, const grpc::RequestHead& head) {
 }
 
 void Front::on_hosted_data(Call& call, std::span<const std::byte> data) {
-  HostedCall& hosted = *call.hosted;
   auto read = read_hosted(call, data);
   if (read && !data.empty()) {
-    base::Slice rest = copy_of(data);
-    if (!rest.owner) return refuse(call, no_memory());
-    hosted.unparsed_bytes += rest.bytes.size();
-    hosted.unparsed.push_back(std::move(rest));
+    if (!call.hosted->keep_unparsed(data)) return refuse(call, no_memory());
   }
   if (read) read = charge_hosted(call);
   if (!read) refuse(call, read.error());
@@ -175,6 +164,9 @@ void Front::send_hosted_headers(Call& call, const HostedCommand& command) {
 }
 
 void Front::send_hosted_message(Call& call, HostedCommand& command) {
+  if (!has_room_for_answer(call, command.message.bytes.size())) {
+    return refuse(call, too_many_bytes());
+  }
   if (!call.has_sent_headers) send_hosted_headers(call, {});
   HostedCall& hosted = *call.hosted;
   base::Slice& message = command.message;

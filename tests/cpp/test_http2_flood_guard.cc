@@ -71,9 +71,8 @@ TEST(http2_flood_guard, frames_that_carry_no_request_are_bounded) {
   const Limits limits = {.idle_frames = {.burst = 100, .per_second = 10}};
   for (const std::string& idle :
        {frame(6, 0, 0, "12345678"), frame(2, 0, 1, "12345"), frame(8, 0, 0, kFour),
-        frame(0xFA, 0, 0, ""), frame(9, 4, 1, ""), frame(0, 0, 1, ""),
-        frame(0, 0, 1, "fifteen octets!"), frame(0, 8, 1, std::string(100, '\x63')),
-        frame(3, 0, 1, kFour), frame(4, 1, 0, "")}) {
+        frame(0xFA, 0, 0, ""), frame(9, 4, 1, ""), frame(0, 0, 1, ""), frame(0, 0, 1, "four"),
+        frame(0, 8, 1, std::string(100, '\x63')), frame(3, 0, 1, kFour), frame(4, 1, 0, "")}) {
     Guarded peer(limits);
     peer.look(request(1));
     for (int i = 0; i < 3; ++i) {
@@ -202,6 +201,24 @@ TEST(http2_flood_guard, a_hello_is_complete_with_its_settings) {
   }
   guard.look(bytes_of_text("6"), 1);
   EXPECT(guard.is_greeted());
+}
+
+TEST(http2_flood_guard, a_million_messages_of_next_to_nothing_may_come_at_once) {
+  Guarded peer;
+  REQUIRE(!peer.look(request(1)));
+  EXPECT_EQ(peer.times(frame(0, 0, 1, std::string(5, '\0')), 1'000'000), 1'000'000);
+}
+
+TEST(http2_flood_guard, large_frames_pay_for_as_many_windows_as_small_ones) {
+  for (const std::size_t bytes : {std::size_t{16} << 10, std::size_t{1} << 20}) {
+    Guarded peer({.idle_frames = {.burst = 1000, .per_second = 0}});
+    for (int i = 0; i < 1000; ++i) {
+      peer.guard.note_sent_data(bytes);
+      // The stream's and the connection's, for each 4 KiB.
+      const int windows = static_cast<int>(2 * bytes / 4096);
+      REQUIRE(peer.times(frame(8, 0, 0, kFour), windows) == windows);
+    }
+  }
 }
 
 }  // namespace penstock::testing

@@ -152,4 +152,22 @@ TEST(http2_session, a_drop_on_a_stream_that_is_gone_does_nothing) {
   EXPECT(call.pair.exchange());
 }
 
+TEST(http2_session, trailers_behind_a_frame_that_was_begun_need_no_window) {
+  // The fourth frame of four finds the output full, and is what the window has room for last.
+  H2Pair pair({.output_bytes_max = 40'000}, {.stream_window = 4 * 16'384, .consumes = false});
+  const std::int32_t id = pair.client.request(grpc_request("/a/B"), "");
+  REQUIRE(pair.exchange());
+  pair.send_head(id);
+  pair.session->send_data(id, slice_of(patterned(1 << 20)));
+  REQUIRE(pair.to_client() > 0);
+  REQUIRE(pair.client.answer(id).body.size() == 3 * 16'384);
+  pair.session->drop_data(id);
+  pair.send_status(id);
+  REQUIRE(pair.exchange());
+  EXPECT_EQ(pair.client.answer(id).body.size(), 4 * 16'384);
+  EXPECT_EQ(pair.client.answer(id).field("grpc-status"), "0");
+  EXPECT(pair.client.answer(id).is_ended);
+  EXPECT_EQ(pair.session->unsent_bytes(), 0);
+}
+
 }  // namespace penstock::testing

@@ -149,4 +149,29 @@ TEST(serving_health, watches_do_not_hold_up_a_drain) {
   }
 }
 
+TEST(serving_health, the_names_that_watches_remember_count_against_the_bound_of_all) {
+  FrontRig rig({.inflight_bytes_max = 100'000});
+  FrontRig::Link& link = rig.connect();
+  std::vector<std::int32_t> watches;
+  for (int i = 0; i < 4; ++i) {
+    watches.push_back(link.call(kWatch, sized_field(1, std::string(20'000, 'x'))));
+    rig.settle();
+  }
+  EXPECT_EQ(link.status(watches[0]), "");
+  EXPECT_EQ(link.status(watches[1]), "");
+  EXPECT_EQ(link.status(watches[3]), "8");
+  link.client.reset(watches[0]);
+  const std::int32_t again = link.call(kWatch, sized_field(1, std::string(20'000, 'x')));
+  rig.settle();
+  EXPECT_EQ(link.status(again), "");
+}
+
+TEST(serving_health, whoever_watches_is_woken_when_services_come_to_be_hosted) {
+  std::vector<std::size_t> woken;
+  const auto bridge = *serving::Bridge::open({.io_threads = 2, .calls_max = 1},
+                                             [&](std::size_t thread) { woken.push_back(thread); });
+  bridge->host({{"/my.Service/Do"}, false});
+  EXPECT(woken == std::vector<std::size_t>({0, 1}));
+}
+
 }  // namespace penstock::testing

@@ -343,4 +343,37 @@ TEST(serving_hosted, a_draining_server_ends_calls_that_go_on) {
   }
 }
 
+TEST(serving_hosted, answers_that_a_peer_does_not_read_count_against_the_bound_of_all) {
+  Rig rig({.inflight_bytes_max = 200'000});
+  Rig::Link& link = rig.connect({.stream_window = 10, .consumes = false});
+  std::vector<std::int32_t> ids;
+  for (int i = 0; i < 4; ++i) {
+    ids.push_back(link.call(kPath));
+    const auto call = rig.hear().at(0).call;
+    rig.say_message(call, patterned(40'000));
+    rig.finish(call);
+    const auto events = rig.hear();
+    REQUIRE(kinds_of(events) == std::vector({Kind::kEnd}));
+    EXPECT(events[0].end.code == (i < 2 ? base::Code::kOk : base::Code::kResourceExhausted));
+  }
+  EXPECT_EQ(link.status(ids[1]), "");
+  EXPECT_EQ(link.status(ids[3]), "8");
+  EXPECT(link.session->unsent_bytes() <= 100'000);
+}
+
+TEST(serving_hosted, small_pieces_that_wait_lie_together) {
+  serving::HostedCall call;
+  std::string kept;
+  for (int i = 0; i < 10'000; ++i) {
+    const std::string piece = patterned(static_cast<std::size_t>(i % 20 + 1));
+    kept += piece;
+    REQUIRE(call.keep_unparsed(bytes_of_text(piece)));
+  }
+  EXPECT_EQ(call.unparsed_bytes, kept.size());
+  EXPECT(call.unparsed.size() <= kept.size() / 2048 + 1);
+  std::string found;
+  for (const base::Slice& slice : call.unparsed) found += text_of(slice);
+  EXPECT(found == kept);
+}
+
 }  // namespace penstock::testing
