@@ -19,30 +19,35 @@
 // What session.cc works on. For that file alone.
 namespace penstock::http2 {
 
-// The header list of one section, in fields: nghttp2's own array, made per call.
-inline constexpr std::size_t kSentFieldsMax = 256;
+// Of a header list that needs no memory from the heap, in fields.
+inline constexpr std::size_t kSentFieldsOnStack = 64;
 
 // A header list as nghttp2 takes it, which copies all of it: its type predates const.
 class SentFields {
  public:
-  explicit SentFields(std::span<const Field> fields) {
+  explicit SentFields(std::span<const Field> fields) : SentFields(fields.size()) {
     for (const Field& field : fields) add(field.name, field.value);
   }
-  explicit SentFields(std::span<const std::pair<std::string, std::string>> fields) {
+  explicit SentFields(std::span<const std::pair<std::string, std::string>> fields)
+      : SentFields(fields.size()) {
     for (const auto& [name, value] : fields) add(name, value);
   }
-  const nghttp2_nv* data() const { return fields_.data(); }
+  SentFields(const SentFields&) = delete;
+  SentFields& operator=(const SentFields&) = delete;
+  const nghttp2_nv* data() const { return many_.empty() ? few_.data() : many_.data(); }
   std::size_t size() const { return count_; }
 
  private:
+  explicit SentFields(std::size_t size) : many_(size > kSentFieldsOnStack ? size : 0) {}
   void add(std::string_view name, std::string_view value) {
-    if (count_ == fields_.size()) return;
-    fields_[count_++] = {reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data())),
-                         reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data())),
-                         name.size(), value.size(), NGHTTP2_NV_FLAG_NONE};
+    nghttp2_nv* const to = many_.empty() ? few_.data() : many_.data();
+    to[count_++] = {reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data())),
+                    reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data())), name.size(),
+                    value.size(), NGHTTP2_NV_FLAG_NONE};
   }
 
-  std::array<nghttp2_nv, kSentFieldsMax> fields_;  // only the first count_ are meaningful
+  std::array<nghttp2_nv, kSentFieldsOnStack> few_;  // only the first count_ are meaningful
+  std::vector<nghttp2_nv> many_;                    // instead of them, where they do not suffice
   std::size_t count_ = 0;
 };
 

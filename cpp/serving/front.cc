@@ -151,14 +151,15 @@ void Front::on_stream_closed(Peer& peer, std::int32_t stream_id) {
   free_call(*call, caller_went_away());
 }
 
-// Counts `bytes` as what the call holds; false if its connection or the thread then holds more than
-// it may.
+// Counts `bytes` as what the call holds; false if that is more than before, and its connection or
+// the thread then holds more than it may.
 bool Front::charge(Call& call, std::size_t bytes) {
   Peer& peer = peer_of(call);
+  const bool is_more = bytes > call.charged_bytes;
   inflight_bytes_ += bytes - call.charged_bytes;
   peer.charged_bytes += bytes - call.charged_bytes;
   call.charged_bytes = bytes;
-  if (bytes == 0 || has_room(peer)) return true;
+  if (!is_more || has_room(peer)) return true;
   count_all_unsent();
   return has_room(peer);
 }

@@ -170,4 +170,39 @@ TEST(http2_session, trailers_behind_a_frame_that_was_begun_need_no_window) {
   EXPECT_EQ(pair.session->unsent_bytes(), 0);
 }
 
+TEST(http2_session, a_stream_may_be_reset_while_a_frame_of_it_is_begun) {
+  H2Pair pair({.output_bytes_max = 40'000}, {.stream_window = 1 << 20, .consumes = false});
+  const std::int32_t id = pair.client.request(grpc_request("/a/B"), "");
+  const std::int32_t other = pair.client.request(grpc_request("/a/B"), "");
+  REQUIRE(pair.exchange());
+  pair.send_head(id);
+  pair.session->send_data(id, slice_of(patterned(1 << 20)));
+  REQUIRE(pair.to_client() > 0);
+  pair.client.reset(id);
+  REQUIRE(pair.to_session(pair.client.take_output()));
+  EXPECT_EQ(pair.session->unsent_bytes(), 0);
+  pair.answer(other, slice_of("whole"));
+  REQUIRE(pair.exchange());
+  EXPECT_EQ(pair.client.answer(other).body, "whole");
+  EXPECT(pair.client.answer(other).is_ended);
+}
+
+TEST(http2_session, however_many_fields_are_given_all_are_sent) {
+  for (const std::size_t count : {64U, 65U, 300U, 1000U}) {
+    H2Pair pair;
+    const std::int32_t id = pair.client.request(grpc_request("/a/B"), "");
+    REQUIRE(pair.exchange());
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < count; ++i) names.push_back("n" + std::to_string(i));
+    std::vector<http2::Field> fields;
+    for (const std::string& name : names) fields.push_back({name, "v"});
+    pair.send_head(id);
+    pair.session->send_data(id, slice_of("body"));
+    pair.session->send_trailers(id, fields);
+    REQUIRE(pair.exchange());
+    EXPECT_EQ(pair.client.answer(id).trailers.size(), count);
+    EXPECT_EQ(pair.client.answer(id).field(names.back()), "v");
+  }
+}
+
 }  // namespace penstock::testing

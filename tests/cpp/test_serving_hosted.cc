@@ -376,4 +376,18 @@ TEST(serving_hosted, small_pieces_that_wait_lie_together) {
   EXPECT(found == kept);
 }
 
+TEST(serving_hosted, a_call_that_comes_to_hold_less_is_not_refused_for_what_others_hold) {
+  Rig rig({.inflight_bytes_max = 100'000});
+  Rig::Link& early = rig.connect();
+  const std::int32_t id = rig.open(early);
+  early.client.send(id, grpc_framed(patterned(1000)) + grpc_framed(patterned(43'000)), false);
+  const auto call = rig.hear().at(0).call;
+  Rig::Link& late = rig.connect();
+  late.client.send(rig.open(late), grpc_framed(patterned(25'000)), false);
+  EXPECT_EQ(rig.hear().size(), 2);
+  rig.say({.kind = Verb::kConsumed, .call = call, .messages = 1, .bytes = 1000});
+  EXPECT(rig.hear().empty());
+  EXPECT_EQ(early.status(id), "");
+}
+
 }  // namespace penstock::testing
