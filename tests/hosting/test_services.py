@@ -141,14 +141,13 @@ def test_methods_that_are_not_there_are_unimplemented(channel: Any) -> None:
 
 
 def test_a_handler_sees_that_its_caller_went_away(pb: Any, courier: Any) -> None:
-    def never_ending() -> Iterator[Any]:
-        yield pb.Parcel(text="first")
-        until(lambda: call.done())
-
-    call = courier.Talk(never_ending())
+    requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    call = courier.Talk(iter(requests.get, None))
+    requests.put(pb.Parcel(text="first"))
     assert next(call).text == "FIRST"
     call.cancel()
     until(lambda: "cancelled True" in courier.Recall(pb.Parcel()).text)
+    requests.put(None)
 
 
 def test_a_call_ends_at_its_deadline_while_its_handler_waits(
