@@ -161,15 +161,27 @@ def test_a_call_ends_at_its_deadline_while_its_handler_waits(
 
 
 def test_calls_are_bounded_and_the_next_one_is_told(gate: Gate, pb: Any, courier: Any) -> None:
-    waiting = [courier.Wait.future(pb.Parcel(text=f"w{i}")) for i in range(CALLS_MAX)]
-    batches = [gate.next_batch() for _ in waiting]
+    waiting, batches = [], []
+    for number in range(CALLS_MAX):
+        # One by one: when the first has begun, the calls before this test are over for certain.
+        waiting.append(courier.Wait.future(pb.Parcel(text=f"w{number}")))
+        batches.append(gate.next_batch())
     error = error_of(lambda: courier.Send(pb.Parcel()))
     assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert "--grpc-service-calls-max" in error.details()
     for batch in batches:
         batch.let_through()
     assert {call.result().text for call in waiting} == {f"w{i}" for i in range(CALLS_MAX)}
-    until(lambda: courier.Send(pb.Parcel(text="again")).text.startswith("again"))
+
+    def has_room() -> bool:
+        try:
+            return bool(courier.Send(pb.Parcel(text="again")).text.startswith("again"))
+        except grpc.RpcError as refused:
+            # A place is free once the control thread has heard of the end, soon after the caller.
+            assert refused.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+            return False
+
+    until(has_room)
 
 
 def test_a_caller_that_does_not_read_stops_its_handler(

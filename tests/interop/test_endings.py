@@ -135,6 +135,7 @@ def test_a_servicer_that_waits_is_told_of_a_cancel(pb: Any, caller: Caller, labe
     parameters = [pb.ResponseParameters(size=1), pb.ResponseParameters(interval_us=FOR_EVER_US)]
     call.send(pb.StreamRequest(response_parameters=parameters))
     assert call.receive().payload.body == bytes(1)
+    caller.sightings(label, "written", at_least=1)  # and so waits before the next
     call.cancel()
     assert call.end().code is grpc.StatusCode.CANCELLED
     assert caller.sightings(label, "cancelled", at_least=1) == 1
@@ -149,6 +150,7 @@ def test_done_callbacks_are_called_behind_the_coroutine(
     parameters = [pb.ResponseParameters(size=1), pb.ResponseParameters(interval_us=FOR_EVER_US)]
     call.send(pb.StreamRequest(response_parameters=parameters))
     assert call.receive().payload.body == bytes(1)
+    grpcio.sightings(label, "written", at_least=1)
     call.cancel()
     assert call.end().code is grpc.StatusCode.CANCELLED
     assert grpcio.sightings(label, "done", at_least=1) == 1
