@@ -87,6 +87,8 @@ def running_core(sanitize: str) -> Iterator[Core]:
         finally:
             process.kill()
             process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
             log.seek(0)
             said = log.read()
             sys.stderr.write(said)  # pytest shows it where the test fails
