@@ -31,7 +31,7 @@ fuzz: setup  ## each fuzzer for FUZZ_SECONDS, going on from what the last run le
 	FUZZ_SECONDS=$(or $(FUZZ_SECONDS),300) .venv/bin/python -m pytest -v tests/fuzz
 
 sanitize: setup  ## C++ tests and loads under AddressSanitizer, UBSan and ThreadSanitizer
-	.venv/bin/python -m pytest -v -m slow tests/cpp tests/sanitize
+	.venv/bin/python -m pytest -v -m '' -k 'sanitizer or report' tests/cpp tests/sanitize
 
 check: setup  ## what a change must satisfy besides the tests
 	@tools/check.sh $(CPP_FILES)

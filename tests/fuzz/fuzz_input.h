@@ -52,18 +52,26 @@ class Input {
 // Cuts bytes into pieces whose sizes a seed decides: mostly a few bytes, at times many.
 class Cuts {
  public:
-  explicit Cuts(std::uint32_t seed) : state_(seed * 2654435761U + 1) {}
+  explicit Cuts(std::uint32_t seed) : state_(seed) {}
 
   std::string_view next(std::string_view& rest) {
-    state_ = state_ * 1664525U + 1013904223U;
-    const std::uint32_t most = (state_ >> 8 & 3) == 0 ? 4096 : 12;
-    const std::string_view piece = rest.substr(0, 1 + (state_ >> 12) % most);
+    const std::uint64_t chance = next_chance();
+    const std::uint64_t most = chance % 16 == 0 ? 4096 : 12;
+    const std::string_view piece = rest.substr(0, 1 + (chance >> 8) % most);
     rest.remove_prefix(piece.size());
     return piece;
   }
 
  private:
-  std::uint32_t state_;
+  // An odd step and two rounds of mixing: neighbouring seeds cut differently from the first piece.
+  std::uint64_t next_chance() {
+    state_ += 0x9e3779b97f4a7c15;
+    std::uint64_t mixed = (state_ ^ state_ >> 30) * 0xbf58476d1ce4e5b9;
+    mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111eb;
+    return mixed ^ mixed >> 31;
+  }
+
+  std::uint64_t state_;
 };
 
 inline std::span<const std::byte> bytes_of(std::string_view text) {

@@ -71,7 +71,7 @@ Told tell(std::string_view stream, std::uint32_t seed) {
   http2::Workspace workspace;
   const auto session = std::move(*http2::Session::open(kLimits, workspace));
   const auto other = std::move(*http2::Session::open(kLimits, workspace));
-  (void)other->feed(bytes_of(kPreface), kNow);
+  (void)other->feed(bytes_of(std::string(kPreface) + frame(kSettings, 0, 0, {})), kNow);
   Cuts cuts(seed);
   while (!stream.empty()) {
     const std::string piece(seed == 0 ? std::exchange(stream, {}) : cuts.next(stream));
@@ -94,6 +94,7 @@ void check_cuts(Input input) {
     stream += input.rest();
   } else {
     FrameWriter frames;
+    stream += frame(kSettings, 0, 0, {});
     while (!input.is_empty()) stream += frames.next(input);
   }
   const Told whole = tell(stream, 0);
@@ -111,7 +112,7 @@ class Owner {
  public:
   explicit Owner(const http2::Limits& limits)
       : limits_(limits), session_(std::move(*http2::Session::open(limits, workspace_))) {
-    feed(kPreface);
+    feed(std::string(kPreface) + frame(kSettings, 0, 0, {}));
   }
 
   void feed(std::string_view bytes) {

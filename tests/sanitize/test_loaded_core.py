@@ -33,8 +33,8 @@ WATCH = "/grpc.health.v1.Health/Watch"
 #: How a sanitizer's report begins; UBSan's says no more than this.
 REPORTS = ("Sanitizer", "runtime error:")
 IO_THREADS = 2
-REQUESTS = 8000
-ROUNDS = 25
+REQUESTS = 100_000
+ROUNDS = 150
 END_SECONDS_MAX = 60.0
 LOAD_SECONDS_MAX = 240.0
 
