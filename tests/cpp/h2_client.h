@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "h2_order.h"
 #include "http2/event.h"
 
 namespace penstock::testing {
@@ -85,6 +86,7 @@ class H2Client {
     nghttp2_option* option = nullptr;
     PENSTOCK_CHECK(nghttp2_session_callbacks_new(&callbacks) == 0);
     PENSTOCK_CHECK(nghttp2_option_new(&option) == 0);
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, on_invalid_frame);
     nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
@@ -159,6 +161,7 @@ class H2Client {
   // False: the server broke HTTP/2.
   bool feed(std::span<const std::byte> input) {
     received_bytes_ += input.size();
+    order_.read(input);
     return nghttp2_session_mem_recv(session_, reinterpret_cast<const std::uint8_t*>(input.data()),
                                     input.size()) >= 0;
   }
@@ -166,6 +169,8 @@ class H2Client {
   const Answer& answer(std::int32_t id) const { return answers_.at(id); }
   const std::map<std::int32_t, Answer>& answers() const { return answers_; }
   const std::vector<Goaway>& goaways() const { return goaways_; }
+  // Frames of the server that HTTP/2 forbids, those behind an answer's end among them.
+  std::size_t forbidden_frames() const { return invalid_frames_ + order_.late_frames(); }
   std::size_t pings_received() const { return pings_received_; }
   std::size_t ping_acks_received() const { return ping_acks_received_; }
   std::size_t received_bytes() const { return received_bytes_; }
@@ -234,6 +239,10 @@ class H2Client {
     return static_cast<ssize_t>(count);
   }
 
+  static int on_invalid_frame(nghttp2_session*, const nghttp2_frame*, int, void* self) {
+    ++self_of(self).invalid_frames_;
+    return 0;
+  }
   static int on_header(nghttp2_session*, const nghttp2_frame* frame, const std::uint8_t* name,
                        std::size_t name_size, const std::uint8_t* value, std::size_t value_size,
                        std::uint8_t, void* self) {
@@ -283,6 +292,8 @@ class H2Client {
   std::map<std::int32_t, Body*> bodies_by_stream_;
   std::map<std::int32_t, Answer> answers_;
   std::vector<Goaway> goaways_;
+  std::size_t invalid_frames_ = 0;
+  FrameOrder order_;
   std::size_t pings_received_ = 0;
   std::size_t ping_acks_received_ = 0;
   std::size_t received_bytes_ = 0;

@@ -3,7 +3,8 @@
 // lane, and hosted calls whose control thread is the fuzzer.
 //
 // A peer that does what it likes: every hosted call gets one end, and nothing is left behind.
-// A peer that keeps HTTP/2's rules: every call gets an answer as well.
+// A peer that keeps HTTP/2's rules: every call gets one answer as well, and the server keeps them.
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <set>
@@ -232,7 +233,12 @@ class HonestPeer {
       rig_.control.finish_all();
     }
     rig_.settle();
+    PENSTOCK_CHECK(link_.client.forbidden_frames() == 0);
     for (const auto& [id, answer] : link_.client.answers()) {
+      const auto is_status = [](const auto& field) { return field.first == "grpc-status"; };
+      const auto statuses = std::ranges::count_if(answer.headers, is_status) +
+                            std::ranges::count_if(answer.trailers, is_status);
+      PENSTOCK_CHECK(statuses <= 1);
       if (reset_.contains(id)) continue;
       PENSTOCK_CHECK(answer.is_closed());
       PENSTOCK_CHECK(!answer.field("grpc-status").empty());
