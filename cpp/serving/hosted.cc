@@ -234,7 +234,7 @@ void Front::limit_hosted(Call& call) {
 }
 
 void Front::on_hosted_timer(Call& call, Nanos now) {
-  if (now < draining_until_ns_) return timers_.schedule(call.timer, call.deadline_ns);
+  if (now < draining_until_ns_) return limit_hosted(call);
   refuse(call, {Code::kUnavailable, "the server drains, and this call did not end in time"});
 }
 

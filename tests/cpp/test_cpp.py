@@ -1,18 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Builds the C++ tests and runs them, plainly and under the sanitizers."""
 
-import os
-import platform
-import shutil
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+from tests.doubles.sanitized import ROOT, built
 
 from penstock.backends.onnxruntime_library import find_onnxruntime
 
-ROOT = Path(__file__).resolve().parents[2]
 RUN_SECONDS_MAX = 300
 
 
@@ -20,27 +15,11 @@ def run_cpp_tests(sanitize: str) -> None:
     """Builds what is out of date, then runs all C++ tests of the variant `sanitize`."""
     library = find_onnxruntime()
     assert library is not None
-    environment = os.environ | {
-        "PENSTOCK_SANITIZE": sanitize,
-        "PENSTOCK_ONNXRUNTIME": str(library.path),
-        "UBSAN_OPTIONS": "print_stacktrace=1",
-        "TSAN_OPTIONS": f"suppressions={ROOT / 'tests/cpp/thread_sanitizer.supp'}",
-    }
-    built = subprocess.run(
-        [sys.executable, ROOT / "tools" / "build.py", "tests"],
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-    assert built.returncode == 0, built.stderr
-    command = [built.stdout.splitlines()[-1]]
-    if sanitize == "thread" and (setarch := shutil.which("setarch")):
-        # g++ 12's thread sanitizer cannot place its shadow where the kernel randomises much.
-        command = [setarch, platform.machine(), "--addr-no-randomize", *command]
+    program = built("tests", sanitize)
     ran = subprocess.run(
-        command,
+        program.command,
         cwd=ROOT,
-        env=environment,
+        env=program.environment | {"PENSTOCK_ONNXRUNTIME": str(library.path)},
         capture_output=True,
         text=True,
         timeout=RUN_SECONDS_MAX,

@@ -3,16 +3,14 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import grpc
-import grpc_tools.protoc
 import pytest
 from tests.doubles.gate import Gate
+from tests.doubles.generated import generate, generated_module
 from tests.doubles.model_files import add_affine
 from tests.doubles.running import RunningServer
 
@@ -23,23 +21,19 @@ CALLS_MAX = 4
 @pytest.fixture(scope="session")
 def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what grpcio-tools generates from courier.proto."""
-    folder = tmp_path_factory.mktemp("generated")
-    arguments = [f"-I{HERE}", f"--python_out={folder}", f"--grpc_python_out={folder}"]
-    assert grpc_tools.protoc.main(["protoc", *arguments, "courier.proto"]) == 0
-    return folder
+    return generate(HERE / "courier.proto", tmp_path_factory.mktemp("generated"))
 
 
 @pytest.fixture(scope="session")
 def pb(generated: Path) -> Any:
     """The generated messages."""
-    sys.path.insert(0, str(generated))
-    return importlib.import_module("courier_pb2")
+    return generated_module(generated, "courier_pb2")
 
 
 @pytest.fixture(scope="session")
-def rpc(pb: Any) -> Any:
+def rpc(generated: Path) -> Any:
     """The generated stubs."""
-    return importlib.import_module("courier_pb2_grpc")
+    return generated_module(generated, "courier_pb2_grpc")
 
 
 @pytest.fixture(scope="session")

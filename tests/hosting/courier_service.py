@@ -88,9 +88,12 @@ class Courier(rpc.CourierServicer):  # type: ignore[misc]
         return request
 
     async def Pour(self, request: Any, context: Any) -> Any:
-        for poured in range(1 << 40):
-            SEEN[:] = [f"poured {poured}"]
-            yield pb.Parcel(text="x" * request.number)
+        try:
+            for poured in range(1 << 40):
+                SEEN[:] = [f"poured {poured}"]
+                yield pb.Parcel(text="x" * request.number)
+        finally:
+            SEEN.append("cleaned up")
 
     async def Recall(self, request: Any, context: Any) -> Any:
         return pb.Parcel(text=", ".join(SEEN))
@@ -140,9 +143,12 @@ class PlainCourier(rpc.CourierServicer):  # type: ignore[misc]
         return request
 
     def Pour(self, request: Any, context: Any) -> Any:
-        for poured in range(1 << 40):
-            SEEN[:] = [f"poured {poured}"]
-            yield pb.Parcel(text="x" * request.number)
+        try:
+            for poured in range(1 << 40):
+                SEEN[:] = [f"poured {poured}"]
+                yield pb.Parcel(text="x" * request.number)
+        finally:
+            SEEN.append("cleaned up")
 
     def Recall(self, request: Any, context: Any) -> Any:
         return pb.Parcel(text=", ".join(SEEN))

@@ -143,6 +143,22 @@ def test_a_writer_waits_while_too_much_is_unwritten() -> None:
     asyncio.run(story())
 
 
+def test_several_writers_wait_and_none_is_forgotten() -> None:
+    async def story() -> None:
+        written = Written()
+        call = HostedCall(written, 1, HEAD)
+        await call.write(bytes(UNWRITTEN_BYTES_MAX))
+        writing = [asyncio.create_task(call.write(b"%d" % n)) for n in range(3)]
+        await turn()
+        assert all(waits(task) for task in writing)
+        writing.pop().cancel()
+        call.note_written(UNWRITTEN_BYTES_MAX + MESSAGE_OVERHEAD_BYTES)
+        await asyncio.gather(*writing)
+        assert [verb[2] for verb in written.verbs[1:]] == [b"0", b"1"]
+
+    asyncio.run(story())
+
+
 def test_a_writer_hears_that_the_call_has_ended() -> None:
     async def story() -> None:
         call = HostedCall(Written(), 1, HEAD)

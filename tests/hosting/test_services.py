@@ -199,9 +199,10 @@ def test_a_caller_that_does_not_read_stops_its_handler(
             return len(counts) > 20 and len(set(counts[-20:])) == 1
 
         until(stands_still)
-        # Sixteen megabytes are more than all of them hold.
-        assert 0 < int(counts[-1].removeprefix("poured ")) < 1_600
+        # Forty megabytes are more than all of them hold.
+        assert 0 < int(counts[-1].removeprefix("poured ")) < 4_000
         call.cancel()
+        until(lambda: "cleaned up" in courier.Recall(pb.Parcel()).text)
 
 
 def test_inference_goes_on_beside_a_handler_that_blocks(

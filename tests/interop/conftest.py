@@ -8,7 +8,6 @@ with the plain servicer.
 from __future__ import annotations
 
 import asyncio
-import importlib
 import itertools
 import os
 import shutil
@@ -20,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import grpc_tools.protoc
 import pytest
+from tests.doubles.generated import generate, generated_module
 from tests.doubles.running import RunningServer
 from tests.interop.conversation import Caller, InteropClient, Method
 from tests.interop.grpc_js_client import GrpcJsClient
@@ -67,23 +66,19 @@ class InteropServer:
 @pytest.fixture(scope="session")
 def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what grpcio-tools generates from interop.proto."""
-    folder = tmp_path_factory.mktemp("generated")
-    arguments = [f"-I{HERE}", f"--python_out={folder}", f"--grpc_python_out={folder}"]
-    assert grpc_tools.protoc.main(["protoc", *arguments, "interop.proto"]) == 0
-    return folder
+    return generate(HERE / "interop.proto", tmp_path_factory.mktemp("generated"))
 
 
 @pytest.fixture(scope="session")
 def pb(generated: Path) -> Any:
     """The generated messages."""
-    sys.path.insert(0, str(generated))
-    return importlib.import_module("interop_pb2")
+    return generated_module(generated, "interop_pb2")
 
 
 @pytest.fixture(scope="session")
-def rpc(pb: Any) -> Any:
+def rpc(generated: Path) -> Any:
     """The generated stubs."""
-    return importlib.import_module("interop_pb2_grpc")
+    return generated_module(generated, "interop_pb2_grpc")
 
 
 @pytest.fixture(scope="session")

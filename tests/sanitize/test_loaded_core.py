@@ -7,8 +7,6 @@ asked properly, drain on SIGTERM, and end without a report.
 
 from __future__ import annotations
 
-import os
-import platform
 import shutil
 import signal
 import subprocess
@@ -23,10 +21,10 @@ from pathlib import Path
 import pytest
 from benchmarks import h2load
 from tests.doubles.h2_peer import H2Peer, framed
+from tests.doubles.sanitized import built
 
 from penstock_client._proto import health_pb2, inference_pb2
 
-ROOT = Path(__file__).resolve().parents[2]
 INFER = h2load.PATH
 CHECK = "/grpc.health.v1.Health/Check"
 WATCH = "/grpc.health.v1.Health/Watch"
@@ -58,25 +56,11 @@ class Core:
 @contextmanager
 def running_core(sanitize: str) -> Iterator[Core]:
     """Builds and starts the variant; when the block ends it must end, without a report."""
-    environment = os.environ | {
-        "PENSTOCK_SANITIZE": sanitize,
-        "UBSAN_OPTIONS": "print_stacktrace=1",
-        "TSAN_OPTIONS": f"suppressions={ROOT / 'tests/cpp/thread_sanitizer.supp'}",
-    }
-    built = subprocess.run(
-        [sys.executable, ROOT / "tools" / "build.py", "core"],
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-    assert built.returncode == 0, built.stderr
-    command = [built.stdout.splitlines()[-1], "0", str(IO_THREADS)]
-    if sanitize == "thread" and (setarch := shutil.which("setarch")):
-        # g++ 12's thread sanitizer cannot place its shadow where the kernel randomises much.
-        command = [setarch, platform.machine(), "--addr-no-randomize", *command]
+    program = built("core", sanitize)
+    command = [*program.command, "0", str(IO_THREADS)]
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=log, text=True
+            command, env=program.environment, stdout=subprocess.PIPE, stderr=log, text=True
         )
         try:
             assert process.stdout is not None

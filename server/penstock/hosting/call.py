@@ -61,7 +61,7 @@ class CallVerbs(Protocol):
 class HostedCall:
     """A call from its begin to its end. `note_*` say what the peer did, the rest is for handlers.
 
-    Messages come in order; `read` and `write` may each be waited for by one task at a time.
+    Messages come in order. Several tasks may `write`; one at a time may `read`.
     """
 
     def __init__(self, verbs: CallVerbs, number: int, head: CallHead) -> None:
@@ -76,7 +76,7 @@ class HostedCall:
         self._is_half_closed = False
         self._unwritten_bytes = 0
         self._reader: asyncio.Future[None] | None = None
-        self._writer: asyncio.Future[None] | None = None
+        self._writers: list[asyncio.Future[None]] = []
         self._on_end: list[Callable[[], object]] = []
         self._on_done: list[Callable[[], object]] = []
         self._is_handled = False
@@ -112,8 +112,9 @@ class HostedCall:
         Raises CallEnded if the call is over.
         """
         while self._unwritten_bytes >= UNWRITTEN_BYTES_MAX and self.end is None:
-            self._writer = asyncio.get_running_loop().create_future()
-            await self._writer
+            waiting = asyncio.get_running_loop().create_future()
+            self._writers.append(waiting)
+            await waiting
         if self.end is not None or self.is_finished:
             raise CallEnded
         self._unwritten_bytes += len(message) + MESSAGE_OVERHEAD_BYTES
@@ -158,13 +159,13 @@ class HostedCall:
     def note_written(self, size: int) -> None:
         """`size` bytes of messages have left, their overhead counted as in `write`."""
         self._unwritten_bytes = max(0, self._unwritten_bytes - size)
-        self._wake_writer()
+        self._wake_writers()
 
     def note_end(self, code: int, details: str) -> None:
         """The call is over; nothing comes any more."""
         self.end = (code, details)
         self._wake_reader()
-        self._wake_writer()
+        self._wake_writers()
         self._call_back(self._on_end)
         if self._is_handled:
             self._call_back(self._on_done)
@@ -182,6 +183,9 @@ class HostedCall:
         if self._reader is not None and not self._reader.done():
             self._reader.set_result(None)
 
-    def _wake_writer(self) -> None:
-        if self._writer is not None and not self._writer.done():
-            self._writer.set_result(None)
+    def _wake_writers(self) -> None:
+        """Each looks again whether there is room."""
+        waiting, self._writers = self._writers, []
+        for writer in waiting:
+            if not writer.done():
+                writer.set_result(None)

@@ -177,8 +177,13 @@ class _Run:
         result = function(requests, context)
         if not self._handler.response_streaming:
             return result
-        for answer in result:
-            context.wait_for(self._write(answer))
+        try:
+            for answer in result:
+                context.wait_for(self._write(answer))
+        finally:
+            # A generator whose caller went away gets to clean up, now and on its own thread.
+            if inspect.isgenerator(result):
+                result.close()
         return None
 
 
