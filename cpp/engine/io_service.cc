@@ -46,7 +46,7 @@ void IoService::could_not_accept(const base::Error& why) {
   log_.write(base::Severity::kError, "connection_not_accepted", {{"reason", why.why}});
 }
 
-void IoService::opened(net::PeerKey peer, http2::Session& session) {
+void IoService::opened(net::PeerKey peer, http::Session& session) {
   metrics_.record_connection_accepted();
   front_.opened(peer.slot, peer.id, session);
 }

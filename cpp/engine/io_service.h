@@ -15,8 +15,8 @@ class IoService : public net::Service {
   IoService(base::Log& log, serving::Front::Context context)
       : log_(log), metrics_(*context.metrics), front_(std::move(context)) {}
 
-  void opened(net::PeerKey peer, http2::Session& session) override;
-  void received(net::PeerKey peer, std::span<const http2::Event> events, base::Nanos now) override {
+  void opened(net::PeerKey peer, http::Session& session) override;
+  void received(net::PeerKey peer, std::span<const http::Event> events, base::Nanos now) override {
     front_.received(peer.slot, events, now);
   }
   void closed(net::PeerKey peer, net::CloseReason reason) override;

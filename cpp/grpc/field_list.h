@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "http2/event.h"
+#include "http/event.h"
 
 namespace penstock::grpc {
 
@@ -35,11 +35,11 @@ class FieldList {
   // byte that HTTP/2 or gRPC would not carry becomes '?', and blanks at both ends go.
   void add_metadata(std::string_view name, std::string_view value);
 
-  std::span<const http2::Field> fields() const { return fields_; }
+  std::span<const http::Field> fields() const { return fields_; }
 
  private:
   std::forward_list<std::string> text_;  // its nodes stay where they are
-  std::vector<http2::Field> fields_;
+  std::vector<http::Field> fields_;
 };
 
 }  // namespace penstock::grpc

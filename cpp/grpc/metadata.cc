@@ -53,7 +53,7 @@ bool is_custom_metadata(std::string_view name) {
   return name != "te" && name != "content-type" && name != "content-length" && name != "host";
 }
 
-base::Result<std::vector<std::string>> decode_binary_metadata(const http2::Field& field) {
+base::Result<std::vector<std::string>> decode_binary_metadata(const http::Field& field) {
   std::vector<std::string> values;
   std::string_view rest = field.value;
   for (;;) {

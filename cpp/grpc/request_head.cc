@@ -47,7 +47,7 @@ struct CallFields {
   std::optional<std::string_view> encoding;
   EncodingSet accepted;
 
-  void note(const http2::Field& field) {
+  void note(const http::Field& field) {
     switch (field.name.size()) {
       case 5:
         if (field.name == ":path") path = field.value;
@@ -98,9 +98,9 @@ base::Result<base::Nanos> parse_timeout(std::string_view value) {
   return count > base::kNever / unit ? base::kNever : count * unit;
 }
 
-std::expected<RequestHead, Rejection> parse_request_head(std::span<const http2::Field> fields) {
+std::expected<RequestHead, Rejection> parse_request_head(std::span<const http::Field> fields) {
   CallFields call;
-  for (const http2::Field& field : fields) call.note(field);
+  for (const http::Field& field : fields) call.note(field);
 
   if (call.method != "POST") {
     return refuse(Code::kInvalidArgument,
@@ -136,9 +136,9 @@ std::expected<RequestHead, Rejection> parse_request_head(std::span<const http2::
   return head;
 }
 
-PlainQuestion plain_question(std::span<const http2::Field> fields) {
+PlainQuestion plain_question(std::span<const http::Field> fields) {
   CallFields call;
-  for (const http2::Field& field : fields) call.note(field);
+  for (const http::Field& field : fields) call.note(field);
   if (call.path != "/") return PlainQuestion::kNone;
   if (call.method == "GET") return PlainQuestion::kGet;
   return call.method == "HEAD" ? PlainQuestion::kHead : PlainQuestion::kNone;

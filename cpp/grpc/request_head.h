@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "grpc/encoding.h"
 #include "grpc/status.h"
-#include "http2/event.h"
+#include "http/event.h"
 
 namespace penstock::grpc {
 
@@ -20,18 +20,18 @@ struct RequestHead {
   base::Nanos timeout_ns = base::kNever;    // from now on; 0: it has passed already
   Encoding encoding = Encoding::kIdentity;  // of messages whose compressed flag is set
   EncodingSet accepted;                     // of the answer
-  std::span<const http2::Field> fields;     // for grpc/metadata.h
+  std::span<const http::Field> fields;      // for grpc/metadata.h
 };
 
 // Refuses what is no gRPC call (method not POST: 405, content-type not gRPC's: 415), an encoding
 // that is not known (kUnimplemented, naming the known ones) and a timeout that is none
 // (kInvalidArgument). Pseudo-headers are as nghttp2 lets them pass: present, first, not repeated.
 // Where another field is repeated the last one counts, except that accepted encodings add up.
-std::expected<RequestHead, Rejection> parse_request_head(std::span<const http2::Field> fields);
+std::expected<RequestHead, Rejection> parse_request_head(std::span<const http::Field> fields);
 
 // Who asks for "/" as a browser or a health checker does, and is no gRPC client.
 enum class PlainQuestion { kNone, kGet, kHead };
-PlainQuestion plain_question(std::span<const http2::Field> fields);
+PlainQuestion plain_question(std::span<const http::Field> fields);
 
 // A grpc-timeout value: one to eight digits and one of H M S m u n. Beyond what nanoseconds can
 // count it is base::kNever.

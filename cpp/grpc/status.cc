@@ -11,7 +11,7 @@
 namespace penstock::grpc {
 namespace {
 
-using http2::Field;
+using http::Field;
 
 constexpr Field kStatus200 = {":status", "200"};
 constexpr Field kContentType = {"content-type", "application/grpc"};

@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "grpc/encoding.h"
 #include "grpc/field_list.h"
-#include "http2/event.h"
+#include "http/event.h"
 
 // The one place where a base::Error becomes what gRPC sends: header lists for every way in which
 // an answer can begin or end.
@@ -30,8 +30,8 @@ struct Rejection {
 // The answer's headers when a message follows: `answer` is the encoding of that message, `request`
 // the request's own (a peer that sent a compressed message is told what is accepted). Constant, as
 // is ok_trailers(): nothing to free, nothing to copy.
-std::span<const http2::Field> response_headers(Encoding answer, Encoding request);
-std::span<const http2::Field> ok_trailers();
+std::span<const http::Field> response_headers(Encoding answer, Encoding request);
+std::span<const http::Field> ok_trailers();
 
 // The trailers after response_headers() when the call failed late.
 FieldList error_trailers(const base::Error& error);
@@ -51,6 +51,6 @@ std::string percent_decode(std::string_view code);
 
 // What a client makes of trailers (or of a trailers-only list): nothing, or the error they carry.
 // kUnknown if they carry no status that gRPC knows.
-base::Result<> status_of(std::span<const http2::Field> trailers);
+base::Result<> status_of(std::span<const http::Field> trailers);
 
 }  // namespace penstock::grpc

@@ -65,7 +65,7 @@ int submit_hello(nghttp2_session* session, const Limits& limits) {
       session, NGHTTP2_FLAG_NONE, 0, static_cast<std::int32_t>(limits.connection_window_bytes));
 }
 
-void append_hello(Output& output, std::span<const std::byte> framed, const Limits& limits) {
+void append_hello(http::Output& output, std::span<const std::byte> framed, const Limits& limits) {
   constexpr std::size_t kSettings = 5;
   std::array<std::byte, FrameScan::kHeadBytes + kSettings * 6> hello;
   PENSTOCK_CHECK(framed.size() == hello.size());

@@ -8,9 +8,9 @@
 #include <span>
 
 #include "base/error.h"
+#include "http/output.h"
 #include "http2/error_code.h"
 #include "http2/limits.h"
-#include "http2/output.h"
 #include "http2/recycler.h"
 
 // How session.cc has its nghttp2_session made. For that file alone.
@@ -30,7 +30,7 @@ int submit_hello(nghttp2_session* session, const Limits& limits);
 // Puts the first bytes that nghttp2 frames, those SETTINGS, onto `output`, with the bound on
 // streams that submit_hello() has kept from nghttp2: it would end the connection of a peer that
 // passes it, where RFC 9113 section 5.1.2 wants the stream refused.
-void append_hello(Output& output, std::span<const std::byte> framed, const Limits& limits);
+void append_hello(http::Output& output, std::span<const std::byte> framed, const Limits& limits);
 
 base::Error broken(int code);
 

@@ -109,7 +109,7 @@ void Session::State::end_input() {
   }
   if (head_stream == nullptr) return;
   // The input ended within a head, and other sessions use the workspace next.
-  for (const Field& field : std::span(work.fields).subspan(head_begin)) {
+  for (const http::Field& field : std::span(work.fields).subspan(head_begin)) {
     cut_head.emplace_back(field.name, field.value);
   }
 }
@@ -165,7 +165,7 @@ int Session::State::on_invalid_header(nghttp2_session*, const nghttp2_frame*, co
 int Session::State::on_data_chunk(nghttp2_session*, std::uint8_t, std::int32_t stream_id,
                                   const std::uint8_t* data, std::size_t size, void* self) {
   State& state = *static_cast<State*>(self);
-  state.push({.kind = Event::Kind::kData,
+  state.push({.kind = http::Event::Kind::kData,
               .stream_id = stream_id,
               .data = {reinterpret_cast<const std::byte*>(data), size}});
   return 0;
@@ -179,24 +179,25 @@ int Session::State::on_frame(nghttp2_session*, const nghttp2_frame* frame, void*
       if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
         if (std::exchange(state.head_stream, nullptr) == nullptr) return 0;
         if (state.section_bytes > state.limits.header_list_bytes_max) {
-          state.push({.kind = Event::Kind::kRequestTooLarge, .stream_id = id});
+          state.push({.kind = http::Event::Kind::kRequestTooLarge, .stream_id = id});
         } else {
           state.work.heads.push_back(
               {state.work.events.size(), state.head_begin, state.work.fields.size()});
-          state.push({.kind = Event::Kind::kRequest, .stream_id = id});
+          state.push({.kind = http::Event::Kind::kRequest, .stream_id = id});
         }
       }
       [[fallthrough]];
     case NGHTTP2_DATA:
       if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
-        state.push({.kind = Event::Kind::kEnd, .stream_id = id});
+        state.push({.kind = http::Event::Kind::kEnd, .stream_id = id});
       }
       return 0;
     case NGHTTP2_PING:
-      if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) state.push({.kind = Event::Kind::kPingAck});
+      if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0)
+        state.push({.kind = http::Event::Kind::kPingAck});
       return 0;
     case NGHTTP2_GOAWAY:
-      state.push({.kind = Event::Kind::kGoaway, .error_code = frame->goaway.error_code});
+      state.push({.kind = http::Event::Kind::kGoaway, .error_code = frame->goaway.error_code});
       return 0;
     default: return 0;
   }
@@ -208,8 +209,9 @@ int Session::State::on_stream_close(nghttp2_session*, std::int32_t stream_id,
   Stream* const stream = state.find(stream_id);
   if (stream == nullptr) return 0;
   if (!stream->is_ended) {
-    state.push(
-        {.kind = Event::Kind::kStreamClosed, .stream_id = stream_id, .error_code = error_code});
+    state.push({.kind = http::Event::Kind::kStreamClosed,
+                .stream_id = stream_id,
+                .error_code = error_code});
   }
   if (!stream->is_ended || error_code != NGHTTP2_NO_ERROR) state.guard.note_cut_stream();
   state.close_stream(*stream);
@@ -311,7 +313,8 @@ int Session::State::write_body(nghttp2_session*, nghttp2_frame*, const std::uint
     if (std::exchange(stream.has_trailers, false)) {
       state.submit_trailers(stream, SentFields(stream.trailers));
     }
-    if (!stream.is_ended) state.push({.kind = Event::Kind::kBodyFramed, .stream_id = stream.id});
+    if (!stream.is_ended)
+      state.push({.kind = http::Event::Kind::kBodyFramed, .stream_id = stream.id});
   }
   return 0;
 }
@@ -350,8 +353,8 @@ base::Result<std::unique_ptr<Session>> Session::open(const Limits& limits, Works
   return std::unique_ptr<Session>(new Session(std::move(state)));
 }
 
-base::Result<std::span<const Event>> Session::feed(std::span<const std::byte> input,
-                                                   base::Nanos now) {
+base::Result<std::span<const http::Event>> Session::feed(std::span<const std::byte> input,
+                                                         base::Nanos now) {
   State& state = *state_;
   if (const auto wrong = state.guard.look(input, now)) return terminate(state.session, *wrong);
   state.begin_input();
@@ -364,10 +367,11 @@ base::Result<std::span<const Event>> Session::feed(std::span<const std::byte> in
     return terminate(state.session,
                      {kEnhanceYourCalm, "too many answers wait for a peer that does not read"});
   }
-  return std::span<const Event>(state.work.events);
+  return std::span<const http::Event>(state.work.events);
 }
 
-void Session::send_headers(std::int32_t stream_id, std::span<const Field> fields, bool is_last) {
+void Session::send_headers(std::int32_t stream_id, std::span<const http::Field> fields,
+                           bool is_last) {
   Stream* const stream = state_->find(stream_id);
   if (stream == nullptr) return;
   const SentFields sent(fields);
@@ -388,13 +392,13 @@ void Session::send_data(std::int32_t stream_id, base::Slice bytes) {
   state_->resume(*stream);
 }
 
-void Session::send_trailers(std::int32_t stream_id, std::span<const Field> fields) {
+void Session::send_trailers(std::int32_t stream_id, std::span<const http::Field> fields) {
   Stream* const stream = state_->find(stream_id);
   if (stream == nullptr) return;
   stream->is_ended = true;
   if (stream->body_bytes == 0) return state_->submit_trailers(*stream, SentFields(fields));
   stream->has_trailers = true;
-  for (const Field& field : fields) stream->trailers.emplace_back(field.name, field.value);
+  for (const http::Field& field : fields) stream->trailers.emplace_back(field.name, field.value);
   state_->resume(*stream);
 }
 
@@ -428,7 +432,7 @@ void Session::submit_goaway(std::uint32_t error_code, std::string_view why) {
                         reinterpret_cast<const std::uint8_t*>(why.data()), why.size());
 }
 
-base::Result<> Session::take_output(Output& output) {
+base::Result<> Session::take_output(http::Output& output) {
   State& state = *state_;
   state.output = &output;
   while (output.size() < state.limits.output_bytes_max) {
@@ -448,7 +452,7 @@ base::Result<> Session::take_output(Output& output) {
   return {};
 }
 
-std::span<const Event> Session::take_late_events() {
+std::span<const http::Event> Session::take_late_events() {
   State& state = *state_;
   if (state.late.empty()) return {};
   // Copied, not swapped: the large vector is the thread's and not the connection's.

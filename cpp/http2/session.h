@@ -11,76 +11,52 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "http/event.h"
+#include "http/output.h"
+#include "http/session.h"
 #include "http2/error_code.h"
-#include "http2/event.h"
 #include "http2/limits.h"
-#include "http2/output.h"
 #include "http2/workspace.h"
 
 namespace penstock::http2 {
 
-// One server-side HTTP/2 connection as a value machine: bytes in, events out; verbs in, bytes out.
-// It owns no socket, clock or thread. nghttp2 does the protocol; its callbacks append an event or
-// frame bytes and return, so nothing here is re-entrant. Lives on an io thread.
-//
-// Flow control: received data is given back to the peer's windows by reopen_connection() and
-// reopen_stream(), so whoever stops calling them stops the sender.
-//
-// Every verb that names a stream has no effect on one that is gone: a peer may reset a stream at
-// any time, and nobody has to ask first.
-class Session {
+// An HTTP/2 connection over nghttp2, whose callbacks append an event or frame bytes and return, so
+// nothing here is re-entrant. The contract of the verbs is that of http::Session. Lives on an io
+// thread.
+class Session final : public http::Session {
  public:
   static base::Result<std::unique_ptr<Session>> open(const Limits& limits, Workspace& workspace);
-  Session(const Session&) = delete;
-  Session& operator=(const Session&) = delete;
-  ~Session();
+  ~Session() override;
 
-  // What the peer did with these bytes, in order. The events and their views last until the next
-  // call for any session of the same workspace, and `input` must too. An error means that the
-  // connection is broken beyond repair: write what take_output() still gives (a GOAWAY), then
-  // close. It is kResourceExhausted where the peer floods; `now` is what tells.
-  base::Result<std::span<const Event>> feed(std::span<const std::byte> input, base::Nanos now);
+  // Events last until the next call for any session of the same workspace.
+  base::Result<std::span<const http::Event>> feed(std::span<const std::byte> input,
+                                                  base::Nanos now) override;
+  void send_headers(std::int32_t stream_id, std::span<const http::Field> fields,
+                    bool is_last) override;
+  void send_data(std::int32_t stream_id, base::Slice bytes) override;
+  void drop_data(std::int32_t stream_id) override;
+  void send_trailers(std::int32_t stream_id, std::span<const http::Field> fields) override;
+  void reset_stream(std::int32_t stream_id, std::uint32_t error_code) override;
+  void reopen_connection(std::size_t bytes) override;
+  void reopen_stream(std::int32_t stream_id, std::size_t bytes) override;
 
-  // A response's headers, beginning with :status. `fields` is copied. With `is_last`, this side of
-  // the stream ends here.
-  void send_headers(std::int32_t stream_id, std::span<const Field> fields, bool is_last);
-  // Appends body bytes, without copying them. When all of them are framed and this side has not
-  // ended the stream, an event says so.
-  void send_data(std::int32_t stream_id, base::Slice bytes);
-  // Forgets what of the body has not been framed: the call has failed, and nobody wants the rest.
-  void drop_data(std::int32_t stream_id);
-  // Ends this side of the stream after all data sent so far. `fields` is copied; without any, it is
-  // the last of the data that ends it.
-  void send_trailers(std::int32_t stream_id, std::span<const Field> fields);
-  void reset_stream(std::int32_t stream_id, std::uint32_t error_code);
-  // `bytes` of received body, of whatever streams, need no more room in the connection's window...
-  void reopen_connection(std::size_t bytes);
-  // ... and in the stream's own. Needless for a stream whose body is complete.
-  void reopen_stream(std::int32_t stream_id, std::size_t bytes);
+  bool can_ping() const override { return true; }
+  void submit_ping() override;
+  // RFC 9113 section 6.8.
+  void submit_shutdown_notice() override;
+  void submit_goaway(std::uint32_t error_code, std::string_view why) override;
 
-  void submit_ping();
-  // RFC 9113 section 6.8, the two steps of a graceful shutdown: a notice that leaves room for
-  // requests already on their way, then the last id, past which nothing is processed.
-  void submit_shutdown_notice();
-  void submit_goaway(std::uint32_t error_code, std::string_view why);
-
-  // Frames what may be sent now onto the end of `output`, until that holds
-  // Limits::output_bytes_max. An error means the same as one of feed().
-  base::Result<> take_output(Output& output);
-  // What happened while output was framed: streams that closed by it, bodies that are framed. The
-  // events last as those of feed() do.
-  std::span<const Event> take_late_events();
+  // Until `output` holds Limits::output_bytes_max.
+  base::Result<> take_output(http::Output& output) override;
+  std::span<const http::Event> take_late_events() override;
 
   bool wants_write() const;
-  // Nothing more will be read or written: close the socket.
-  bool is_finished() const;
-  std::size_t open_streams() const;
-  // Body bytes given to send_data() and not yet framed.
-  std::size_t unsent_bytes() const;
-  // Whether the peer's hello is complete: its preface and its SETTINGS.
-  bool is_greeted() const;
-  // When the header block began of which the end has not come; base::kNever: there is none.
-  base::Nanos header_block_since_ns() const;
+  bool is_finished() const override;
+  std::size_t open_streams() const override;
+  std::size_t unsent_bytes() const override;
+  // The preface and its SETTINGS.
+  bool is_greeted() const override;
+  base::Nanos header_block_since_ns() const override;
 
  private:
   struct State;  // everything that nghttp2's callbacks touch; defined beside them

@@ -25,8 +25,8 @@ inline constexpr std::size_t kSentFieldsOnStack = 64;
 // A header list as nghttp2 takes it, which copies all of it: its type predates const.
 class SentFields {
  public:
-  explicit SentFields(std::span<const Field> fields) : SentFields(fields.size()) {
-    for (const Field& field : fields) add(field.name, field.value);
+  explicit SentFields(std::span<const http::Field> fields) : SentFields(fields.size()) {
+    for (const http::Field& field : fields) add(field.name, field.value);
   }
   explicit SentFields(std::span<const std::pair<std::string, std::string>> fields)
       : SentFields(fields.size()) {
@@ -59,14 +59,14 @@ struct Session::State {
   Workspace& work;
   FloodGuard guard;
   nghttp2_session* session = nullptr;
-  std::vector<Event> late;        // what happened while output was framed
+  std::vector<http::Event> late;  // what happened while output was framed
   std::size_t head_begin = 0;     // in the fields, of the section now arriving
   std::size_t section_bytes = 0;  // of that section, as RFC 9113 section 6.5.2 counts
   Stream* head_stream = nullptr;  // whose request it is; null: a section that nobody reads
   std::vector<std::pair<std::string, std::string>> cut_head;  // its fields before this input
   std::vector<std::unique_ptr<Stream>> live;
   std::size_t unsent_bytes = 0;
-  Output* output = nullptr;  // only inside take_output()
+  http::Output* output = nullptr;  // only inside take_output()
   bool is_feeding = false;
   bool has_framed_hello = false;
 
@@ -83,7 +83,7 @@ struct Session::State {
   void close_stream(Stream& stream);
   void begin_input();
   void end_input();
-  void push(const Event& event) { (is_feeding ? work.events : late).push_back(event); }
+  void push(const http::Event& event) { (is_feeding ? work.events : late).push_back(event); }
   void resume(Stream& stream);
   void submit_trailers(Stream& stream, const SentFields& sent);
   void drop_body(Stream& stream);

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/buffer.h"
-#include "http2/event.h"
+#include "http/event.h"
 #include "http2/head_text.h"
 #include "http2/recycler.h"
 
@@ -48,8 +48,8 @@ struct Workspace {
   };
   static constexpr std::size_t kSpareStreamsMax = 1024;
 
-  std::vector<Event> events;
-  std::vector<Field> fields;
+  std::vector<http::Event> events;
+  std::vector<http::Field> fields;
   std::vector<Head> heads;
   HeadText text;  // what `fields` views
   std::vector<std::unique_ptr<Stream>> spare_streams;

@@ -41,7 +41,7 @@ Connection::Speech Connection::hear(std::span<const std::byte> input, std::strin
   return speech_ = Speech::kHttp1;
 }
 
-Connection::Write Connection::send(http2::Output& output) {
+Connection::Write Connection::send(http::Output& output) {
   while (!output.is_empty()) {
     std::array<iovec, kPiecesMax> pieces;
     msghdr message{};
@@ -60,10 +60,10 @@ Connection::Write Connection::send(http2::Output& output) {
   return Write::kAll;
 }
 
-Connection::Write Connection::write(http2::Output& scratch) {
+Connection::Write Connection::write(http::Output& scratch) {
   if (!unwritten_.is_empty()) {
     if (const Write sent = send(unwritten_); sent != Write::kAll) return sent;
-    unwritten_ = http2::Output();
+    unwritten_ = http::Output();
   }
   if (speech_ != Speech::kHttp2) return Write::kAll;
   const std::uint64_t stop = written_bytes_ + kWritePassBytes;
@@ -74,7 +74,7 @@ Connection::Write Connection::write(http2::Output& scratch) {
     const Write sent = send(scratch);
     if (sent == Write::kPart) {
       std::swap(unwritten_, scratch);
-      scratch = http2::Output();
+      scratch = http::Output();
       return sent;
     }
     if (sent == Write::kBroken || is_broken) {

@@ -13,8 +13,8 @@
 #include "base/error.h"
 #include "base/timer_wheel.h"
 #include "base/unique_fd.h"
-#include "http2/output.h"
-#include "http2/session.h"
+#include "http/output.h"
+#include "http/session.h"
 #include "net/lifetime.h"
 #include "net/service.h"
 
@@ -23,7 +23,7 @@ namespace penstock::net {
 // A socket and the HTTP/2 session that speaks over it. Owned by an io thread, and lives there.
 class Connection {
  public:
-  Connection(base::UniqueFd fd, std::unique_ptr<http2::Session> session, PeerKey peer)
+  Connection(base::UniqueFd fd, std::unique_ptr<http::Session> session, PeerKey peer)
       : key(peer), fd_(std::move(fd)), session_(std::move(session)) {}
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -53,12 +53,12 @@ class Connection {
   // Writes what the session has to say. `scratch` is empty and shared by the thread's connections:
   // only bytes that the socket refuses are kept here, so an idle connection holds no buffer.
   // Stops at kWritePassBytes (kPart), so that one eager reader does not hold up the others.
-  Write write(http2::Output& scratch);
+  Write write(http::Output& scratch);
 
   // Says that nothing more will be written; what still comes is read and thrown away.
   void shut_down_writing();
 
-  http2::Session& session() { return *session_; }
+  http::Session& session() { return *session_; }
   int fd() const { return fd_.get(); }
   std::uint64_t take_written_bytes() { return std::exchange(written_bytes_, 0); }
 
@@ -70,11 +70,11 @@ class Connection {
   bool is_waiting_to_write = false;     // the poller watches for room
 
  private:
-  Write send(http2::Output& output);
+  Write send(http::Output& output);
 
   base::UniqueFd fd_;
-  std::unique_ptr<http2::Session> session_;
-  http2::Output unwritten_;
+  std::unique_ptr<http::Session> session_;
+  http::Output unwritten_;
   std::string heard_;  // and not yet given to the session
   Speech speech_ = Speech::kUnknown;
   std::uint64_t written_bytes_ = 0;

@@ -7,6 +7,8 @@
 #include <limits>
 #include <utility>
 
+#include "http2/session.h"
+
 namespace penstock::net {
 namespace {
 
@@ -253,12 +255,12 @@ bool IoThread::take(Connection& connection, std::span<const std::byte> input, ba
     return false;
   }
   if (!events->empty()) service_->received(connection.key, *events, now);
-  for (const http2::Event& event : *events) {
-    if (event.kind == http2::Event::Kind::kPingAck &&
+  for (const http::Event& event : *events) {
+    if (event.kind == http::Event::Kind::kPingAck &&
         connection.lifetime.notice_ns != base::kNever) {
       begin_goaway(connection, now);
     }
-    if (event.kind == http2::Event::Kind::kGoaway) {
+    if (event.kind == http::Event::Kind::kGoaway) {
       connection.ended_by = CloseReason::kPeerClosed;
     }
   }

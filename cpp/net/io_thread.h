@@ -15,8 +15,9 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/timer_wheel.h"
+#include "http/output.h"
 #include "http2/limits.h"
-#include "http2/output.h"
+#include "http2/workspace.h"
 #include "net/acceptor.h"
 #include "net/connection.h"
 #include "net/lifetime.h"
@@ -107,7 +108,7 @@ class IoThread : public Host {
   std::vector<std::uint32_t> touched_;
   std::vector<base::UniqueFd> adopted_;  // scratch of adopt_handed_over()
   std::uint64_t next_id_ = 1;
-  http2::Output scratch_;
+  http::Output scratch_;
   std::vector<std::byte> input_;
   std::uint64_t bytes_in_ = 0;
   std::uint64_t bytes_out_ = 0;

@@ -8,8 +8,8 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "http2/event.h"
-#include "http2/session.h"
+#include "http/event.h"
+#include "http/session.h"
 
 namespace penstock::net {
 
@@ -42,9 +42,9 @@ class Service {
   Service& operator=(const Service&) = delete;
   virtual ~Service() = default;
 
-  virtual void opened(PeerKey peer, http2::Session& session) = 0;
+  virtual void opened(PeerKey peer, http::Session& session) = 0;
   // `events` and what they view last until the end of the call.
-  virtual void received(PeerKey peer, std::span<const http2::Event> events, base::Nanos now) = 0;
+  virtual void received(PeerKey peer, std::span<const http::Event> events, base::Nanos now) = 0;
   virtual void closed(PeerKey peer, CloseReason reason) = 0;
   // A connection was turned away because there are too many.
   virtual void refused() = 0;

@@ -13,8 +13,8 @@ namespace penstock::serving {
 
 // `message` begins with kFramePrefixBytes of room. Frees the call.
 void Front::answer(Call& call, wire::EncodedMessage& message,
-                   std::span<const http2::Field> trailers) {
-  http2::Session& session = *peer_of(call).session;
+                   std::span<const http::Field> trailers) {
+  http::Session& session = *peer_of(call).session;
   const std::size_t message_bytes = message.size - grpc::kFramePrefixBytes;
   grpc::Encoding encoding = grpc::Encoding::kIdentity;
   if (call.answer_encoding != grpc::Encoding::kIdentity) {
@@ -51,7 +51,7 @@ base::Slice Front::framed_message(std::string_view message) {
 }
 
 void Front::answer_small(Call& call, std::string_view message,
-                         std::span<const http2::Field> trailers) {
+                         std::span<const http::Field> trailers) {
   encoded_.pieces.clear();
   encoded_.pieces.push_back(framed_message(message));
   encoded_.size = encoded_.pieces.front().bytes.size();
@@ -59,15 +59,15 @@ void Front::answer_small(Call& call, std::string_view message,
 }
 
 // GET / and HEAD / are told what this is; false: it is something else. Frees the call.
-bool Front::answer_plain(Call& call, const http2::Event& request) {
+bool Front::answer_plain(Call& call, const http::Event& request) {
   const grpc::PlainQuestion question = grpc::plain_question(request.fields);
   if (question == grpc::PlainQuestion::kNone) return false;
-  http2::Session& session = *peer_of(call).session;
+  http::Session& session = *peer_of(call).session;
   const std::string line = about(*context_.identity) + "\n";
   const std::string size = std::to_string(line.size());
-  const std::array<http2::Field, 3> fields = {{{":status", "200"},
-                                               {"content-type", "text/plain; charset=utf-8"},
-                                               {"content-length", size}}};
+  const std::array<http::Field, 3> fields = {{{":status", "200"},
+                                              {"content-type", "text/plain; charset=utf-8"},
+                                              {"content-length", size}}};
   const bool is_head = question == grpc::PlainQuestion::kHead;
   session.send_headers(call.stream_id, fields, is_head);
   if (!is_head) {
@@ -83,7 +83,7 @@ bool Front::answer_plain(Call& call, const http2::Event& request) {
 
 // Frees the call. What is left of an answer that has begun is not sent: the status counts.
 void Front::refuse(Call& call, const base::Error& error) {
-  http2::Session& session = *peer_of(call).session;
+  http::Session& session = *peer_of(call).session;
   if (call.has_sent_headers) {
     session.drop_data(call.stream_id);
     session.send_trailers(call.stream_id, grpc::error_trailers(error).fields());

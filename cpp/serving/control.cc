@@ -40,7 +40,7 @@ void Front::answer_model_ready(Call& call) {
   if (version) return answer_small(call, wire::encode_flag(true));
   if (version.error().code == Code::kInvalidArgument) return refuse(call, version.error());
   grpc::FieldList trailers;
-  for (const http2::Field& field : grpc::ok_trailers()) {
+  for (const http::Field& field : grpc::ok_trailers()) {
     trailers.add_constant(field.name, field.value);
   }
   // Clients bound their trailers, and a reason may be as long as a model's loader likes.

@@ -26,7 +26,7 @@ Error caller_went_away() { return {Code::kCancelled, "the caller went away"}; }
 Front::Front(Context context) : context_(std::move(context)), timers_(base::monotonic_now()) {}
 Front::~Front() = default;
 
-void Front::opened(std::uint32_t slot, std::uint64_t id, http2::Session& session) {
+void Front::opened(std::uint32_t slot, std::uint64_t id, http::Session& session) {
   if (slot >= peers_.size()) peers_.resize(slot + std::size_t{1});
   peers_[slot].id = id;
   peers_[slot].session = &session;
@@ -42,22 +42,22 @@ void Front::closed(std::uint32_t slot) {
   peers_[slot].charged_bytes = 0;  // what was charged is of a connection that is gone
 }
 
-void Front::received(std::uint32_t slot, std::span<const http2::Event> events, Nanos now) {
+void Front::received(std::uint32_t slot, std::span<const http::Event> events, Nanos now) {
   Peer& peer = peers_[slot];
   std::size_t data_bytes = 0;
-  for (const http2::Event& event : events) {
+  for (const http::Event& event : events) {
     switch (event.kind) {
-      case http2::Event::Kind::kRequest:
-      case http2::Event::Kind::kRequestTooLarge: on_request(peer, slot, event, now); break;
-      case http2::Event::Kind::kData:
+      case http::Event::Kind::kRequest:
+      case http::Event::Kind::kRequestTooLarge: on_request(peer, slot, event, now); break;
+      case http::Event::Kind::kData:
         data_bytes += event.data.size();
         on_data(peer, event);
         break;
-      case http2::Event::Kind::kEnd: on_end(peer, event.stream_id, now); break;
-      case http2::Event::Kind::kStreamClosed: on_stream_closed(peer, event.stream_id); break;
-      case http2::Event::Kind::kBodyFramed: on_body_framed(peer, event.stream_id); break;
-      case http2::Event::Kind::kPingAck:
-      case http2::Event::Kind::kGoaway: break;  // the connection's owner sees to these
+      case http::Event::Kind::kEnd: on_end(peer, event.stream_id, now); break;
+      case http::Event::Kind::kStreamClosed: on_stream_closed(peer, event.stream_id); break;
+      case http::Event::Kind::kBodyFramed: on_body_framed(peer, event.stream_id); break;
+      case http::Event::Kind::kPingAck:
+      case http::Event::Kind::kGoaway: break;  // the connection's owner sees to these
     }
   }
   // A message is bounded by its own limit and what all of them hold by charge(), so the windows
@@ -68,10 +68,10 @@ void Front::received(std::uint32_t slot, std::span<const http2::Event> events, N
 // ---------------------------------------------------------------------------------------------
 // Events -> calls
 
-void Front::on_request(Peer& peer, std::uint32_t slot, const http2::Event& event, Nanos now) {
+void Front::on_request(Peer& peer, std::uint32_t slot, const http::Event& event, Nanos now) {
   Call& call = open_call(peer, slot, event.stream_id);
   call.arrived_ns = now;
-  if (event.kind == http2::Event::Kind::kRequestTooLarge) {
+  if (event.kind == http::Event::Kind::kRequestTooLarge) {
     return refuse(call, {Code::kResourceExhausted, "the request's headers are too large"});
   }
   const auto head = grpc::parse_request_head(event.fields);
@@ -107,7 +107,7 @@ void Front::on_request(Peer& peer, std::uint32_t slot, const http2::Event& event
   if (!is_native) begin_hosted(call, *head);
 }
 
-void Front::on_data(Peer& peer, const http2::Event& event) {
+void Front::on_data(Peer& peer, const http::Event& event) {
   Call* const call = peer.calls.find(event.stream_id);
   if (call == nullptr) return;  // answered already; the stream is about to be reset
   if (call->hosted != nullptr) return on_hosted_data(*call, event.data);

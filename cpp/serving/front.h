@@ -18,8 +18,8 @@
 #include "grpc/method.h"
 #include "grpc/request_head.h"
 #include "grpc/status.h"
-#include "http2/event.h"
-#include "http2/session.h"
+#include "http/event.h"
+#include "http/session.h"
 #include "serving/bridge.h"
 #include "serving/call.h"
 #include "serving/call_table.h"
@@ -69,8 +69,8 @@ class Front {
   Front& operator=(const Front&) = delete;
   ~Front();
 
-  void opened(std::uint32_t slot, std::uint64_t id, http2::Session& session);
-  void received(std::uint32_t slot, std::span<const http2::Event> events, base::Nanos now);
+  void opened(std::uint32_t slot, std::uint64_t id, http::Session& session);
+  void received(std::uint32_t slot, std::span<const http::Event> events, base::Nanos now);
   void closed(std::uint32_t slot);
   // The server ends its connections: calls that could go on for ever must not hold them open.
   void end_connections(base::Nanos now);
@@ -80,15 +80,15 @@ class Front {
  private:
   struct Peer {
     std::uint64_t id = 0;
-    http2::Session* session = nullptr;  // null: no such connection
+    http::Session* session = nullptr;  // null: no such connection
     std::size_t charged_bytes = 0;      // of its calls together
     std::size_t unsent_bytes = 0;       // of its answers, when last looked at
     CallTable calls;
   };
 
   // front.cc: events -> calls
-  void on_request(Peer& peer, std::uint32_t slot, const http2::Event& event, base::Nanos now);
-  void on_data(Peer& peer, const http2::Event& event);
+  void on_request(Peer& peer, std::uint32_t slot, const http::Event& event, base::Nanos now);
+  void on_data(Peer& peer, const http::Event& event);
   void on_end(Peer& peer, std::int32_t stream_id, base::Nanos now);
   void on_stream_closed(Peer& peer, std::int32_t stream_id);
   void on_body_framed(Peer& peer, std::int32_t stream_id);
@@ -107,10 +107,10 @@ class Front {
 
   // answer.cc: the ends of a call
   void answer(Call& call, wire::EncodedMessage& message,
-              std::span<const http2::Field> trailers = grpc::ok_trailers());
-  bool answer_plain(Call& call, const http2::Event& request);
+              std::span<const http::Field> trailers = grpc::ok_trailers());
+  bool answer_plain(Call& call, const http::Event& request);
   void answer_small(Call& call, std::string_view message,
-                    std::span<const http2::Field> trailers = grpc::ok_trailers());
+                    std::span<const http::Field> trailers = grpc::ok_trailers());
   static base::Slice framed_message(std::string_view message);
   void refuse(Call& call, const base::Error& error);
 

@@ -154,8 +154,7 @@ void Front::send_hosted_headers(Call& call, const HostedCommand& command) {
   call.hosted->encoding = command.encoding;
   call.has_sent_headers = true;
   grpc::FieldList fields;
-  for (const http2::Field& field :
-       grpc::response_headers(command.encoding, call.request_encoding)) {
+  for (const http::Field& field : grpc::response_headers(command.encoding, call.request_encoding)) {
     fields.add_constant(field.name, field.value);
   }
   for (const auto& [name, value] : command.metadata) fields.add_metadata(name, value);
@@ -210,14 +209,14 @@ void Front::finish_hosted(Call& call, const HostedCommand& command) {
   const bool is_only = !call.has_sent_headers && command.status.code != Code::kOk;
   if (!call.has_sent_headers && !is_only) send_hosted_headers(call, {});
   if (command.status.code == Code::kOk) {
-    for (const http2::Field& field : grpc::ok_trailers()) {
+    for (const http::Field& field : grpc::ok_trailers()) {
       fields.add_constant(field.name, field.value);
     }
   } else {
     fields = is_only ? grpc::trailers_only(command.status) : grpc::error_trailers(command.status);
   }
   for (const auto& [name, value] : command.metadata) fields.add_metadata(name, value);
-  http2::Session& session = *peer_of(call).session;
+  http::Session& session = *peer_of(call).session;
   if (is_only) {
     session.send_headers(call.stream_id, fields.fields(), true);
   } else {

@@ -20,7 +20,7 @@
 
 #include "base/check.h"
 #include "h2_order.h"
-#include "http2/event.h"
+#include "http/event.h"
 
 namespace penstock::testing {
 

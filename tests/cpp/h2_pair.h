@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "h2_client.h"
-#include "http2/output.h"
+#include "http/output.h"
 #include "http2/session.h"
 #include "http2/workspace.h"
 
@@ -22,22 +22,22 @@ namespace penstock::testing {
 
 // An event whose views were copied.
 struct KeptEvent {
-  http2::Event::Kind kind = http2::Event::Kind::kRequest;
+  http::Event::Kind kind = http::Event::Kind::kRequest;
   std::int32_t stream_id = 0;
   std::uint32_t error_code = 0;
   Fields fields;
   std::string data;
 };
 
-inline KeptEvent kept(const http2::Event& event) {
+inline KeptEvent kept(const http::Event& event) {
   KeptEvent copy{event.kind, event.stream_id, event.error_code, {}, {}};
-  for (const http2::Field& field : event.fields) copy.fields.emplace_back(field.name, field.value);
+  for (const http::Field& field : event.fields) copy.fields.emplace_back(field.name, field.value);
   copy.data.assign(reinterpret_cast<const char*>(event.data.data()), event.data.size());
   return copy;
 }
 
 // All that `output` holds, by as many writes as 64 pieces at a time take.
-inline std::string written(http2::Output& output) {
+inline std::string written(http::Output& output) {
   std::string bytes;
   while (!output.is_empty()) {
     std::array<iovec, 64> pieces;
@@ -52,9 +52,7 @@ inline std::string written(http2::Output& output) {
   return bytes;
 }
 
-inline http2::Field field_of(std::string_view name, std::string_view value) {
-  return {name, value};
-}
+inline http::Field field_of(std::string_view name, std::string_view value) { return {name, value}; }
 
 // A slice of its own block that holds `text`.
 inline base::Slice slice_of(std::string_view text) {
@@ -95,9 +93,9 @@ class H2Pair {
       error = got.error();
       return false;
     }
-    for (const http2::Event& event : *got) {
+    for (const http::Event& event : *got) {
       events.push_back(kept(event));
-      if (consumes && event.kind == http2::Event::Kind::kData) {
+      if (consumes && event.kind == http::Event::Kind::kData) {
         reopen(event.stream_id, event.data.size());
       }
     }
@@ -105,7 +103,7 @@ class H2Pair {
   }
   // One take_output() of the session reaches the client. Returns how many bytes that were.
   std::size_t to_client() {
-    http2::Output output;
+    http::Output output;
     if (const auto taken = session->take_output(output); !taken) error = taken.error();
     const std::string bytes = written(output);
     client_is_content = client.feed(bytes_of_text(bytes)) && client_is_content;
@@ -121,7 +119,7 @@ class H2Pair {
   }
 
   std::vector<KeptEvent> take_events() { return std::exchange(events, {}); }
-  std::size_t count(http2::Event::Kind kind) const {
+  std::size_t count(http::Event::Kind kind) const {
     std::size_t found = 0;
     for (const KeptEvent& event : events) found += event.kind == kind ? 1 : 0;
     return found;

@@ -52,26 +52,26 @@ class EchoService : public net::Service {
   // While held, requests are taken and not answered; letting go needs IoThread::wake().
   void hold_answers(bool holds) { *holds_.lock() = holds; }
 
-  void opened(net::PeerKey peer, http2::Session& session) override {
+  void opened(net::PeerKey peer, http::Session& session) override {
     peers_[peer.slot] = {peer.id, &session, {}};
     change([](Seen& seen) { ++seen.opened; });
   }
-  void received(net::PeerKey peer, std::span<const http2::Event> events, base::Nanos) override {
+  void received(net::PeerKey peer, std::span<const http::Event> events, base::Nanos) override {
     Peer& from = peers_.at(peer.slot);
     PENSTOCK_CHECK(from.id == peer.id);
-    for (const http2::Event& event : events) {
-      if (event.kind == http2::Event::Kind::kData) {
+    for (const http::Event& event : events) {
+      if (event.kind == http::Event::Kind::kData) {
         pass_bytes_ += event.data.size();
         from.bodies[event.stream_id].append(reinterpret_cast<const char*>(event.data.data()),
                                             event.data.size());
         from.session->reopen_connection(event.data.size());
         from.session->reopen_stream(event.stream_id, event.data.size());
       }
-      if (event.kind == http2::Event::Kind::kEnd) {
+      if (event.kind == http::Event::Kind::kEnd) {
         waiting_.push_back({peer, event.stream_id});
         change([](Seen& seen) { ++seen.requests; });
       }
-      if (event.kind == http2::Event::Kind::kStreamClosed) {
+      if (event.kind == http::Event::Kind::kStreamClosed) {
         change([](Seen& seen) { ++seen.streams_closed; });
       }
     }
@@ -99,7 +99,7 @@ class EchoService : public net::Service {
     for (const auto& [peer, stream_id] : std::exchange(waiting_, {})) {
       const auto found = peers_.find(peer.slot);
       if (found == peers_.end() || found->second.id != peer.id) continue;
-      http2::Session& session = *found->second.session;
+      http::Session& session = *found->second.session;
       const std::array head = {field_of(":status", "200")};
       const std::array tail = {field_of("grpc-status", "0")};
       session.send_headers(stream_id, head, false);
@@ -120,7 +120,7 @@ class EchoService : public net::Service {
  private:
   struct Peer {
     std::uint64_t id = 0;
-    http2::Session* session = nullptr;
+    http::Session* session = nullptr;
     std::map<std::int32_t, std::string> bodies;
   };
 

@@ -158,7 +158,7 @@ class FrontRig {
 
   struct Link {
     H2Client client;
-    std::unique_ptr<http2::Session> session;
+    std::unique_ptr<http::Session> session;
     std::uint32_t slot = 0;
     bool is_touched = false;
     bool is_open = true;
@@ -261,7 +261,7 @@ class FrontRig {
     front.finish_pass(now());
     for (auto& link : links_) {
       if (!link->is_open || !link->reads) continue;
-      http2::Output output;
+      http::Output output;
       PENSTOCK_CHECK(link->session->take_output(output).has_value());
       const std::string bytes = written(output);
       link->client.feed(bytes_of_text(bytes));

@@ -12,7 +12,7 @@ namespace penstock::grpc {
 namespace {
 
 using base::Code;
-using http2::Field;
+using http::Field;
 
 // The head that gRPC's C++ and Python clients send, with `more` after it.
 std::vector<Field> head_with(std::vector<Field> more) {

@@ -12,7 +12,7 @@ namespace {
 
 using base::Code;
 using base::Error;
-using http2::Field;
+using http::Field;
 
 std::string text_of(std::span<const Field> fields) {
   std::string text;

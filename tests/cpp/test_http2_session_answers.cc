@@ -10,7 +10,7 @@
 namespace penstock::testing {
 namespace {
 
-using Kind = http2::Event::Kind;
+using Kind = http::Event::Kind;
 using Answer = H2Client::Answer;
 
 // A pair with one request that is complete.
@@ -65,9 +65,9 @@ TEST(http2_session, fields_are_copied_when_they_are_given) {
   {
     std::string name = "x-name";
     std::string value(500, 'v');
-    const std::array head = {field_of(":status", "200"), http2::Field{name, value}};
+    const std::array head = {field_of(":status", "200"), http::Field{name, value}};
     asked.pair.session->send_headers(asked.id, head, false);
-    const std::array tail = {http2::Field{name, value}};
+    const std::array tail = {http::Field{name, value}};
     asked.pair.session->send_trailers(asked.id, tail);
     name.assign("gone!!");
     value.assign(500, '!');
@@ -121,7 +121,7 @@ TEST(http2_session, a_large_slice_is_not_copied_and_is_let_go_once_it_is_written
   base::Slice slice = slice_of(patterned(200'000));
   const std::byte* const at = slice.bytes.data();
   asked.pair.answer(asked.id, std::move(slice));
-  http2::Output output;
+  http::Output output;
   REQUIRE(asked.pair.session->take_output(output).has_value());
   std::array<iovec, 8> pieces;
   const std::size_t count = output.gather(pieces);
@@ -138,7 +138,7 @@ TEST(http2_session, a_large_slice_is_not_copied_and_is_let_go_once_it_is_written
 
 TEST(http2_session, a_body_outlives_its_stream_and_its_session_until_it_is_written) {
   const std::string text = patterned(100'000);
-  http2::Output output;
+  http::Output output;
   {
     Asked asked({}, {.frame_bytes_max = 200'000});
     asked.pair.answer(asked.id, slice_of(text));
@@ -187,7 +187,7 @@ TEST(http2_session, what_still_comes_after_an_early_answer_is_given_back) {
     const std::string all = pair.client.take_output();
     REQUIRE(pair.to_session(std::string_view(all).substr(0, 1000)));
     pair.answer(id, slice_of("early"));
-    http2::Output output;
+    http::Output output;
     REQUIRE(pair.session->take_output(output).has_value());  // not yet read by the client
     REQUIRE(pair.to_session(std::string_view(all).substr(1000)));
     EXPECT(pair.client.feed(bytes_of_text(written(output))));
@@ -258,7 +258,7 @@ TEST(http2_session, a_body_may_grow_and_end_while_its_next_frame_waits_for_room)
 TEST(http2_session, output_that_is_full_already_takes_nothing) {
   Asked asked({.output_bytes_max = 1000});
   asked.pair.answer(asked.id, slice_of("body"));
-  http2::Output output;
+  http::Output output;
   output.append(slice_of(std::string(1000, 'x')));
   REQUIRE(asked.pair.session->take_output(output).has_value());
   EXPECT_EQ(output.size(), 1000);

@@ -9,7 +9,7 @@
 namespace penstock::testing {
 namespace {
 
-using Kind = http2::Event::Kind;
+using Kind = http::Event::Kind;
 
 // A body of `size` bytes goes up and comes back whole.
 void echo(std::size_t size, const H2Client::Options& options = {}) {
@@ -197,7 +197,7 @@ TEST(http2_session, requests_behind_the_notice_are_served_and_those_behind_the_g
   const std::string block = header_block(grpc_request("/a/B"));
   REQUIRE(pair.to_session(std::string(kPreface) + frame(4, 0, 0, "") + frame(1, 5, 1, block)));
   pair.session->submit_shutdown_notice();
-  http2::Output output;
+  http::Output output;
   REQUIRE(pair.session->take_output(output).has_value());
   REQUIRE(pair.to_session(frame(1, 5, 3, block)));
   EXPECT_EQ(pair.count(Kind::kRequest), 2);
@@ -221,7 +221,7 @@ TEST(http2_session, requests_between_submitting_a_goaway_and_sending_it_are_refu
   REQUIRE(pair.to_session(std::string(kPreface) + frame(4, 0, 0, "") + frame(1, 5, 1, block)));
   pair.session->submit_goaway(http2::kNoError, "bye");
   REQUIRE(pair.to_session(frame(1, 5, 3, block)));
-  http2::Output output;
+  http::Output output;
   REQUIRE(pair.session->take_output(output).has_value());
   EXPECT_EQ(pair.session->open_streams(), 1);
   // The stream was told of, so its end is: with the next bytes, whatever they are.
@@ -241,7 +241,7 @@ TEST(http2_session, a_notice_on_an_idle_connection_waits_for_its_second_step) {
   pair.session->submit_goaway(http2::kNoError, "");
   EXPECT(!pair.session->is_finished());
   // By hand: nghttp2's client reads nothing more once it knows that no stream will be answered.
-  http2::Output output;
+  http::Output output;
   REQUIRE(pair.session->take_output(output).has_value());
   EXPECT_EQ(written(output), frame(7, 0, 0, std::string(8, '\0')));
   EXPECT(pair.session->is_finished());

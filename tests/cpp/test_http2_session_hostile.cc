@@ -8,7 +8,7 @@
 namespace penstock::testing {
 namespace {
 
-using Kind = http2::Event::Kind;
+using Kind = http::Event::Kind;
 
 std::string hello() { return std::string(kPreface) + frame(4, 0, 0, ""); }
 
@@ -79,7 +79,7 @@ TEST(http2_session, a_field_that_breaks_the_rules_spoils_its_request_alone) {
     H2Pair pair;
     REQUIRE(pair.to_session(hello() + request(1) + request(3, {field}) + request(5)));
     EXPECT_EQ(pair.count(Kind::kRequest), 2);
-    http2::Output output;
+    http::Output output;
     REQUIRE(pair.session->take_output(output).has_value());
     EXPECT_CONTAINS(written(output), frame(3, 0, 3, std::string_view("\0\0\0\1", 4)));
     EXPECT_EQ(pair.session->open_streams(), 2);

@@ -9,7 +9,7 @@
 namespace penstock::testing {
 namespace {
 
-using Kind = http2::Event::Kind;
+using Kind = http::Event::Kind;
 
 std::vector<Kind> kinds_of(const std::vector<KeptEvent>& events) {
   std::vector<Kind> kinds;
@@ -354,7 +354,7 @@ TEST(http2_session, streams_past_the_limit_are_refused_while_the_peer_cannot_kno
   EXPECT_EQ(pair.count(Kind::kRequest), 3);
   EXPECT_EQ(pair.session->open_streams(), 3);
   for (const std::int32_t id : {1, 3, 5}) pair.answer(id, slice_of("x"));
-  http2::Output output;
+  http::Output output;
   REQUIRE(pair.session->take_output(output).has_value());
   const std::string sent = written(output);
   EXPECT_CONTAINS(sent, frame(3, 0, 7, std::string_view("\0\0\0\7", 4)));
@@ -374,7 +374,7 @@ TEST(http2_session, a_peer_that_knows_the_limit_of_streams_and_passes_it_is_refu
   REQUIRE(pair.to_session(bytes));
   EXPECT_EQ(pair.count(Kind::kRequest), 3);
   EXPECT_EQ(pair.session->open_streams(), 3);
-  http2::Output output;
+  http::Output output;
   REQUIRE(pair.session->take_output(output).has_value());
   const std::string sent = written(output);
   EXPECT_CONTAINS(sent, frame(3, 0, 7, std::string_view("\0\0\0\7", 4)));

@@ -9,7 +9,7 @@
 namespace penstock::testing {
 namespace {
 
-using Kind = http2::Event::Kind;
+using Kind = http::Event::Kind;
 
 // A request that was read, whose answer has begun.
 struct Begun {
@@ -22,7 +22,7 @@ struct Begun {
   }
   void exchange() {
     PENSTOCK_CHECK(pair.exchange());
-    for (const http2::Event& event : pair.session->take_late_events()) late.push_back(kept(event));
+    for (const http::Event& event : pair.session->take_late_events()) late.push_back(kept(event));
   }
   const H2Client::Answer& answer() const { return pair.client.answer(id); }
 
@@ -126,7 +126,7 @@ TEST(http2_session, what_is_dropped_is_not_sent_and_the_trailers_are) {
 TEST(http2_session, a_frame_that_was_begun_is_finished_after_a_drop) {
   Begun call({}, {.output_bytes_max = 20'000});
   call.pair.session->send_data(call.id, slice_of(patterned(100'000)));
-  http2::Output output;
+  http::Output output;
   REQUIRE(call.pair.session->take_output(output).has_value());
   const std::size_t framed = 100'000 - call.pair.session->unsent_bytes();
   REQUIRE(framed > 0 && framed < 100'000);
@@ -194,7 +194,7 @@ TEST(http2_session, however_many_fields_are_given_all_are_sent) {
     REQUIRE(pair.exchange());
     std::vector<std::string> names;
     for (std::size_t i = 0; i < count; ++i) names.push_back("n" + std::to_string(i));
-    std::vector<http2::Field> fields;
+    std::vector<http::Field> fields;
     for (const std::string& name : names) fields.push_back({name, "v"});
     pair.send_head(id);
     pair.session->send_data(id, slice_of("body"));

@@ -113,7 +113,7 @@ class WildPeer {
   // The end of a pass of the io thread's loop.
   void write() {
     rig_.front.finish_pass(rig_.now());
-    http2::Output output;
+    http::Output output;
     is_broken_ = !link_->session->take_output(output) || is_broken_;
     touch(testing::written(output));
     rig_.front.received(link_->slot, link_->session->take_late_events(), rig_.now());

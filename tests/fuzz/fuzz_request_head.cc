@@ -22,7 +22,7 @@ bool is_sendable(std::string_view text) {
 }
 
 void check_list(const grpc::FieldList& list) {
-  for (const http2::Field& field : list.fields()) {
+  for (const http::Field& field : list.fields()) {
     PENSTOCK_CHECK(is_sendable(field.name) && is_sendable(field.value));
   }
 }
@@ -35,7 +35,7 @@ void check_head(std::string_view text) {
     lines.emplace_back(text.substr(0, end));
     text.remove_prefix(std::min(end + 1, text.size()));
   }
-  std::vector<http2::Field> fields;
+  std::vector<http::Field> fields;
   for (std::size_t i = 0; i + 1 < lines.size(); i += 2) fields.push_back({lines[i], lines[i + 1]});
   const auto head = grpc::parse_request_head(fields);
   if (!head) return check_list(grpc::rejection_headers(head.error()));
@@ -90,7 +90,7 @@ void check_message(std::string_view text, std::size_t bytes_max) {
       grpc::error_trailers({base::Code::kInvalidArgument, std::string(text)});
   check_list(trailers);
   PENSTOCK_CHECK(!grpc::status_of(trailers.fields()));
-  const http2::Field raw[] = {{"grpc-status", text}, {"grpc-message", text}};
+  const http::Field raw[] = {{"grpc-status", text}, {"grpc-message", text}};
   (void)grpc::status_of(raw);
 }
 

@@ -16,15 +16,15 @@
 
 #include "fuzz_input.h"
 #include "h2_frames.h"
-#include "http2/output.h"
+#include "http/output.h"
 #include "http2/session.h"
 #include "http2/workspace.h"
 
 namespace penstock::fuzzing {
 namespace {
 
-using http2::Event;
-using Kind = http2::Event::Kind;
+using http::Event;
+using Kind = http::Event::Kind;
 
 constexpr http2::Limits kLimits = {.concurrent_streams_max = 8,
                                    .header_list_bytes_max = 2048,
@@ -56,7 +56,7 @@ struct Told {
     data_of_ = event.kind == Kind::kData ? event.stream_id : 0;
     std::string words = std::to_string(static_cast<int>(event.kind)) + " " +
                         std::to_string(event.stream_id) + " " + std::to_string(event.error_code);
-    for (const http2::Field& field : event.fields) {
+    for (const http::Field& field : event.fields) {
       words.append("\n").append(field.name).append("=").append(field.value);
     }
     events.push_back(words.append("\n").append(text_of(event.data)));
@@ -123,7 +123,7 @@ class Owner {
     PENSTOCK_CHECK(session_->open_streams() <= limits_.concurrent_streams_max);
   }
   void take_output() {
-    http2::Output output;
+    http::Output output;
     if (!session_->take_output(output)) is_broken_ = true;
     PENSTOCK_CHECK(output.size() <=
                    limits_.output_bytes_max + limits_.sent_frame_bytes_max + kOutputSlackBytes);
@@ -144,7 +144,7 @@ class Owner {
     std::size_t unopened_bytes = 0;  // received, and not given back to the window
   };
 
-  static void read(http2::Output& output) {
+  static void read(http::Output& output) {
     while (!output.is_empty()) {
       std::array<iovec, 4> pieces;
       std::size_t bytes = 0;
@@ -197,7 +197,7 @@ class Owner {
     std::set<std::string_view> pseudo;
     std::size_t bytes = 0;
     bool has_others = false;
-    for (const http2::Field& field : event.fields) {
+    for (const http::Field& field : event.fields) {
       touch(field.name);
       touch(field.value);
       bytes += field.name.size() + field.value.size() + 32;
@@ -230,8 +230,8 @@ class Owner {
   bool is_broken_ = false;
 };
 
-constexpr std::array<http2::Field, 2> kHead = {{{":status", "200"}, {"content-type", "a/b"}}};
-constexpr std::array<http2::Field, 2> kTrailers = {{{"grpc-status", "0"}, {"x-trailer", "y"}}};
+constexpr std::array<http::Field, 2> kHead = {{{":status", "200"}, {"content-type", "a/b"}}};
+constexpr std::array<http::Field, 2> kTrailers = {{{"grpc-status", "0"}, {"x-trailer", "y"}}};
 
 base::Slice body_of(std::size_t size) {
   const base::Buffer block = base::Buffer::allocate(size);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "http2/output.h"
+#include "http/output.h"
 
 #include <sys/uio.h>
 
@@ -9,7 +9,7 @@
 
 #include "base/check.h"
 
-namespace penstock::http2 {
+namespace penstock::http {
 
 void Output::append(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
@@ -82,4 +82,4 @@ void Output::clear() {
   chunk_used_ = 0;
 }
 
-}  // namespace penstock::http2
+}  // namespace penstock::http

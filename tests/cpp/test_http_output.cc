@@ -8,12 +8,12 @@
 
 #include "h2_pair.h"
 #include "harness.h"
-#include "http2/output.h"
+#include "http/output.h"
 
 namespace penstock::testing {
 namespace {
 
-using http2::Output;
+using http::Output;
 
 std::string gathered(const Output& output, std::size_t pieces_max) {
   std::vector<iovec> pieces(pieces_max);
@@ -65,11 +65,11 @@ void compare_with_a_string(unsigned seed) {
 
 }  // namespace
 
-TEST(http2_output, what_is_written_is_what_was_appended_in_all_splits) {
+TEST(http_output, what_is_written_is_what_was_appended_in_all_splits) {
   for (unsigned seed = 1; seed <= 30; ++seed) compare_with_a_string(seed);
 }
 
-TEST(http2_output, nothing_is_empty) {
+TEST(http_output, nothing_is_empty) {
   Output output;
   output.append(std::span<const std::byte>());
   output.append(base::Slice());
@@ -79,7 +79,7 @@ TEST(http2_output, nothing_is_empty) {
   EXPECT(output.is_empty());
 }
 
-TEST(http2_output, small_appends_share_one_piece) {
+TEST(http_output, small_appends_share_one_piece) {
   Output output;
   for (int i = 0; i < 100; ++i) output.append(bytes_of_text("abc"));
   std::array<iovec, 4> pieces;
@@ -87,7 +87,7 @@ TEST(http2_output, small_appends_share_one_piece) {
   EXPECT_EQ(pieces[0].iov_len, 300);
 }
 
-TEST(http2_output, a_slice_is_referred_to_and_dropped_once_it_is_written) {
+TEST(http_output, a_slice_is_referred_to_and_dropped_once_it_is_written) {
   const std::string text = patterned(5000);
   base::Slice slice = slice_of(text);
   const std::byte* const at = slice.bytes.data();
@@ -106,7 +106,7 @@ TEST(http2_output, a_slice_is_referred_to_and_dropped_once_it_is_written) {
   EXPECT_EQ(gathered(output, 1), "tail");
 }
 
-TEST(http2_output, an_append_after_a_slice_begins_a_piece_of_its_own) {
+TEST(http_output, an_append_after_a_slice_begins_a_piece_of_its_own) {
   Output output;
   output.append(bytes_of_text("a"));
   output.append(slice_of("b"));
@@ -116,7 +116,7 @@ TEST(http2_output, an_append_after_a_slice_begins_a_piece_of_its_own) {
   EXPECT_EQ(gathered(output, 3), "abcd");
 }
 
-TEST(http2_output, a_long_line_of_pieces_is_forgotten_as_it_is_written) {
+TEST(http_output, a_long_line_of_pieces_is_forgotten_as_it_is_written) {
   Output output;
   std::string wanted;
   for (int i = 0; i < 5000; ++i) {
@@ -132,7 +132,7 @@ TEST(http2_output, a_long_line_of_pieces_is_forgotten_as_it_is_written) {
   EXPECT_EQ(gathered(output, 10), wanted);
 }
 
-TEST(http2_output, clearing_forgets_everything_and_is_no_obstacle) {
+TEST(http_output, clearing_forgets_everything_and_is_no_obstacle) {
   Output output;
   output.append(bytes_of_text("lost"));
   output.append(slice_of("too"));
@@ -142,7 +142,7 @@ TEST(http2_output, clearing_forgets_everything_and_is_no_obstacle) {
   EXPECT_EQ(gathered(output, 4), "kept");
 }
 
-TEST(http2_output, an_output_may_be_moved_with_what_it_holds) {
+TEST(http_output, an_output_may_be_moved_with_what_it_holds) {
   Output output;
   output.append(bytes_of_text("abc"));
   output.append(slice_of("def"));

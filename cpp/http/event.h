@@ -6,7 +6,7 @@
 #include <span>
 #include <string_view>
 
-namespace penstock::http2 {
+namespace penstock::http {
 
 // A header field, lower-case name. On the way in, views last until the next feed().
 struct Field {
@@ -34,4 +34,4 @@ struct Event {
   std::span<const std::byte> data = {};
 };
 
-}  // namespace penstock::http2
+}  // namespace penstock::http

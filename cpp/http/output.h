@@ -10,7 +10,7 @@
 
 struct iovec;
 
-namespace penstock::http2 {
+namespace penstock::http {
 
 // Bytes on their way to a socket, in order: small ones copied together into chunks, large ones
 // referred to. Keeps one chunk when it is empty, so a busy owner allocates nothing. Lives on an io
@@ -54,4 +54,4 @@ class Output {
   std::size_t size_ = 0;
 };
 
-}  // namespace penstock::http2
+}  // namespace penstock::http

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the control application is made of, as it sees its parts.
+
+Each part is written beside what it controls; `app` hands them over. A refusal is a PenstockError,
+whose `code` becomes the gRPC status or the HTTP status.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from penstock_client._proto.inference_extensions_pb2 import ModelStatistics
+from penstock_client._proto.model_config_pb2 import ModelConfig
+
+__all__ = [
+    "IndexEntry",
+    "LoadWish",
+    "MemoryRegion",
+    "RepositoryControl",
+    "SharedMemoryControl",
+    "StatisticsSource",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexEntry:
+    """A line of the repository index. `state` is Triton's: UNKNOWN, READY, UNAVAILABLE, LOADING,
+    UNLOADING; `version` is empty for a model of which nothing was ever tried.
+    """
+
+    name: str
+    version: str = ""
+    state: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadWish:
+    """A load that a client asks for.
+
+    `config` replaces the model's configuration (JSON in protobuf's mapping), `files` its files:
+    paths below the model's folder, such as "1/model.onnx".
+    """
+
+    model: str
+    repository: str = ""
+    config: str | None = None
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+class RepositoryControl(Protocol):
+    """The models that a server has or could have."""
+
+    async def index(self, *, repository: str = "", ready_only: bool = False) -> list[IndexEntry]:
+        """All models, by name and version."""
+
+    async def load(self, wish: LoadWish) -> None:
+        """Loads or reloads a model; returns when its wanted versions were tried."""
+
+    async def unload(self, model: str, *, unload_dependents: bool = False) -> None:
+        """Takes a model out of service; requests already accepted are answered."""
+
+    def config(self, model: str, version: str = "") -> ModelConfig:
+        """The completed configuration of a loaded version; empty: the highest one."""
+
+
+class StatisticsSource(Protocol):
+    """What was counted of the models."""
+
+    def statistics(self, model: str = "", version: str = "") -> Sequence[ModelStatistics]:
+        """Of one version, of all of a model's, or of all models'."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryRegion:
+    """A registered region of system shared memory. Sizes and offsets in bytes."""
+
+    name: str
+    key: str
+    offset: int
+    byte_size: int
+
+
+class SharedMemoryControl(Protocol):
+    """Regions that clients share with the server. An empty name means all of them."""
+
+    def register(self, region: MemoryRegion) -> None:
+        """Maps a region of `/dev/shm`."""
+
+    def unregister(self, name: str = "") -> None:
+        """Forgets a region; a request that uses it keeps it until it is answered."""
+
+    def regions(self, name: str = "") -> list[MemoryRegion]:
+        """What is registered."""
+
+    def register_cuda(self, name: str, raw_handle: bytes, device_id: int, byte_size: int) -> None:
+        """Refused on a machine without a GPU."""
+
+    def unregister_cuda(self, name: str = "") -> None:
+        """Forgets a region of a GPU's memory."""
