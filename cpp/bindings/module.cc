@@ -76,7 +76,8 @@ class Server {
   void start() {
     value_or_raise(unlocked([&] { return engine_->start(); }));
   }
-  int port() const { return engine_->port(); }
+  int grpc_port() const { return engine_->grpc_port(); }
+  int rest_port() const { return engine_->rest_port(); }
 
   LoadedModel load(const ModelSpec& spec) {
     auto made = value_or_raise(model_spec(spec));
@@ -224,7 +225,12 @@ void bind_engine_options(py::module_& module) {
       .def(py::init<>())
       .def_readwrite("grpc_address", &EngineOptions::grpc_address)
       .def_readwrite("grpc_port", &EngineOptions::grpc_port)
-      .def_readwrite("is_port_shared", &EngineOptions::is_port_shared)
+      .def_readwrite("is_grpc_port_shared", &EngineOptions::is_grpc_port_shared)
+      .def_readwrite("rest_address", &EngineOptions::rest_address)
+      .def_readwrite("rest_port", &EngineOptions::rest_port)
+      .def_readwrite("is_rest_port_shared", &EngineOptions::is_rest_port_shared)
+      .def_readwrite("rest_body_bytes_max", &EngineOptions::rest_body_bytes_max)
+      .def_readwrite("rest_idle_timeout_ms", &EngineOptions::rest_idle_timeout_ms)
       .def_readwrite("io_threads", &EngineOptions::io_threads)
       .def_readwrite("message_bytes_max", &EngineOptions::message_bytes_max)
       .def_readwrite("inflight_bytes_max", &EngineOptions::inflight_bytes_max)
@@ -253,7 +259,8 @@ void bind_server(py::module_& module) {
   py::class_<Server>(module, "Engine")
       .def(py::init<const EngineOptions&>(), py::arg("options"))
       .def("start", &Server::start)
-      .def_property_readonly("grpc_port", &Server::port)
+      .def_property_readonly("grpc_port", &Server::grpc_port)
+      .def_property_readonly("rest_port", &Server::rest_port)
       .def("load", &Server::load, py::arg("spec"))
       .def("set_failed", &Server::set_failed, py::arg("name"), py::arg("version"),
            py::arg("reason"), Unlocked())

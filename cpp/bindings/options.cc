@@ -17,6 +17,8 @@ using base::Result;
 // What gRPC's frames and zlib can count.
 constexpr std::size_t kMessageBytesMax = std::numeric_limits<std::uint32_t>::max();
 
+bool is_port(std::optional<int> port) { return !port || (*port >= 0 && *port <= UINT16_MAX); }
+
 // 0 means "no bound" wherever a duration is a bound.
 Nanos bound_of(std::int64_t milliseconds) {
   return milliseconds == 0 ? base::kNever : milliseconds * base::kMillisecond;
@@ -88,17 +90,28 @@ Result<engine::Options> engine_options(const EngineOptions& options) {
                 "compression level: one of none, low, medium, high is wanted, got " +
                     options.compression_level);
   }
-  if (options.io_threads == 0 || options.grpc_port < 0 || options.grpc_port > UINT16_MAX) {
+  const bool has_ports = is_port(options.grpc_port) && is_port(options.rest_port);
+  if (options.io_threads == 0 || !has_ports) {
     return fail(Code::kInvalidArgument,
-                "at least one io thread and a port of 0 to 65535 are wanted, got " +
-                    std::to_string(options.io_threads) + " and " +
-                    std::to_string(options.grpc_port));
+                "at least one io thread and ports of 0 to 65535 are wanted, got " +
+                    std::to_string(options.io_threads) + " threads and " +
+                    std::to_string(options.grpc_port.value_or(0)) + " and " +
+                    std::to_string(options.rest_port.value_or(0)));
   }
   engine::Options made;
   made.io_threads = options.io_threads;
-  made.listen.address = options.grpc_address;
-  made.listen.port = static_cast<std::uint16_t>(options.grpc_port);
-  made.listen.is_port_shared = options.is_port_shared;
+  if (options.grpc_port) {
+    made.grpc = {.address = options.grpc_address,
+                 .port = static_cast<std::uint16_t>(*options.grpc_port),
+                 .is_port_shared = options.is_grpc_port_shared};
+  }
+  if (options.rest_port) {
+    made.rest = {.address = options.rest_address,
+                 .port = static_cast<std::uint16_t>(*options.rest_port),
+                 .is_port_shared = options.is_rest_port_shared,
+                 .port_flag = "--http-port",
+                 .share_flag = "--reuse-http-port"};
+  }
   // New connections go where there are fewest, so the threads fill up together.
   made.io.connections_max = (options.connections_max + options.io_threads - 1) / options.io_threads;
   made.io.http2.concurrent_streams_max = options.concurrent_streams_max;
@@ -108,9 +121,11 @@ Result<engine::Options> engine_options(const EngineOptions& options) {
                       .age_max_ns = bound_of(options.connection_age_max_ms),
                       .age_grace_ns = bound_of(options.connection_age_grace_ms),
                       .header_timeout_ns = bound_of(options.header_timeout_ms),
-                      .stall_timeout_ns = bound_of(options.stall_timeout_ms)};
+                      .stall_timeout_ns = bound_of(options.stall_timeout_ms),
+                      .idle_timeout_ns = bound_of(options.rest_idle_timeout_ms)};
   made.front = {.message_bytes_max = std::min(options.message_bytes_max, kMessageBytesMax),
                 .inflight_bytes_max = options.inflight_bytes_max,
+                .rest_body_bytes_max = std::min(options.rest_body_bytes_max, kMessageBytesMax),
                 .answer_compression = *level};
   made.hosted_calls_max = options.hosted_calls_max;
   // The rest of the time is for the connections to close behind them.

@@ -19,8 +19,13 @@ namespace penstock::bindings {
 
 struct EngineOptions {
   std::string grpc_address = "0.0.0.0";
-  int grpc_port = 8001;
-  bool is_port_shared = false;
+  std::optional<int> grpc_port = 8001;
+  bool is_grpc_port_shared = false;
+  std::string rest_address = "0.0.0.0";
+  std::optional<int> rest_port;
+  bool is_rest_port_shared = false;
+  std::size_t rest_body_bytes_max = std::size_t{64} << 20;
+  std::int64_t rest_idle_timeout_ms = 600'000;
   std::size_t io_threads = 1;
   std::size_t message_bytes_max = std::size_t{64} << 20;
   std::size_t inflight_bytes_max = std::size_t{2} << 30;

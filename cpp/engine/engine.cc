@@ -94,13 +94,22 @@ Result<> Engine::start() {
   if (*stage != Stage::kOpen) {
     return fail(Code::kFailedPrecondition, "the engine was started before");
   }
-  auto acceptor = net::Acceptor::listen(options_.listen);
-  if (!acceptor) return std::unexpected(acceptor.error());
-  port_ = acceptor->port();
+  std::vector<net::Listener> listeners;
+  const auto listen = [&listeners](const std::optional<net::ListenOptions>& where, net::Port kind,
+                                   std::uint16_t& port) -> Result<> {
+    if (!where) return {};
+    auto acceptor = net::Acceptor::listen(*where);
+    if (!acceptor) return std::unexpected(acceptor.error());
+    port = acceptor->port();
+    listeners.push_back({std::move(*acceptor), kind});
+    return {};
+  };
+  if (auto grpc = listen(options_.grpc, net::Port::kGrpc, grpc_port_); !grpc) return grpc;
+  if (auto rest = listen(options_.rest, net::Port::kRest, rest_port_); !rest) return rest;
   std::vector<net::IoThread*> threads;
   for (const Io& io : io_) threads.push_back(io.thread.get());
   for (std::size_t i = 1; i < io_.size(); ++i) io_[i].thread->start(*io_[i].service, {}, {});
-  io_[0].thread->start(*io_[0].service, std::move(*acceptor), std::move(threads));
+  io_[0].thread->start(*io_[0].service, std::move(listeners), std::move(threads));
   *stage = Stage::kStarted;
   return {};
 }

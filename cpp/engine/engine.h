@@ -45,7 +45,9 @@ class Engine {
 
   // Listens and starts the io threads. Once.
   base::Result<> start();
-  std::uint16_t port() const { return port_; }
+  // The ports in use, also when the system chose them; 0: not listened on.
+  std::uint16_t grpc_port() const { return grpc_port_; }
+  std::uint16_t rest_port() const { return rest_port_; }
 
   // Loads a version and publishes it; the one that was served under its name and number before is
   // served until then, and retired after. Blocks.
@@ -89,7 +91,8 @@ class Engine {
 
   const Options options_;
   const std::unique_ptr<base::Log> log_;
-  std::uint16_t port_ = 0;
+  std::uint16_t grpc_port_ = 0;
+  std::uint16_t rest_port_ = 0;
   std::unique_ptr<model::OrtRuntime> ort_;
   serving::Readiness readiness_;
   telemetry::ServerMetrics server_metrics_;

@@ -29,7 +29,9 @@ struct DrainOptions {
 
 struct Options {
   std::size_t io_threads = 1;
-  net::ListenOptions listen;
+  // At least one of them: where gRPC and where REST is listened for.
+  std::optional<net::ListenOptions> grpc;
+  std::optional<net::ListenOptions> rest;
   net::IoOptions io;
   serving::FrontOptions front;
   std::size_t hosted_calls_max = 4096;  // open at a time

@@ -39,6 +39,10 @@ class Session {
   virtual base::Result<std::span<const Event>> feed(std::span<const std::byte> input,
                                                     base::Nanos now) = 0;
 
+  // Whether feed() may be called: false while the peer has sent more than has been looked at, over
+  // a version of HTTP that cannot tell it to wait.
+  virtual bool wants_input() const = 0;
+
   // A response's headers, beginning with :status. `fields` is copied. With `is_last`, this side of
   // the stream ends here.
   virtual void send_headers(std::int32_t stream_id, std::span<const Field> fields,

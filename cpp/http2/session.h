@@ -31,6 +31,7 @@ class Session final : public http::Session {
   // Events last until the next call for any session of the same workspace.
   base::Result<std::span<const http::Event>> feed(std::span<const std::byte> input,
                                                   base::Nanos now) override;
+  bool wants_input() const override { return true; }  // windows bound what comes
   void send_headers(std::int32_t stream_id, std::span<const http::Field> fields,
                     bool is_last) override;
   void send_data(std::int32_t stream_id, base::Slice bytes) override;

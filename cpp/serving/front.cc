@@ -26,9 +26,11 @@ Error caller_went_away() { return {Code::kCancelled, "the caller went away"}; }
 Front::Front(Context context) : context_(std::move(context)), timers_(base::monotonic_now()) {}
 Front::~Front() = default;
 
-void Front::opened(std::uint32_t slot, std::uint64_t id, http::Session& session) {
+void Front::opened(std::uint32_t slot, std::uint64_t id, Protocol protocol,
+                   http::Session& session) {
   if (slot >= peers_.size()) peers_.resize(slot + std::size_t{1});
   peers_[slot].id = id;
+  peers_[slot].protocol = protocol;
   peers_[slot].session = &session;
 }
 

@@ -32,6 +32,9 @@
 
 namespace penstock::serving {
 
+// What the calls of a connection are.
+enum class Protocol : std::uint8_t { kGrpc, kRest };
+
 // Answers from instance threads on their way to one io thread.
 using Mailbox = base::Channel<batching::Reply>;
 
@@ -69,7 +72,7 @@ class Front {
   Front& operator=(const Front&) = delete;
   ~Front();
 
-  void opened(std::uint32_t slot, std::uint64_t id, http::Session& session);
+  void opened(std::uint32_t slot, std::uint64_t id, Protocol protocol, http::Session& session);
   void received(std::uint32_t slot, std::span<const http::Event> events, base::Nanos now);
   void closed(std::uint32_t slot);
   // The server ends its connections: calls that could go on for ever must not hold them open.
@@ -80,9 +83,10 @@ class Front {
  private:
   struct Peer {
     std::uint64_t id = 0;
+    Protocol protocol = Protocol::kGrpc;
     http::Session* session = nullptr;  // null: no such connection
-    std::size_t charged_bytes = 0;      // of its calls together
-    std::size_t unsent_bytes = 0;       // of its answers, when last looked at
+    std::size_t charged_bytes = 0;     // of its calls together
+    std::size_t unsent_bytes = 0;      // of its answers, when last looked at
     CallTable calls;
   };
 

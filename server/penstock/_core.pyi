@@ -112,8 +112,13 @@ class EngineOptions:
     """What an engine listens on and the bounds it keeps. Durations in milliseconds."""
 
     grpc_address: str  # "0.0.0.0"
-    grpc_port: int  # 8001; 0: one the system chooses
-    is_port_shared: bool  # SO_REUSEPORT
+    grpc_port: int | None  # 8001; 0: one the system chooses; None: gRPC is not served
+    is_grpc_port_shared: bool  # SO_REUSEPORT
+    rest_address: str  # "0.0.0.0"
+    rest_port: int | None  # None: REST is not served
+    is_rest_port_shared: bool
+    rest_body_bytes_max: int  # of one request, as sent and after decompression
+    rest_idle_timeout_ms: int  # of an HTTP/1.1 connection; 0: no bound
     io_threads: int
     message_bytes_max: int  # of one request, after decompression
     inflight_bytes_max: int  # received and not yet answered, all connections of one io thread
@@ -197,6 +202,8 @@ class Engine:
 
     @property
     def grpc_port(self) -> int: ...
+    @property
+    def rest_port(self) -> int: ...
     def load(self, spec: ModelSpec) -> LoadedModel:
         """Loads, warms and publishes one version; blocks, without the interpreter's lock.
 

@@ -133,16 +133,17 @@ class _Server:
 
     def _announce(self, reports: list[LoadReport], seconds: float) -> None:
         options = self._options
-        if options.model_fields_set & {"http_port"}:
-            log.info("rest_not_served", extra={"http_port": options.http_port})
+        grpc, rest = self._engine.grpc_port, self._engine.rest_port
         listening = Listening(
-            grpc=_address(options.grpc_address, self._engine.grpc_port),
+            grpc=_address(options.grpc_address, grpc) if grpc else "",
+            rest=_address(options.http_address, rest) if rest else "",
             metrics=_address(options.metrics_host, self._http.port) if self._http else "",
         )
         log.info(
             "server_ready",
             extra={
                 "grpc": listening.grpc,
+                "rest": listening.rest,
                 "metrics": listening.metrics,
                 "io_threads": options.grpc_infer_thread_count,
                 "isa": isa(),

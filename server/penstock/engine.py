@@ -65,17 +65,21 @@ class Engine:
         self._core = _core.Engine(_engine_options(options, library))
 
     def start(self) -> None:
-        """Listens. Raises ListenError if the address cannot be had."""
-        address = f"{self._options.grpc_address}:{self._options.grpc_port}"
+        """Listens. Raises ListenError if an address cannot be had."""
         try:
             self._core.start()
         except _core.CoreError as error:
-            raise ListenError(f"gRPC cannot listen on {address}: {error}") from None
+            raise ListenError(str(error)) from None
 
     @property
     def grpc_port(self) -> int:
-        """The port in use, also when the system chose it."""
+        """The port of gRPC in use, also when the system chose it; 0: gRPC is not served."""
         return self._core.grpc_port
+
+    @property
+    def rest_port(self) -> int:
+        """The port of REST in use; 0: REST is not served."""
+        return self._core.rest_port
 
     def load(
         self,
@@ -178,8 +182,13 @@ def _engine_options(
 ) -> _core.EngineOptions:
     made = _core.EngineOptions()
     made.grpc_address = options.grpc_address
-    made.grpc_port = options.grpc_port
-    made.is_port_shared = options.reuse_grpc_port
+    made.grpc_port = options.grpc_port if options.allow_grpc else None
+    made.is_grpc_port_shared = options.reuse_grpc_port
+    made.rest_address = options.http_address
+    made.rest_port = options.http_port if options.allow_http else None
+    made.is_rest_port_shared = options.reuse_http_port
+    made.rest_body_bytes_max = options.http_max_input_size
+    made.rest_idle_timeout_ms = options.http_idle_timeout_ms
     made.io_threads = options.grpc_infer_thread_count
     made.message_bytes_max = options.message_bytes_max
     made.inflight_bytes_max = options.inflight_bytes_max

@@ -237,7 +237,7 @@ class FrontRig {
     Link& link = *links_.emplace_back(std::make_unique<Link>(client_options));
     link.session = std::move(*http2::Session::open(limits, workspace_));
     link.slot = static_cast<std::uint32_t>(links_.size() - 1);
-    front.opened(link.slot, next_id_++, *link.session);
+    front.opened(link.slot, next_id_++, serving::Protocol::kGrpc, *link.session);
     return link;
   }
   void disconnect(Link& link) {

@@ -108,7 +108,19 @@ class ServerOptions(BaseModel):
         4096, description="Calls of such services open at a time."
     )
 
-    http_port: Port = Field(8000, description="Port of REST, which this version does not serve.")
+    allow_http: bool = Field(True, description="Serve REST.")
+    allow_grpc: bool = Field(True, description="Serve gRPC.")
+    http_address: str = Field("0.0.0.0", description="Address that REST listens on.")
+    http_port: Port = Field(8000, description="Port of REST. 0: one the system chooses.")
+    reuse_http_port: bool = Field(False, description="Let several servers share the REST port.")
+    http_max_input_size: Bytes = Field(
+        64 << 20, description="Largest REST request, in bytes, before and after decompression."
+    )
+    http_idle_timeout_ms: Milliseconds = Field(
+        600_000,
+        description="Milliseconds after which an HTTP/1.1 connection without a request is closed. "
+        "0: never.",
+    )
 
     allow_metrics: bool = Field(True, description="Serve metrics.")
     metrics_address: str = Field(
