@@ -17,6 +17,7 @@ from penstock.engine import Engine, isa
 from penstock.errors import OptionsError, RepositoryError
 from penstock.hosting import ServiceHost, register_services
 from penstock.hosting.reflection import add_reflection
+from penstock.logs import LogOutput
 from penstock.metrics import ServerMetrics
 from penstock.metrics_server import MetricsServer, listening_socket
 from penstock.open_files import allow_open_files
@@ -33,7 +34,7 @@ log = logging.getLogger(__name__)
 FILES_BESIDE_CONNECTIONS = 1024
 
 
-def serve(options: ServerOptions, console: Console) -> None:
+def serve(options: ServerOptions, console: Console, log_output: LogOutput) -> None:
     """Serves until SIGTERM or SIGINT has drained the server.
 
     Raises PenstockError if it cannot start: no repository, a taken port, or with exit_on_error a
@@ -49,7 +50,7 @@ def serve(options: ServerOptions, console: Console) -> None:
     models = find_models(options.repositories)
     # Kept until the loop has ended: the engine's exit timeout then also bounds what the loop waits
     # for, such as threads of a service that never return.
-    server = _Server(options, console, models)
+    server = _Server(options, console, models, log_output)
     uvloop.run(server.run())
     # A model's own prints may have found a full disk.
     flush_or_forget(sys.stdout)
@@ -73,10 +74,17 @@ def _make_room(options: ServerOptions) -> None:
 class _Server:
     """The life of one server, on the control thread's event loop."""
 
-    def __init__(self, options: ServerOptions, console: Console, models: list[FoundModel]) -> None:
+    def __init__(
+        self,
+        options: ServerOptions,
+        console: Console,
+        models: list[FoundModel],
+        log_output: LogOutput,
+    ) -> None:
         self._options = options
         self._console = console
         self._models = models
+        self._log_output = log_output  # for the control application's log settings
         self._library = find_onnxruntime()
         self._engine = Engine(options, self._library)
         self._metrics = ServerMetrics(self._engine.metrics_text, isa())

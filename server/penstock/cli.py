@@ -95,10 +95,10 @@ def serve(
             return
         from penstock.logs import start_logging
 
-        start_logging(options.log_format, options.logged_level)
+        output = start_logging(options.log_choice, file=options.log_file)
         from penstock.app import serve as run_server
 
-        run_server(options, Console())
+        run_server(options, Console(), output)
 
 
 @app.command()

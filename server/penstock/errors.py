@@ -8,6 +8,7 @@
     ├── BackendError        a model's own code is wrong, or failed
     ├── ListenError         an address cannot be listened on
     ├── ServiceError        a service of --grpc-service cannot be hosted
+    ├── ControlError        a control call asks for what cannot be done; `code` is its own
     └── EngineError         the native core refused; `code` is its own
 
 Every message is one sentence or two: what was wanted, what was found and, where there is one, the
@@ -16,6 +17,7 @@ mend. A command prints it and exits 1; a traceback is shown only with --debug.
 
 __all__ = [
     "BackendError",
+    "ControlError",
     "EngineError",
     "ListenError",
     "OptionsError",
@@ -66,6 +68,15 @@ class ServiceError(PenstockError):
     """A service that is to be hosted cannot be found, or failed to register."""
 
     code = "INVALID_ARGUMENT"
+
+
+class ControlError(PenstockError):
+    """A control call asks for something that cannot be done, or in a form that cannot be read."""
+
+    def __init__(self, message: str, *, code: str = "INVALID_ARGUMENT") -> None:
+        """`code` is gRPC's name of the kind, e.g. "NOT_FOUND"."""
+        super().__init__(message)
+        self.code = code
 
 
 class EngineError(PenstockError):

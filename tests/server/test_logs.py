@@ -10,7 +10,7 @@ from functools import partial
 
 import pytest
 
-from penstock.logs import start_logging
+from penstock.logs import LogChoice, start_logging
 
 
 @contextmanager
@@ -22,7 +22,7 @@ def logging_to(
     logging.root.handlers = []
     stream = io.BytesIO()
     try:
-        start_logging(log_format, level, write or stream.write)
+        start_logging(LogChoice.from_level(level, log_format), write=write or stream.write)
         yield stream
     finally:
         logging.root.handlers = handlers

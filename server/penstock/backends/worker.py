@@ -22,7 +22,7 @@ from types import FrameType
 from penstock.backends.isolation import LoadOrder
 from penstock.backends.python_class import Execute, python_execute
 from penstock.backends.shared_tensors import Answers, Requests, TooLargeError
-from penstock.logs import start_logging
+from penstock.logs import LogChoice, start_logging
 
 __all__ = ["main"]
 
@@ -84,7 +84,7 @@ class _Worker:
     def _load(self, instance: int, size: int) -> None:
         order = LoadOrder.read(self._requests.take(size))
         sys.path[:] = order.python_path
-        start_logging(order.log_format, order.log_level)
+        start_logging(LogChoice.from_level(order.log_level, order.log_format))
         self._requests.tensors = order.plan.inputs
         self._answers.tensors = order.plan.outputs
         self._answers.bytes_max = order.shared_bytes_max

@@ -6,6 +6,7 @@ line of `--print-config`; the description is the help of all three. Names are Tr
 has the flag. Durations and sizes carry their unit, except in names that are Triton's.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from penstock.cores import usable_cores
+from penstock.logs import LogChoice
 
 __all__ = ["ServerOptions"]
 
@@ -144,6 +146,10 @@ class ServerOptions(BaseModel):
     log_verbose: Annotated[int, Field(ge=0)] = Field(
         0, description="1 or more: the same as --log-level debug."
     )
+    log_info: bool = Field(True, description="Log events that are only told.")
+    log_warning: bool = Field(True, description="Log warnings.")
+    log_error: bool = Field(True, description="Log errors.")
+    log_file: str = Field("", description="File to append the log to. Empty: standard error.")
 
     @field_validator("log_format")
     @classmethod
@@ -178,6 +184,18 @@ class ServerOptions(BaseModel):
     def logged_level(self) -> str:
         """The least serious event to log, with `log_verbose` counted in."""
         return "debug" if self.log_verbose else self.log_level
+
+    @property
+    def log_choice(self) -> LogChoice:
+        """The events to log: those of `log_level` and above that no switch takes out."""
+        chosen = LogChoice.from_level(self.log_level, self.log_format)
+        return replace(
+            chosen,
+            info=self.log_info and (chosen.info or self.log_verbose > 0),
+            warning=self.log_warning and (chosen.warning or self.log_verbose > 0),
+            error=self.log_error,
+            verbose=self.log_verbose or chosen.verbose,
+        )
 
     def batch_rows_default(self, backend: str) -> int:
         """Rows of a batch for models that batch but do not say how much."""
