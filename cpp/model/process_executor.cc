@@ -29,6 +29,8 @@ Result<std::unique_ptr<ProcessExecutor>> ProcessExecutor::open(Settings settings
   auto state = made->state_.lock();
   while (!state->failure && state->loaded < instances) state.wait();
   if (!state->failure) {
+    // Workers that are started again may have a changed model.py: what they are told stays.
+    made->sees_requests_ = state->sees_requests;
     state.release();
     return made;
   }
@@ -98,6 +100,7 @@ Result<> ProcessExecutor::bring_up(std::size_t instance) {
     if (loaded) {
       slot.phase = Phase::kIdle;
       slot.why.clear();
+      state->sees_requests = process.sees_requests();
     } else {
       failed = std::move(slot.process);
     }

@@ -4,9 +4,11 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/text.h"
 #include "grpc/framing.h"
 #include "serving/bind.h"
 #include "serving/front.h"
+#include "serving/request_facts.h"
 
 namespace penstock::serving {
 namespace {
@@ -22,6 +24,20 @@ constexpr std::size_t kAnswerBytesMax = (std::size_t{1} << 31) - 1;
 telemetry::FailureReason reason_for(const batching::Outcome& outcome) {
   return outcome.batch_rows > 0 ? telemetry::FailureReason::kBackend
                                 : telemetry::FailureReason::kRejected;
+}
+
+// An executor that answers each request by itself may leave out what was not asked for, and only
+// that.
+base::Result<> check_asked(const std::vector<base::TensorSpec>& specs,
+                           const std::vector<std::uint32_t>& wanted, std::string_view model,
+                           const std::vector<base::Tensor>& outputs) {
+  for (std::uint32_t i = 0; i < specs.size(); ++i) {
+    const bool is_asked = wanted.empty() || std::ranges::find(wanted, i) != wanted.end();
+    if (outputs[i].is_present || !is_asked) continue;
+    return base::fail(Code::kInternal, "model " + base::quote(model) + " gave no output " +
+                                           base::quote(specs[i].name) + ", which was asked for");
+  }
+  return {};
 }
 
 }  // namespace
@@ -60,6 +76,15 @@ base::Result<> Front::accept(Call& call, Nanos now) {
   if (!bound) {
     share.metrics->record_failure(telemetry::FailureReason::kOther);
     return bound;
+  }
+  ticket->facts.clear();
+  if ((*version)->sees_requests()) {
+    auto facts = request_facts(request_);
+    if (!facts) {
+      share.metrics->record_failure(telemetry::FailureReason::kOther);
+      return std::unexpected(std::move(facts).error());
+    }
+    ticket->facts = std::move(*facts);
   }
   ticket->reply = {.io_thread = static_cast<std::uint32_t>(context_.io_thread),
                    .connection_slot = call.connection_slot,
@@ -181,6 +206,11 @@ void Front::finish_replies(Nanos now) {
 void Front::finish_inference(Call& call, batching::Outcome& outcome, Nanos now) {
   telemetry::ModelShard& metrics = *call.share->metrics;
   const Version& version = *call.share->version;
+  const std::vector<base::TensorSpec>& specs = version.signature().outputs;
+  if (outcome.outputs) {
+    auto asked = check_asked(specs, call.wanted_outputs, version.name(), *outcome.outputs);
+    if (!asked) outcome.outputs = std::unexpected(std::move(asked).error());
+  }
   if (!outcome.outputs) {
     if (outcome.outputs.error().code == Code::kDeadlineExceeded) {
       metrics.record_expired();
@@ -195,7 +225,6 @@ void Front::finish_inference(Call& call, batching::Outcome& outcome, Nanos now) 
                           .compute_input_ns = outcome.compute_input_ns,
                           .compute_infer_ns = outcome.compute_infer_ns,
                           .compute_output_ns = outcome.compute_output_ns});
-  const std::vector<base::TensorSpec>& specs = version.signature().outputs;
   outputs_.clear();
   for (std::uint32_t i = 0; i < specs.size() && call.wanted_outputs.empty(); ++i) {
     outputs_.push_back({specs[i].name, &(*outcome.outputs)[i]});

@@ -27,11 +27,24 @@ std::uint64_t wall_ms() {
          static_cast<std::uint64_t>(now.tv_nsec) / base::kMillisecond;
 }
 
+// Those of requests that the executor failed by themselves do not count as executed.
+std::int64_t rows_answered(const batching::BatchView& batch) {
+  std::int64_t rows = batch.rows;
+  for (std::size_t i = 0; i < batch.answers->size(); ++i) {
+    if (!(*batch.answers)[i]) rows -= batch.request_rows[i];
+  }
+  return rows;
+}
+
 base::Result<> execute(model::Executor& executor, telemetry::ModelShard& metrics,
                        const batching::BatchView& batch, std::vector<base::Tensor>& outputs) {
-  auto done = executor.run(
-      {.rows = batch.rows, .inputs = batch.inputs, .request_rows = batch.request_rows}, outputs);
-  if (done) metrics.record_batch(static_cast<std::uint64_t>(batch.rows), wall_ms());
+  auto done = executor.run({.rows = batch.rows,
+                            .inputs = batch.inputs,
+                            .request_rows = batch.request_rows,
+                            .request_facts = batch.request_facts,
+                            .answers = batch.answers},
+                           outputs);
+  if (done) metrics.record_batch(static_cast<std::uint64_t>(rows_answered(batch)), wall_ms());
   return done;
 }
 

@@ -79,6 +79,8 @@ class Version {
   const std::string& number_text() const { return number_text_; }
   const std::string& platform() const { return options_.platform; }
   const base::Signature& signature() const { return executors_.front()->signature(); }
+  // Whether tickets are to carry their requests' facts.
+  bool sees_requests() const { return executors_.front()->traits().sees_requests; }
 
   Lane lane() const { return lane_.load(std::memory_order_relaxed); }
   // Requests that come from now on wait for an instance thread. For a version that turned out too

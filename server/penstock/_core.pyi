@@ -81,7 +81,13 @@ class ModelSpec:
     # execute(inputs: dict[str, numpy array or None], request_rows: list[int])
     #   -> dict[str, numpy array], once per batch, with read-only views of the batch buffers.
     # BYTES tensors come and go as object arrays of bytes.
-    python_executes: list[Callable[[dict[str, Any], list[int]], dict[str, Any]]]
+    # One whose attribute `sees_requests` is true is called with a third argument, `facts`: what
+    # each request says beside its tensors, JSON as cpp/serving/request_facts.h has it, "" where it
+    # says nothing, or None where none says anything. It gives a list with an answer to each
+    # request: a list with an array for each output, or None for one that was not asked for; or a
+    # tuple of gRPC's number of a failure and a sentence.
+    # One that has `close` is closed when the version is taken apart.
+    python_executes: list[Callable[..., Any]]
     worker: WorkerOptions | None  # backend "python": in processes instead; no python_executes then
     def __init__(self, name: str, version: int, backend: str) -> None: ...
 

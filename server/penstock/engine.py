@@ -84,7 +84,7 @@ class Engine:
     def load(
         self,
         plan: ModelPlan,
-        executes: Sequence[Callable[..., dict[str, Any]]] = (),
+        executes: Sequence[Callable[..., Any]] = (),
         worker: WorkerLaunch | None = None,
     ) -> LoadedVersion:
         """Loads, warms and publishes one version; blocks. `executes`: a Python model's instances.
@@ -215,7 +215,7 @@ def _engine_options(
 
 def _model_spec(
     plan: ModelPlan,
-    executes: Sequence[Callable[..., dict[str, Any]]],
+    executes: Sequence[Callable[..., Any]],
     worker: WorkerLaunch | None,
 ) -> _core.ModelSpec:
     spec = _core.ModelSpec(plan.name, plan.version, plan.backend)
