@@ -31,7 +31,6 @@ class Session final : public http::Session {
   // Events last until the next call for any session of the same workspace.
   base::Result<std::span<const http::Event>> feed(std::span<const std::byte> input,
                                                   base::Nanos now) override;
-  bool wants_input() const override { return true; }  // windows bound what comes
   void send_headers(std::int32_t stream_id, std::span<const http::Field> fields,
                     bool is_last) override;
   void send_data(std::int32_t stream_id, base::Slice bytes) override;
@@ -51,7 +50,8 @@ class Session final : public http::Session {
   base::Result<> take_output(http::Output& output) override;
   std::span<const http::Event> take_late_events() override;
 
-  bool wants_write() const;
+  bool wants_input() const override { return true; }  // its windows hold the peer back
+  bool wants_write() const override;
   bool is_finished() const override;
   std::size_t open_streams() const override;
   std::size_t unsent_bytes() const override;

@@ -38,6 +38,7 @@ MAY_INCLUDE: dict[str, set[str]] = {
 
 #: Header (as a pattern) -> the only files that may include it (as patterns below cpp/).
 BELONGS_TO: dict[str, set[str]] = {
+    r"boost/.*": {"http1/parser*"},
     r"nghttp2/.*": {"http2/nghttp2_setup.*", "http2/session*"},
     r"(sys/epoll\.h|openssl/.*)": {"net/*"},
     r"(pybind11/.*|Python\.h)": {"bindings/*"},
