@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
@@ -10,6 +9,7 @@
 #include "wire/limits.h"
 #include "wire/parameters.h"
 #include "wire/protobuf.h"
+#include "wire/request_checks.h"
 #include "wire/tensor_checks.h"
 #include "wire/typed_contents.h"
 
@@ -21,37 +21,6 @@ using base::DType;
 
 std::unexpected<base::Error> refuse(std::string why) {
   return base::fail(Code::kInvalidArgument, std::move(why));
-}
-
-std::string datatype_names() {
-  std::string names;
-  for (std::size_t i = 0; i < base::kDTypeCount; ++i) {
-    if (i != 0) names += ", ";
-    names += base::name_of(static_cast<DType>(i));
-  }
-  return names;
-}
-
-// Up to here comparing each name with each is cheaper than sorting them.
-constexpr std::size_t kComparedPairwiseMax = 16;
-
-// A name that several of `named` bear.
-template <class Named>
-std::optional<std::string_view> find_twin(const std::vector<Named>& named) {
-  if (named.size() <= kComparedPairwiseMax) {
-    for (std::size_t i = 1; i < named.size(); ++i) {
-      for (std::size_t j = 0; j < i; ++j) {
-        if (named[i].name == named[j].name) return named[i].name;
-      }
-    }
-    return std::nullopt;
-  }
-  std::vector<std::string_view> names;
-  names.reserve(named.size());
-  for (const Named& one : named) names.push_back(one.name);
-  std::ranges::sort(names);
-  const auto twin = std::ranges::adjacent_find(names);
-  return twin == names.end() ? std::nullopt : std::optional(*twin);
 }
 
 // Reads one message, in one pass where it can.
@@ -150,7 +119,7 @@ base::Result<> InferDecoder::read_what_waited() {
 
 base::Result<> InferDecoder::take_input(std::string_view message) {
   if (request_.inputs.size() >= kInputsMax) {
-    return refuse("a request may carry at most " + std::to_string(kInputsMax) + " inputs");
+    return std::unexpected(too_many_inputs());
   }
   InferInput& input = request_.inputs.emplace_back();
   std::string_view datatype;
@@ -203,13 +172,8 @@ base::Result<> InferDecoder::finish_input(InferInput& input, std::string_view da
   if (!base::is_utf8(input.name)) {
     return std::unexpected(not_utf8("the name of input " + base::quote(input.name)));
   }
-  const std::optional<DType> dtype = base::dtype_named(datatype);
-  if (!dtype) {
-    return refuse(about(input) +
-                  (datatype.empty() ? std::string("it has no datatype")
-                                    : "unknown datatype " + base::quote(datatype)) +
-                  "; the datatypes are " + datatype_names());
-  }
+  const base::Result<DType> dtype = datatype_of(input, datatype);
+  if (!dtype) return std::unexpected(dtype.error());
   input.dtype = *dtype;
   const base::Result<std::int64_t> elements = count_elements(input);
   if (!elements) return std::unexpected(elements.error());
@@ -222,8 +186,7 @@ base::Result<> InferDecoder::finish_input(InferInput& input, std::string_view da
 
 base::Result<> InferDecoder::take_requested_output(std::string_view message) {
   if (request_.outputs.size() >= kRequestedOutputsMax) {
-    return refuse("a request may ask for at most " + std::to_string(kRequestedOutputsMax) +
-                  " outputs");
+    return std::unexpected(too_many_outputs());
   }
   RequestedOutput& output = request_.outputs.emplace_back();
   const std::uint32_t parameters_begin = parameters_end();
@@ -252,18 +215,8 @@ base::Result<> InferDecoder::take_requested_output(std::string_view message) {
 base::Result<> InferDecoder::check_names() const {
   if (!base::is_utf8(request_.model_name)) return std::unexpected(not_utf8("model_name"));
   if (!base::is_utf8(request_.model_version)) return std::unexpected(not_utf8("model_version"));
-  if (request_.id.size() > kIdBytesMax) {
-    return refuse("id may have at most " + std::to_string(kIdBytesMax) + " bytes, got " +
-                  std::to_string(request_.id.size()));
-  }
   if (!base::is_utf8(request_.id)) return std::unexpected(not_utf8("id"));
-  if (const auto twin = find_twin(request_.inputs)) {
-    return refuse("input " + base::quote(*twin) + " is given more than once");
-  }
-  if (const auto twin = find_twin(request_.outputs)) {
-    return refuse("output " + base::quote(*twin) + " is requested more than once");
-  }
-  return {};
+  return check_distinct(request_);
 }
 
 // Every input has its bytes from one source, and they fit.

@@ -43,6 +43,8 @@ BELONGS_TO: dict[str, set[str]] = {
     r"(sys/epoll\.h|openssl/.*)": {"net/*"},
     r"(pybind11/.*|Python\.h)": {"bindings/*"},
     r"protozero/.*": {"wire/*"},
+    r"simdjson\.h": {"wire/json*"},
+    r"zlib\.h": {"base/deflate*"},
     r"(mutex|shared_mutex|condition_variable)": {"base/*", "telemetry/*"},
 }
 
