@@ -81,8 +81,8 @@ class Front {
   struct Peer {
     std::uint64_t id = 0;
     http::Session* session = nullptr;  // null: no such connection
-    std::size_t charged_bytes = 0;      // of its calls together
-    std::size_t unsent_bytes = 0;       // of its answers, when last looked at
+    std::size_t charged_bytes = 0;     // of its calls together
+    std::size_t unsent_bytes = 0;      // of its answers, when last looked at
     CallTable calls;
   };
 
@@ -149,6 +149,8 @@ class Front {
   // infer.cc: ModelInfer
   void start_inference(Call& call, base::Nanos now);
   base::Result<> accept(Call& call, base::Nanos now);
+  base::Result<> bind_wishes(Call& call, Version& version, batching::Ticket& ticket,
+                             base::Nanos now);
   base::Result<> enqueue(Call& call, std::unique_ptr<batching::Ticket> ticket, base::Nanos now);
   void cancel(Call& call);
   void abandon(Call& call);

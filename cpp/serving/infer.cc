@@ -7,6 +7,8 @@
 #include "grpc/framing.h"
 #include "serving/bind.h"
 #include "serving/front.h"
+#include "serving/request_parameters.h"
+#include "wire/classification.h"
 
 namespace penstock::serving {
 namespace {
@@ -22,6 +24,25 @@ constexpr std::size_t kAnswerBytesMax = (std::size_t{1} << 31) - 1;
 telemetry::FailureReason reason_for(const batching::Outcome& outcome) {
   return outcome.batch_rows > 0 ? telemetry::FailureReason::kBackend
                                 : telemetry::FailureReason::kRejected;
+}
+
+// The model's outputs in the shapes that answers have, and as classes where the call wants those.
+base::Result<> show_as_asked(const Call& call, const Version& version,
+                             std::vector<base::Tensor>& outputs) {
+  const bool batches = version.signature().batch_rows_max > 0;
+  if (version.reshaping()) {
+    auto done = model::reshape_outputs(*version.reshaping(), batches, outputs);
+    if (!done) return done;
+  }
+  for (std::size_t i = 0; i < call.wanted_classes.size(); ++i) {
+    if (call.wanted_classes[i] == 0) continue;
+    const std::uint32_t at = call.wanted_outputs[i];
+    auto classes =
+        wire::classify(outputs[at], batches, call.wanted_classes[i], version.labels_of(at));
+    if (!classes) return std::unexpected(classes.error());
+    outputs[at] = *std::move(classes);
+  }
+  return {};
 }
 
 }  // namespace
@@ -57,6 +78,7 @@ base::Result<> Front::accept(Call& call, Nanos now) {
   }
   auto bound = bind_request(request_, (*version)->signature(), (*version)->name(), *ticket,
                             call.wanted_outputs);
+  if (bound) bound = bind_wishes(call, **version, *ticket, now);
   if (!bound) {
     share.metrics->record_failure(telemetry::FailureReason::kOther);
     return bound;
@@ -67,7 +89,6 @@ base::Result<> Front::accept(Call& call, Nanos now) {
                    .stream_id = call.stream_id};
   ticket->arrived_ns = ticket->enqueued_ns = now;
   ticket->deadline_ns = call.deadline_ns;
-  ticket->queue_deadline_ns = base::kNever;
   call.request_id = request_.id;
   call.message = {};  // the ticket's inputs keep the bytes alive
   if ((*version)->lane() == Lane::kInline) {
@@ -79,6 +100,21 @@ base::Result<> Front::accept(Call& call, Nanos now) {
     return {};
   }
   return enqueue(call, std::move(ticket), now);
+}
+
+// What the request asks for beyond its tensors.
+base::Result<> Front::bind_wishes(Call& call, Version& version, Ticket& ticket, Nanos now) {
+  const auto wishes = read_wishes(request_);
+  if (!wishes) return std::unexpected(wishes.error());
+  ticket.queue_deadline_ns = base::kNever;
+  if (wishes->timeout_ns > 0 && version.batcher().queue().settings().allows_timeout) {
+    ticket.queue_deadline_ns = base::after(now, wishes->timeout_ns);
+  }
+  if (version.reshaping()) {
+    model::reshape_inputs(*version.reshaping(), version.signature().batch_rows_max > 0,
+                          ticket.inputs);
+  }
+  return bind_classes(request_, version.signature(), call.wanted_outputs, call.wanted_classes);
 }
 
 base::Result<> Front::enqueue(Call& call, std::unique_ptr<Ticket> ticket, Nanos now) {
@@ -181,6 +217,11 @@ void Front::finish_replies(Nanos now) {
 void Front::finish_inference(Call& call, batching::Outcome& outcome, Nanos now) {
   telemetry::ModelShard& metrics = *call.share->metrics;
   const Version& version = *call.share->version;
+  if (outcome.outputs) {
+    if (auto shown = show_as_asked(call, version, *outcome.outputs); !shown) {
+      outcome.outputs = std::unexpected(shown.error());
+    }
+  }
   if (!outcome.outputs) {
     if (outcome.outputs.error().code == Code::kDeadlineExceeded) {
       metrics.record_expired();
