@@ -149,14 +149,17 @@ Server::take_log() {
 void bind_values(py::module_& module) {
   py::class_<TensorSpec>(module, "TensorSpec")
       .def(py::init([](std::string name, std::string datatype, std::vector<std::int64_t> dims,
-                       bool is_optional) {
-             return TensorSpec{std::move(name), std::move(datatype), std::move(dims), is_optional};
+                       bool is_optional, std::optional<std::vector<std::int64_t>> reshape) {
+             return TensorSpec{std::move(name), std::move(datatype), std::move(dims), is_optional,
+                               std::move(reshape)};
            }),
-           py::arg("name"), py::arg("datatype"), py::arg("dims"), py::arg("is_optional") = false)
+           py::arg("name"), py::arg("datatype"), py::arg("dims"), py::arg("is_optional") = false,
+           py::arg("reshape") = py::none())
       .def_readwrite("name", &TensorSpec::name)
       .def_readwrite("datatype", &TensorSpec::datatype)
       .def_readwrite("dims", &TensorSpec::dims)
-      .def_readwrite("is_optional", &TensorSpec::is_optional);
+      .def_readwrite("is_optional", &TensorSpec::is_optional)
+      .def_readwrite("reshape", &TensorSpec::reshape);
   py::class_<OrtOptions>(module, "OrtOptions")
       .def(py::init<>())
       .def_readwrite("intra_op_threads", &OrtOptions::intra_op_threads)
@@ -174,7 +177,22 @@ void bind_values(py::module_& module) {
       .def_readwrite("delay_max_us", &QueueOptions::delay_max_us)
       .def_readwrite("tickets_max", &QueueOptions::tickets_max)
       .def_readwrite("default_timeout_us", &QueueOptions::default_timeout_us)
-      .def_readwrite("is_timeout_delay", &QueueOptions::is_timeout_delay);
+      .def_readwrite("is_timeout_delay", &QueueOptions::is_timeout_delay)
+      .def_readwrite("allows_timeout", &QueueOptions::allows_timeout);
+  py::class_<WarmupInput>(module, "WarmupInput")
+      .def(py::init([](std::string name, std::string datatype, std::vector<std::int64_t> dims,
+                       std::string source, std::string bytes) {
+             return WarmupInput{std::move(name), std::move(datatype), std::move(dims),
+                                std::move(source), std::move(bytes)};
+           }),
+           py::arg("name"), py::arg("datatype"), py::arg("dims"), py::arg("source"),
+           py::arg("bytes") = py::bytes());
+  py::class_<Warmup>(module, "Warmup")
+      .def(py::init([](std::string name, std::int64_t rows, std::uint32_t count,
+                       std::vector<WarmupInput> inputs) {
+             return Warmup{std::move(name), rows, count, std::move(inputs)};
+           }),
+           py::arg("name"), py::arg("rows"), py::arg("count"), py::arg("inputs"));
   py::class_<WorkerOptions>(module, "WorkerOptions")
       .def(py::init<>())
       .def_readwrite("command", &WorkerOptions::command)
@@ -216,6 +234,8 @@ void bind_model_spec(py::module_& module) {
       .def_readwrite("lane", &ModelSpec::lane)
       .def_readwrite("queue", &ModelSpec::queue)
       .def_readwrite("ort", &ModelSpec::ort)
+      .def_readwrite("warmups", &ModelSpec::warmups)
+      .def_readwrite("labels", &ModelSpec::labels)
       .def_readwrite("python_executes", &ModelSpec::python_executes)
       .def_readwrite("worker", &ModelSpec::worker);
 }

@@ -32,8 +32,11 @@ Result<std::vector<model::ConfigTensor>> config_tensors(const std::vector<Tensor
       return fail(Code::kInvalidArgument,
                   "tensor '" + spec.name + "': '" + spec.datatype + "' is no V2 datatype");
     }
-    tensors.push_back(
-        {.name = spec.name, .dtype = dtype, .dims = spec.dims, .is_optional = spec.is_optional});
+    tensors.push_back({.name = spec.name,
+                       .dtype = dtype,
+                       .dims = spec.dims,
+                       .is_optional = spec.is_optional,
+                       .reshape = spec.reshape});
   }
   return tensors;
 }
@@ -67,8 +70,29 @@ batching::QueueSettings queue_settings(const QueueOptions& options) {
   made.default_timeout_ns = options.default_timeout_us * base::kMicrosecond;
   made.timeout_action =
       options.is_timeout_delay ? batching::TimeoutAction::kDelay : batching::TimeoutAction::kReject;
+  made.allows_timeout = options.allows_timeout;
   made.policy.preferred_rows = options.preferred_batch_sizes;
   made.policy.delay_ns = options.delay_max_us * base::kMicrosecond;
+  return made;
+}
+
+Result<model::Warmup> warmup(const Warmup& given) {
+  model::Warmup made{.name = given.name, .rows = given.rows, .count = given.count, .inputs = {}};
+  for (const WarmupInput& input : given.inputs) {
+    const auto dtype = base::dtype_named(input.datatype);
+    if (!dtype) {
+      return fail(Code::kInvalidArgument, "warm-up '" + given.name + "', input '" + input.name +
+                                              "': '" + input.datatype + "' is no V2 datatype");
+    }
+    const model::WarmupSource source = input.source == "zero"     ? model::WarmupSource::kZero
+                                       : input.source == "random" ? model::WarmupSource::kRandom
+                                                                  : model::WarmupSource::kBytes;
+    made.inputs.push_back({.name = input.name,
+                           .dtype = *dtype,
+                           .dims = input.dims,
+                           .source = source,
+                           .bytes = input.bytes});
+  }
   return made;
 }
 
@@ -165,6 +189,12 @@ Result<engine::ModelSpec> model_spec(const ModelSpec& spec) {
   made.queue = queue_settings(spec.queue);
   made.ort = ort_options(spec.ort);
   made.ort.log_id = spec.name;
+  for (const Warmup& given : spec.warmups) {
+    auto converted = warmup(given);
+    if (!converted) return std::unexpected(converted.error());
+    made.warmups.push_back(*std::move(converted));
+  }
+  made.labels = spec.labels;
   if (spec.worker) made.worker = worker_options(*spec.worker);
   return made;
 }

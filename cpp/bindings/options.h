@@ -54,6 +54,7 @@ struct TensorSpec {
   std::string datatype;
   std::vector<std::int64_t> dims;
   bool is_optional = false;
+  std::optional<std::vector<std::int64_t>> reshape{};
 };
 
 struct OrtOptions {
@@ -74,6 +75,22 @@ struct QueueOptions {
   std::size_t tickets_max = 0;
   std::int64_t default_timeout_us = 0;
   bool is_timeout_delay = false;
+  bool allows_timeout = false;
+};
+
+struct WarmupInput {
+  std::string name;
+  std::string datatype;
+  std::vector<std::int64_t> dims;
+  std::string source;
+  std::string bytes;
+};
+
+struct Warmup {
+  std::string name;
+  std::int64_t rows = 1;
+  std::uint32_t count = 1;
+  std::vector<WarmupInput> inputs;
 };
 
 struct WorkerOptions {
@@ -99,6 +116,8 @@ struct ModelSpec {
   std::string lane = "auto";
   QueueOptions queue;
   OrtOptions ort;
+  std::vector<Warmup> warmups;
+  std::map<std::string, std::vector<std::string>> labels;
   std::vector<pybind11::object> python_executes;
   std::optional<WorkerOptions> worker;
 };

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,6 +14,7 @@
 #include "model/executor.h"
 #include "model/ort_options.h"
 #include "model/signature.h"
+#include "model/warmup.h"
 #include "model/worker_process.h"
 #include "net/acceptor.h"
 #include "net/io_thread.h"
@@ -61,6 +63,8 @@ struct ModelSpec {
   LaneWish lane = LaneWish::kAuto;
   batching::QueueSettings queue = {};
   model::OrtOptions ort = {};
+  std::vector<model::Warmup> warmups = {};                      // in order
+  std::map<std::string, std::vector<std::string>> labels = {};  // of outputs' classes, by output
   // Of a Python model that runs in processes of its own.
   std::optional<model::WorkerOptions> worker = std::nullopt;
 };

@@ -28,15 +28,6 @@ std::string input_of_model(std::string_view input, std::string_view model) {
   return "input " + base::quote(input) + " of model " + base::quote(model);
 }
 
-// The shape a request must bring, as metadata shows it.
-std::string wanted_shape(const TensorSpec& spec, std::int64_t rows_max) {
-  if (rows_max == 0) return base::dims_text(spec.dims);
-  std::vector<std::int64_t> dims = {-1};
-  dims.insert(dims.end(), spec.dims.begin(), spec.dims.end());
-  return base::dims_text(dims) + " (-1 is any size; the first dimension is the batch's, 1 to " +
-         std::to_string(rows_max) + ")";
-}
-
 bool fits(const base::Shape& shape, const TensorSpec& spec, bool batches) {
   const std::size_t lead = batches ? 1 : 0;
   if (shape.rank() != spec.dims.size() + lead) return false;
@@ -44,6 +35,29 @@ bool fits(const base::Shape& shape, const TensorSpec& spec, bool batches) {
     if (spec.dims[i] >= 0 && spec.dims[i] != shape[i + lead]) return false;
   }
   return true;
+}
+
+// Begins as Triton's does, for clients look for it; then the rule that the shape breaks.
+std::string unexpected_shape(const base::Shape& shape, const TensorSpec& spec,
+                             std::int64_t rows_max, std::string_view model) {
+  const std::string dims = base::dims_text(spec.dims);
+  std::vector<std::int64_t> whole = spec.dims;
+  if (rows_max > 0) whole.insert(whole.begin(), -1);
+  std::string why = "unexpected shape for input '" + spec.name + "' for model '" +
+                    std::string(model) + "'. Expected " + base::dims_text(whole) + ", got " +
+                    shape.text() + ". ";
+  if (rows_max == 0) {
+    why += "The model has max_batch_size 0, so its dims " + dims +
+           " are the whole shape, without a batch dimension in front";
+    return why + (shape.rank() == 0 || !fits(shape, spec, true) ? "" : "; leave that out");
+  }
+  why += "The model has max_batch_size " + std::to_string(rows_max) +
+         ", so every shape has a first dimension, the number of rows (1 to " +
+         std::to_string(rows_max) + "), in front of its dims " + dims;
+  if (!fits(shape, spec, false)) return why;
+  base::Shape one = {1};
+  for (const std::int64_t dim : shape.dims()) one.push(dim);
+  return why + "; send one row as " + one.text();
 }
 
 const wire::InferInput* find_input(const wire::InferRequest& request, const std::string& name,
@@ -73,9 +87,7 @@ base::Result<> check_input(const wire::InferInput& input,
     }
   }
   if (!fits(input.shape, spec, rows_max > 0)) {
-    return fail(Code::kInvalidArgument, input_of_model(spec.name, model) + ": shape " +
-                                            wanted_shape(spec, rows_max) + " is wanted, got " +
-                                            input.shape.text());
+    return fail(Code::kInvalidArgument, unexpected_shape(input.shape, spec, rows_max, model));
   }
   if (rows_max == 0) return {};
   const std::int64_t brought = input.shape[0];
@@ -93,10 +105,11 @@ base::Result<> check_input(const wire::InferInput& input,
                                             input.shape.text());
   }
   if (brought > rows_max) {
-    return fail(Code::kInvalidArgument, "model " + base::quote(model) + " takes at most " +
-                                            std::to_string(rows_max) +
-                                            " rows in one request (its max_batch_size), got " +
-                                            std::to_string(brought) + "; send them in parts");
+    return fail(Code::kInvalidArgument,
+                "inference request batch-size must be <= " + std::to_string(rows_max) + " for '" +
+                    std::string(model) + "': input " + base::quote(spec.name) + " has shape " +
+                    input.shape.text() + ", which is " + std::to_string(brought) + " rows of " +
+                    base::dims_text(spec.dims) + "; send them in parts");
   }
   return {};
 }
@@ -117,7 +130,7 @@ base::Result<> bind_outputs(const wire::InferRequest& request, const base::Signa
                   "output " + base::quote(output.name) + " is asked for twice; name each once");
     }
     for (const wire::Parameter& parameter : request.parameters_of(output.parameters)) {
-      if (parameter.name == "classification" || parameter.name == "shared_memory_region") {
+      if (parameter.name == "shared_memory_region") {
         return fail(Code::kUnimplemented, "output " + base::quote(output.name) +
                                               ": the parameter " + base::quote(parameter.name) +
                                               " is not served by this version");

@@ -46,6 +46,7 @@ struct Call {
   batching::Handle place;             // in the version's queue, on the batch lane
   std::string request_id;
   std::vector<std::uint32_t> wanted_outputs;  // empty: all
+  std::vector<std::uint32_t> wanted_classes;  // of each of these, as classes; empty: as values
 
   void clear() {
     reader.reset();
@@ -60,6 +61,7 @@ struct Call {
     place = {};
     request_id.clear();
     wanted_outputs.clear();
+    wanted_classes.clear();
   }
 };
 

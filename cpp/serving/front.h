@@ -153,6 +153,8 @@ class Front {
   // infer.cc: ModelInfer
   void start_inference(Call& call, base::Nanos now);
   base::Result<> accept(Call& call, base::Nanos now);
+  base::Result<> bind_wishes(Call& call, Version& version, batching::Ticket& ticket,
+                             base::Nanos now);
   base::Result<> enqueue(Call& call, std::unique_ptr<batching::Ticket> ticket, base::Nanos now);
   void cancel(Call& call);
   void abandon(Call& call);

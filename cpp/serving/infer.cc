@@ -9,6 +9,8 @@
 #include "serving/bind.h"
 #include "serving/front.h"
 #include "serving/request_facts.h"
+#include "serving/request_parameters.h"
+#include "wire/classification.h"
 
 namespace penstock::serving {
 namespace {
@@ -36,6 +38,25 @@ base::Result<> check_asked(const std::vector<base::TensorSpec>& specs,
     if (outputs[i].is_present || !is_asked) continue;
     return base::fail(Code::kInternal, "model " + base::quote(model) + " gave no output " +
                                            base::quote(specs[i].name) + ", which was asked for");
+  }
+  return {};
+}
+
+// The model's outputs in the shapes that answers have, and as classes where the call wants those.
+base::Result<> show_as_asked(const Call& call, const Version& version,
+                             std::vector<base::Tensor>& outputs) {
+  const bool batches = version.signature().batch_rows_max > 0;
+  if (version.reshaping()) {
+    auto done = model::reshape_outputs(*version.reshaping(), batches, outputs);
+    if (!done) return done;
+  }
+  for (std::size_t i = 0; i < call.wanted_classes.size(); ++i) {
+    if (call.wanted_classes[i] == 0) continue;
+    const std::uint32_t at = call.wanted_outputs[i];
+    auto classes =
+        wire::classify(outputs[at], batches, call.wanted_classes[i], version.labels_of(at));
+    if (!classes) return std::unexpected(classes.error());
+    outputs[at] = *std::move(classes);
   }
   return {};
 }
@@ -73,6 +94,7 @@ base::Result<> Front::accept(Call& call, Nanos now) {
   }
   auto bound = bind_request(request_, (*version)->signature(), (*version)->name(), *ticket,
                             call.wanted_outputs);
+  if (bound) bound = bind_wishes(call, **version, *ticket, now);
   if (!bound) {
     share.metrics->record_failure(telemetry::FailureReason::kOther);
     return bound;
@@ -92,7 +114,6 @@ base::Result<> Front::accept(Call& call, Nanos now) {
                    .stream_id = call.stream_id};
   ticket->arrived_ns = ticket->enqueued_ns = now;
   ticket->deadline_ns = call.deadline_ns;
-  ticket->queue_deadline_ns = base::kNever;
   call.request_id = request_.id;
   call.message = {};  // the ticket's inputs keep the bytes alive
   if ((*version)->lane() == Lane::kInline) {
@@ -104,6 +125,21 @@ base::Result<> Front::accept(Call& call, Nanos now) {
     return {};
   }
   return enqueue(call, std::move(ticket), now);
+}
+
+// What the request asks for beyond its tensors.
+base::Result<> Front::bind_wishes(Call& call, Version& version, Ticket& ticket, Nanos now) {
+  const auto wishes = read_wishes(request_);
+  if (!wishes) return std::unexpected(wishes.error());
+  ticket.queue_deadline_ns = base::kNever;
+  if (wishes->timeout_ns > 0 && version.batcher().queue().settings().allows_timeout) {
+    ticket.queue_deadline_ns = base::after(now, wishes->timeout_ns);
+  }
+  if (version.reshaping()) {
+    model::reshape_inputs(*version.reshaping(), version.signature().batch_rows_max > 0,
+                          ticket.inputs);
+  }
+  return bind_classes(request_, version.signature(), call.wanted_outputs, call.wanted_classes);
 }
 
 base::Result<> Front::enqueue(Call& call, std::unique_ptr<Ticket> ticket, Nanos now) {
@@ -208,8 +244,9 @@ void Front::finish_inference(Call& call, batching::Outcome& outcome, Nanos now) 
   const Version& version = *call.share->version;
   const std::vector<base::TensorSpec>& specs = version.signature().outputs;
   if (outcome.outputs) {
-    auto asked = check_asked(specs, call.wanted_outputs, version.name(), *outcome.outputs);
-    if (!asked) outcome.outputs = std::unexpected(std::move(asked).error());
+    auto shown = check_asked(specs, call.wanted_outputs, version.name(), *outcome.outputs);
+    if (shown) shown = show_as_asked(call, version, *outcome.outputs);
+    if (!shown) outcome.outputs = std::unexpected(std::move(shown).error());
   }
   if (!outcome.outputs) {
     if (outcome.outputs.error().code == Code::kDeadlineExceeded) {

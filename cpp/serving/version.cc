@@ -77,13 +77,14 @@ Version::Version(Options options, std::vector<std::unique_ptr<model::Executor>> 
       lane_(options_.lane),
       batcher_({.queue = options_.queue,
                 .takes_unaligned = executors_.front()->traits().takes_unaligned},
-               signature(), instances_of(options_, executors_, metrics_, io_threads),
-               std::move(deliver)) {
+               executors_.front()->signature(),
+               instances_of(options_, executors_, metrics_, io_threads), std::move(deliver)) {
   for (std::size_t i = 0; i < shares_.size(); ++i) {
     shares_[i].version = this;
     shares_[i].metrics = &metrics_.shard(i);
-    shares_[i].runner = std::make_unique<batching::BatchRunner>(
-        options_.name, signature(), executors_.front()->traits().takes_unaligned);
+    shares_[i].runner =
+        std::make_unique<batching::BatchRunner>(options_.name, executors_.front()->signature(),
+                                                executors_.front()->traits().takes_unaligned);
   }
   batcher_.start();
 }

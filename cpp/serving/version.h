@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "batching/batch.h"
 #include "batching/batcher.h"
 #include "model/executor.h"
+#include "model/reshape.h"
 #include "telemetry/model_metrics.h"
 
 namespace penstock::serving {
@@ -40,6 +42,10 @@ class Version {
     batching::QueueSettings queue = {};
     std::size_t instance_count = 1;
     base::Log* log = nullptr;  // of the engine
+    // Where requests and answers have other shapes than the executors.
+    std::optional<model::Reshaping> reshaping = std::nullopt;
+    // Names of classes, for the classification of outputs; by the signature's order, or empty.
+    std::vector<std::vector<std::string>> labels = {};
   };
 
   // What one io thread keeps for this version; nobody else writes it.
@@ -78,7 +84,15 @@ class Version {
   std::int64_t number() const { return options_.number; }
   const std::string& number_text() const { return number_text_; }
   const std::string& platform() const { return options_.platform; }
-  const base::Signature& signature() const { return executors_.front()->signature(); }
+  // As requests and answers see it.
+  const base::Signature& signature() const {
+    return options_.reshaping ? options_.reshaping->signature : executors_.front()->signature();
+  }
+  const std::optional<model::Reshaping>& reshaping() const { return options_.reshaping; }
+  std::span<const std::string> labels_of(std::size_t output) const {
+    return output < options_.labels.size() ? options_.labels[output]
+                                           : std::span<const std::string>();
+  }
   // Whether tickets are to carry their requests' facts.
   bool sees_requests() const { return executors_.front()->traits().sees_requests; }
 

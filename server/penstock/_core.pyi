@@ -22,8 +22,14 @@ class TensorSpec:
     datatype: str
     dims: list[int]
     is_optional: bool
+    reshape: list[int] | None  # the dims that the model has for it, where they differ
     def __init__(
-        self, name: str, datatype: str, dims: Sequence[int], is_optional: bool = False
+        self,
+        name: str,
+        datatype: str,
+        dims: Sequence[int],
+        is_optional: bool = False,
+        reshape: Sequence[int] | None = None,
     ) -> None: ...
 
 class OrtOptions:
@@ -48,7 +54,23 @@ class QueueOptions:
     tickets_max: int  # 0: the core's own bound
     default_timeout_us: int  # 0: none
     is_timeout_delay: bool  # False: a timed-out request is refused; True: served last
+    allows_timeout: bool  # False: requests have no say; True: they may shorten their own wait
     def __init__(self) -> None: ...
+
+class WarmupInput:
+    """A tensor of a warm-up request: `dims` leaves out the batch dimension.
+
+    `source` is "zero", "random" or "file"; then `bytes` are one request's tensor in its raw form.
+    """
+
+    def __init__(
+        self, name: str, datatype: str, dims: Sequence[int], source: str, bytes: bytes = b""
+    ) -> None: ...
+
+class Warmup:
+    """A batch of `rows` equal requests that each instance executes `count` times at load."""
+
+    def __init__(self, name: str, rows: int, count: int, inputs: Sequence[WarmupInput]) -> None: ...
 
 class WorkerOptions:
     """How a Python model runs in processes of its own, one per instance. 0: no bound."""
@@ -77,6 +99,8 @@ class ModelSpec:
     lane: str  # "auto", "inline" or "batch"
     queue: QueueOptions
     ort: OrtOptions
+    warmups: list[Warmup]  # in order; one that fails fails the load
+    labels: dict[str, list[bytes]]  # of outputs: the names of their classes
     # backend "python": one per instance, called as
     # execute(inputs: dict[str, numpy array or None], request_rows: list[int])
     #   -> dict[str, numpy array], once per batch, with read-only views of the batch buffers.

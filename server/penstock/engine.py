@@ -16,7 +16,8 @@ from penstock.backends.onnxruntime_library import OnnxRuntimeLibrary
 from penstock.config import ServerOptions
 from penstock.errors import EngineError, ListenError
 from penstock.hosting.bridge_loop import CallBridge
-from penstock.repository.plan import ModelPlan, QueuePlan, SessionPlan, TensorPlan
+from penstock.repository.model_files import read_labels, read_warmup_tensor
+from penstock.repository.plan import ModelPlan, QueuePlan, SessionPlan, TensorPlan, WarmupPlan
 
 try:
     from penstock import _core
@@ -33,7 +34,7 @@ log = logging.getLogger(__name__)
 LOG_LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 #: Of the protocol's extensions (classification, statistics, ...), those this server answers to.
-EXTENSIONS: tuple[str, ...] = ()
+EXTENSIONS: tuple[str, ...] = ("classification", "schedule_policy", "parameters")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,6 +230,8 @@ def _model_spec(
     spec.lane = plan.lane
     spec.queue = _queue_options(plan.queue)
     spec.ort = _ort_options(plan.session)
+    spec.warmups = [_warmup(warmup) for warmup in plan.warmups]
+    spec.labels = {output: read_labels(path) for output, path in plan.label_files.items()}
     spec.python_executes = list(executes)
     spec.worker = _worker_options(worker) if worker else None
     return spec
@@ -252,6 +255,7 @@ def _queue_options(plan: QueuePlan) -> _core.QueueOptions:
     made.tickets_max = plan.tickets_max
     made.default_timeout_us = plan.default_timeout_us
     made.is_timeout_delay = plan.is_timeout_delay
+    made.allows_timeout = plan.allows_timeout
     return made
 
 
@@ -269,8 +273,22 @@ def _ort_options(plan: SessionPlan) -> _core.OrtOptions:
     return made
 
 
+def _warmup(plan: WarmupPlan) -> _core.Warmup:
+    inputs = [
+        _core.WarmupInput(
+            one.name,
+            one.datatype,
+            one.dims,
+            one.source,
+            read_warmup_tensor(one.file) if one.file else b"",
+        )
+        for one in plan.inputs
+    ]
+    return _core.Warmup(plan.name, plan.rows, plan.count, inputs)
+
+
 def _tensor_specs(plans: Sequence[TensorPlan]) -> list[_core.TensorSpec]:
-    return [_core.TensorSpec(p.name, p.datatype, p.dims, p.is_optional) for p in plans]
+    return [_core.TensorSpec(p.name, p.datatype, p.dims, p.is_optional, p.reshape) for p in plans]
 
 
 def _tensor_plans(specs: Sequence[_core.TensorSpec]) -> tuple[TensorPlan, ...]:

@@ -99,11 +99,12 @@ TEST(serving_bind, a_wrong_shape_names_both) {
     const Bound bound(two_inputs(), input + raw_input("b", "INT64", {1, 1}) +
                                         zeros(static_cast<std::size_t>(bytes)) + zeros(8));
     EXPECT(bound.code() == Code::kInvalidArgument);
-    EXPECT_EQ(
-        bound.why(),
-        "input \"a\" of model \"m\": shape [-1,2] (-1 is any size; the first dimension is the "
-        "batch's, 1 to 4) is wanted, got " +
-            std::string(got));
+    EXPECT_EQ(bound.why(),
+              "unexpected shape for input 'a' for model 'm'. Expected [-1,2], got " +
+                  std::string(got) +
+                  ". The model has max_batch_size 4, so every shape has a first dimension, the "
+                  "number of rows (1 to 4), in front of its dims [2]" +
+                  (got == std::string("[2]") ? "; send one row as [1,2]" : ""));
   }
 }
 
@@ -151,8 +152,8 @@ TEST(serving_bind, rows_are_at_least_one_and_at_most_the_models) {
   EXPECT(more.code() == Code::kInvalidArgument);
   EXPECT_EQ(
       more.why(),
-      "model \"m\" takes at most 4 rows in one request (its max_batch_size), got 5; send them "
-      "in parts");
+      "inference request batch-size must be <= 4 for 'm': input \"a\" has shape [5,2], which is 5 "
+      "rows of [2]; send them in parts");
 }
 
 TEST(serving_bind, a_model_without_a_batch_dimension_wants_whole_shapes) {
@@ -163,7 +164,17 @@ TEST(serving_bind, a_model_without_a_batch_dimension_wants_whole_shapes) {
   EXPECT_EQ(fits.why(), "");
   EXPECT_EQ(fits.ticket.rows, 1);
   const Bound not_fits(signature, raw_input("a", "FP32", {3, 9}) + zeros(108));
-  EXPECT_EQ(not_fits.why(), "input \"a\" of model \"m\": shape [2,-1] is wanted, got [3,9]");
+  EXPECT_EQ(
+      not_fits.why(),
+      "unexpected shape for input 'a' for model 'm'. Expected [2,-1], got [3,9]. The model "
+      "has max_batch_size 0, so its dims [2,-1] are the whole shape, without a batch dimension "
+      "in front");
+  const Bound with_rows(signature, raw_input("a", "FP32", {1, 2, 9}) + zeros(72));
+  EXPECT_EQ(
+      with_rows.why(),
+      "unexpected shape for input 'a' for model 'm'. Expected [2,-1], got [1,2,9]. The model "
+      "has max_batch_size 0, so its dims [2,-1] are the whole shape, without a batch dimension "
+      "in front; leave that out");
   EXPECT_EQ(Bound(signature, raw_input("a", "FP32", {2, 0}) + raw_entry("")).why(), "");
 }
 
@@ -204,7 +215,7 @@ TEST(serving_bind, an_output_that_is_not_there_is_refused) {
 }
 
 TEST(serving_bind, parameters_of_outputs_that_are_not_served_are_refused) {
-  for (const std::string_view name : {"classification", "shared_memory_region"}) {
+  for (const std::string_view name : {"shared_memory_region"}) {
     const Bound bound(two_inputs(),
                       good(wants_output("d", parameter(2, name, varint_field(2, 3)))));
     EXPECT(bound.code() == Code::kUnimplemented);

@@ -44,6 +44,10 @@ class ServerOptions(BaseModel):
         description="A backend's setting: BACKEND,KEY=VALUE, e.g. "
         "onnxruntime,default-max-batch-size=64. May be repeated.",
     )
+    disable_auto_complete_config: bool = Field(
+        False, description="Require configurations that leave no input and no output out."
+    )
+    strict_model_config: bool = Field(False, description="The same, by its older name.")
     exit_on_error: bool = Field(
         False, description="Exit if a model fails to load. False: serve the others."
     )
@@ -196,6 +200,11 @@ class ServerOptions(BaseModel):
             error=self.log_error,
             verbose=self.log_verbose or chosen.verbose,
         )
+
+    @property
+    def is_completing_configs(self) -> bool:
+        """Whether what a configuration leaves out is found in the model."""
+        return not (self.disable_auto_complete_config or self.strict_model_config)
 
     def batch_rows_default(self, backend: str) -> int:
         """Rows of a batch for models that batch but do not say how much."""

@@ -16,7 +16,8 @@ from penstock.backends.python_class import python_executes
 from penstock.config import ServerOptions
 from penstock.engine import Engine, LoadedVersion
 from penstock.errors import PenstockError
-from penstock.repository.config_file import WrittenConfig, read_config
+from penstock.repository.completed import completed_config
+from penstock.repository.config_file import ModelConfig, WrittenConfig, read_config
 from penstock.repository.instances import Machine
 from penstock.repository.layout import FoundModel
 from penstock.repository.onnxruntime import ignored_parameters
@@ -45,6 +46,7 @@ class LoadReport:
     seconds: float
     backend: str = ""
     loaded: LoadedVersion | None = None
+    config: ModelConfig | None = None  # completed; of a version that was loaded
     reason: str = ""
 
 
@@ -107,7 +109,12 @@ def _load_version(
         },
     )
     return LoadReport(
-        name=model.name, version=version, seconds=seconds, backend=plan.backend, loaded=loaded
+        name=model.name,
+        version=version,
+        seconds=seconds,
+        backend=plan.backend,
+        loaded=loaded,
+        config=completed_config(written, plan, loaded),
     )
 
 
@@ -137,6 +144,7 @@ def _plan(
         files=files,
         machine=machine,
         batch_rows_default=options.batch_rows_default("onnxruntime"),
+        is_completing=options.is_completing_configs,
     )
 
 
