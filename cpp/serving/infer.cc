@@ -58,7 +58,8 @@ base::Result<> Front::accept(Call& call, Nanos now) {
   auto bound = bind_request(request_, (*version)->signature(), (*version)->name(), *ticket,
                             call.wanted_outputs);
   if (!bound) {
-    share.metrics->record_failure(telemetry::FailureReason::kOther);
+    share.metrics->record_failure(telemetry::FailureReason::kOther,
+                                  base::monotonic_now() - call.arrived_ns);
     return bound;
   }
   ticket->reply = {.io_thread = static_cast<std::uint32_t>(context_.io_thread),
@@ -85,10 +86,11 @@ base::Result<> Front::enqueue(Call& call, std::unique_ptr<Ticket> ticket, Nanos 
   const auto place = call.share->version->batcher().enqueue(std::move(ticket), now);
   if (!place) {
     telemetry::ModelShard& metrics = *call.share->metrics;
+    const Nanos age_ns = base::monotonic_now() - call.arrived_ns;
     switch (place.error().code) {
-      case Code::kUnavailable: metrics.record_refused(); break;
-      case Code::kDeadlineExceeded: metrics.record_expired(); break;
-      default: metrics.record_failure(telemetry::FailureReason::kOther);
+      case Code::kUnavailable: metrics.record_refused(age_ns); break;
+      case Code::kDeadlineExceeded: metrics.record_expired(age_ns); break;
+      default: metrics.record_failure(telemetry::FailureReason::kOther, age_ns);
     }
     return std::unexpected(place.error());
   }
@@ -101,7 +103,8 @@ base::Result<> Front::enqueue(Call& call, std::unique_ptr<Ticket> ticket, Nanos 
 // The caller went away.
 void Front::cancel(Call& call) {
   if (call.share != nullptr) {
-    call.share->metrics->record_failure(telemetry::FailureReason::kCanceled);
+    call.share->metrics->record_failure(telemetry::FailureReason::kCanceled,
+                                        base::monotonic_now() - call.arrived_ns);
   }
   abandon(call);
 }
@@ -183,14 +186,18 @@ void Front::finish_inference(Call& call, batching::Outcome& outcome, Nanos now) 
   const Version& version = *call.share->version;
   if (!outcome.outputs) {
     if (outcome.outputs.error().code == Code::kDeadlineExceeded) {
-      metrics.record_expired();
+      metrics.record_expired(now - call.arrived_ns);
     } else {
-      metrics.record_failure(reason_for(outcome));
+      metrics.record_failure(reason_for(outcome), now - call.arrived_ns);
     }
     leave_version(call);
     return refuse(call, outcome.outputs.error());
   }
-  metrics.record_success({.request_ns = now - call.arrived_ns,
+  // `now` may be a moment older than the answer, and the parts are never more than the whole.
+  const Nanos parts_ns = outcome.queue_ns + outcome.compute_input_ns + outcome.compute_infer_ns +
+                         outcome.compute_output_ns;
+  metrics.record_success({.rows = static_cast<std::uint64_t>(outcome.rows),
+                          .request_ns = std::max(now - call.arrived_ns, parts_ns),
                           .queue_ns = outcome.queue_ns,
                           .compute_input_ns = outcome.compute_input_ns,
                           .compute_infer_ns = outcome.compute_infer_ns,
