@@ -16,6 +16,7 @@
 #include "bindings/errors.h"
 #include "bindings/options.h"
 #include "bindings/python_executor.h"
+#include "bindings/statistics.h"
 #include "engine/drain.h"
 #include "engine/engine.h"
 #include "model/signature.h"
@@ -115,6 +116,9 @@ class Server {
   bool is_draining() const { return engine_->readiness().is_draining(); }
   void stop() { engine_->stop(); }
   std::string metrics_text() { return engine_->metrics_text(); }
+  std::vector<VersionStatistics> statistics(const std::string& model) {
+    return plain_statistics(engine_->statistics(model));
+  }
   ControlBridge& bridge() { return *bridge_; }
   int log_fd() const { return engine_->log().fd(); }
   std::vector<std::tuple<std::string, std::string, std::map<std::string, std::string>>> take_log();
@@ -294,7 +298,8 @@ void bind_server(py::module_& module) {
       .def_property_readonly("bridge", &Server::bridge, py::return_value_policy::reference_internal)
       .def_property_readonly("log_fd", &Server::log_fd)
       .def("take_log", &Server::take_log)
-      .def("metrics_text", &Server::metrics_text, Unlocked());
+      .def("metrics_text", &Server::metrics_text, Unlocked())
+      .def("statistics", &Server::statistics, py::arg("model"), Unlocked());
 }
 
 std::string isa() {
@@ -312,6 +317,7 @@ PYBIND11_MODULE(_core, module) {
   bind_model_spec(module);
   bind_engine_options(module);
   bind_control_bridge(module);
+  bind_statistics(module);
   bind_server(module);
   module.def("isa", isa);
 }

@@ -253,4 +253,17 @@ std::string Engine::metrics_text() {
   return telemetry::expose(server_metrics_.counts(), models);
 }
 
+std::vector<VersionStatistics> Engine::statistics(std::string_view model) {
+  const auto table = versions_.latest();
+  std::vector<VersionStatistics> told;
+  table->for_each_version([&](const std::string& name, const serving::VersionEntry& entry) {
+    if (entry.version == nullptr || (!model.empty() && name != model)) return;
+    told.push_back({.model = name,
+                    .version = entry.number,
+                    .counts = entry.version->counts(),
+                    .batch_sizes = entry.version->metrics().batch_sizes()});
+  });
+  return told;
+}
+
 }  // namespace penstock::engine

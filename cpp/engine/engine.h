@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -19,9 +20,19 @@
 #include "serving/front.h"
 #include "serving/server_state.h"
 #include "serving/version_table.h"
+#include "telemetry/batch_sizes.h"
+#include "telemetry/model_metrics.h"
 #include "telemetry/server_metrics.h"
 
 namespace penstock::engine {
+
+// What one loaded version has counted since it was loaded.
+struct VersionStatistics {
+  std::string model;
+  std::int64_t version = 0;
+  telemetry::ModelCounts counts;
+  telemetry::BatchSizeTable batch_sizes;
+};
 
 // Who owns whom, and the three kinds of thread:
 //
@@ -72,6 +83,8 @@ class Engine {
   serving::Bridge& bridge() { return *bridge_; }
 
   std::string metrics_text();
+  // Of every loaded version of `model`, or of all models where that is empty: by name and number.
+  std::vector<VersionStatistics> statistics(std::string_view model);
   base::Log& log() { return *log_; }
 
  private:

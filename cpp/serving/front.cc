@@ -264,7 +264,7 @@ void Front::finish_pass(Nanos now) {
 
 void Front::on_timer(Call& call, Nanos now) {
   if (now >= call.deadline_ns) {
-    if (call.share != nullptr) call.share->metrics->record_expired();
+    if (call.share != nullptr) call.share->metrics->record_expired(now - call.arrived_ns);
     abandon(call);
     return refuse(call, deadline_exceeded());
   }
@@ -274,7 +274,8 @@ void Front::on_timer(Call& call, Nanos now) {
     batching::Batcher& batcher = call.share->version->batcher();
     if (const auto ticket = batcher.cancel(call.place)) {
       const auto why = batching::expiry(*ticket, batcher.queue().settings(), now);
-      call.share->metrics->record_failure(telemetry::FailureReason::kRejected);
+      call.share->metrics->record_failure(telemetry::FailureReason::kRejected,
+                                          now - call.arrived_ns);
       abandon(call);
       return refuse(call, why.value_or(deadline_exceeded()));
     }

@@ -96,7 +96,8 @@ base::Result<> Front::accept(Call& call, Nanos now) {
                             call.wanted_outputs);
   if (bound) bound = bind_wishes(call, **version, *ticket, now);
   if (!bound) {
-    share.metrics->record_failure(telemetry::FailureReason::kOther);
+    share.metrics->record_failure(telemetry::FailureReason::kOther,
+                                  base::monotonic_now() - call.arrived_ns);
     return bound;
   }
   ticket->facts.clear();
@@ -146,10 +147,11 @@ base::Result<> Front::enqueue(Call& call, std::unique_ptr<Ticket> ticket, Nanos 
   const auto place = call.share->version->batcher().enqueue(std::move(ticket), now);
   if (!place) {
     telemetry::ModelShard& metrics = *call.share->metrics;
+    const Nanos age_ns = base::monotonic_now() - call.arrived_ns;
     switch (place.error().code) {
-      case Code::kUnavailable: metrics.record_refused(); break;
-      case Code::kDeadlineExceeded: metrics.record_expired(); break;
-      default: metrics.record_failure(telemetry::FailureReason::kOther);
+      case Code::kUnavailable: metrics.record_refused(age_ns); break;
+      case Code::kDeadlineExceeded: metrics.record_expired(age_ns); break;
+      default: metrics.record_failure(telemetry::FailureReason::kOther, age_ns);
     }
     return std::unexpected(place.error());
   }
@@ -162,7 +164,8 @@ base::Result<> Front::enqueue(Call& call, std::unique_ptr<Ticket> ticket, Nanos 
 // The caller went away.
 void Front::cancel(Call& call) {
   if (call.share != nullptr) {
-    call.share->metrics->record_failure(telemetry::FailureReason::kCanceled);
+    call.share->metrics->record_failure(telemetry::FailureReason::kCanceled,
+                                        base::monotonic_now() - call.arrived_ns);
   }
   abandon(call);
 }
@@ -250,14 +253,18 @@ void Front::finish_inference(Call& call, batching::Outcome& outcome, Nanos now) 
   }
   if (!outcome.outputs) {
     if (outcome.outputs.error().code == Code::kDeadlineExceeded) {
-      metrics.record_expired();
+      metrics.record_expired(now - call.arrived_ns);
     } else {
-      metrics.record_failure(reason_for(outcome));
+      metrics.record_failure(reason_for(outcome), now - call.arrived_ns);
     }
     leave_version(call);
     return refuse(call, outcome.outputs.error());
   }
-  metrics.record_success({.request_ns = now - call.arrived_ns,
+  // `now` may be a moment older than the answer, and the parts are never more than the whole.
+  const Nanos parts_ns = outcome.queue_ns + outcome.compute_input_ns + outcome.compute_infer_ns +
+                         outcome.compute_output_ns;
+  metrics.record_success({.rows = static_cast<std::uint64_t>(outcome.rows),
+                          .request_ns = std::max(now - call.arrived_ns, parts_ns),
                           .queue_ns = outcome.queue_ns,
                           .compute_input_ns = outcome.compute_input_ns,
                           .compute_infer_ns = outcome.compute_infer_ns,

@@ -58,7 +58,7 @@ void expose_triton_requests(ExpositionText& text, Models models) {
 
   model_family(text, models, Type::kCounter, "nv_inference_count",
                "Number of inferences performed: rows, where a request carries several",
-               [](const ModelCounts& counts) { return counts.rows; });
+               [](const ModelCounts& counts) { return counts.inferences; });
   model_family(text, models, Type::kCounter, "nv_inference_exec_count",
                "Number of model executions performed: batches",
                [](const ModelCounts& counts) { return counts.batches; });
@@ -78,13 +78,13 @@ void expose_triton_durations(ExpositionText& text, Models models) {
                [](const ModelCounts& counts) { return counts.queue.sum / 1000; });
   model_family(text, models, Type::kCounter, "nv_inference_compute_input_duration_us",
                "Cumulative duration of gathering inputs in microseconds",
-               [](const ModelCounts& counts) { return counts.compute_input_ns / 1000; });
+               [](const ModelCounts& counts) { return counts.compute_input.sum / 1000; });
   model_family(text, models, Type::kCounter, "nv_inference_compute_infer_duration_us",
                "Cumulative duration of executing the model in microseconds",
                [](const ModelCounts& counts) { return counts.compute_infer.sum / 1000; });
   model_family(text, models, Type::kCounter, "nv_inference_compute_output_duration_us",
                "Cumulative duration of scattering outputs in microseconds",
-               [](const ModelCounts& counts) { return counts.compute_output_ns / 1000; });
+               [](const ModelCounts& counts) { return counts.compute_output.sum / 1000; });
 
   duration_family(text, models, "nv_inference_request_duration_histogram_us",
                   "Duration of successful inference requests in microseconds",

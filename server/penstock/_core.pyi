@@ -223,6 +223,47 @@ class ControlBridge:
     def flush(self) -> bool:
         """Hands over what was said since the last time. False: some waits; call it again soon."""
 
+class VersionStatistics:
+    """What a loaded version has counted since it was loaded.
+
+    A pair is how often something happened and its nanoseconds together.
+    """
+
+    @property
+    def model(self) -> str: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def last_inference_ms(self) -> int:
+        """When a batch was last executed, since 1970; 0: never."""
+
+    @property
+    def inference_count(self) -> int:
+        """Rows of requests that succeeded."""
+
+    @property
+    def execution_count(self) -> int:
+        """Batches that succeeded."""
+
+    @property
+    def success(self) -> tuple[int, int]: ...
+    @property
+    def fail(self) -> tuple[int, int]: ...
+    @property
+    def queue(self) -> tuple[int, int]: ...
+    @property
+    def compute_input(self) -> tuple[int, int]: ...
+    @property
+    def compute_infer(self) -> tuple[int, int]: ...
+    @property
+    def compute_output(self) -> tuple[int, int]: ...
+    @property
+    def batch_sizes(self) -> list[tuple[int, int, int, int, int]]:
+        """By rows: these, executions, nanoseconds of input, of inference and of output.
+
+        Rows 0: sizes that were one too many to be told apart.
+        """
+
 class Engine:
     """The server's native side. Every method may be called from any Python thread."""
 
@@ -282,6 +323,9 @@ class Engine:
 
     def metrics_text(self) -> str:
         """Prometheus text exposition of all counters."""
+
+    def statistics(self, model: str) -> list[VersionStatistics]:
+        """Of the loaded versions of `model`, or of all models if it is empty: by name, number."""
 
 def isa() -> str:
     """The best instruction set this machine has, e.g. "avx512_vnni"."""

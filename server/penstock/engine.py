@@ -18,6 +18,7 @@ from penstock.errors import EngineError, ListenError
 from penstock.hosting.bridge_loop import CallBridge
 from penstock.repository.model_files import read_labels, read_warmup_tensor
 from penstock.repository.plan import ModelPlan, QueuePlan, SessionPlan, TensorPlan, WarmupPlan
+from penstock.statistics import BatchSizeStatistics, CountedTime, VersionStatistics
 
 try:
     from penstock import _core
@@ -164,6 +165,10 @@ class Engine:
         """The core's counters in Prometheus' text format."""
         return self._core.metrics_text()
 
+    def statistics(self, model: str = "") -> list[VersionStatistics]:
+        """Of the loaded versions of `model`, or of all models: by name and number."""
+        return [_version_statistics(told) for told in self._core.statistics(model)]
+
 
 def isa() -> str:
     """The best instruction set this machine has, e.g. "avx512_vnni"."""
@@ -176,6 +181,35 @@ def _engine_errors() -> Iterator[None]:
         yield
     except _core.CoreError as error:
         raise EngineError(str(error), code=error.code) from None
+
+
+def _version_statistics(told: _core.VersionStatistics) -> VersionStatistics:
+    def time(pair: tuple[int, int]) -> CountedTime:
+        return CountedTime(count=pair[0], ns=pair[1])
+
+    return VersionStatistics(
+        model=told.model,
+        version=told.version,
+        last_inference_ms=told.last_inference_ms,
+        inference_count=told.inference_count,
+        execution_count=told.execution_count,
+        success=time(told.success),
+        fail=time(told.fail),
+        queue=time(told.queue),
+        compute_input=time(told.compute_input),
+        compute_infer=time(told.compute_infer),
+        compute_output=time(told.compute_output),
+        batch_sizes=tuple(
+            BatchSizeStatistics(
+                rows=rows,
+                count=count,
+                compute_input_ns=input_ns,
+                compute_infer_ns=infer_ns,
+                compute_output_ns=output_ns,
+            )
+            for rows, count, input_ns, infer_ns, output_ns in told.batch_sizes
+        ),
+    )
 
 
 def _engine_options(

@@ -5,6 +5,7 @@
     ├── OptionsError        a flag or a line of the configuration file is wrong
     ├── RepositoryError     a model's folder or its config.pbtxt is wrong
     │   └── UnsupportedError    it asks for something this server does not do yet
+    ├── UnknownModelError   nothing is served under the name or version asked for
     ├── BackendError        a model's own code is wrong, or failed
     ├── ListenError         an address cannot be listened on
     ├── ServiceError        a service of --grpc-service cannot be hosted
@@ -24,6 +25,7 @@ __all__ = [
     "PenstockError",
     "RepositoryError",
     "ServiceError",
+    "UnknownModelError",
     "UnsupportedError",
 ]
 
@@ -50,6 +52,12 @@ class UnsupportedError(RepositoryError):
     """A model's configuration asks for something that this server does not do yet."""
 
     code = "UNIMPLEMENTED"
+
+
+class UnknownModelError(PenstockError):
+    """Nothing is served under the name or version asked for."""
+
+    code = "NOT_FOUND"
 
 
 class BackendError(PenstockError):

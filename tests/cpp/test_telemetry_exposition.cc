@@ -71,15 +71,16 @@ TEST(telemetry_exposition, thousandths_keep_their_zeros) {
 std::vector<ModelSample> two_models() {
   ModelMetrics metrics(1);
   ModelShard& shard = metrics.shard(0);
-  shard.record_success({.request_ns = 3'500'999,
+  shard.record_success({.rows = 5,
+                        .request_ns = 3'500'999,
                         .queue_ns = 1'000,
                         .compute_input_ns = 2'999,
                         .compute_infer_ns = 800'000,
                         .compute_output_ns = 1'000});
-  shard.record_batch(5, 1'700'000'000'123);
-  shard.record_refused();
-  shard.record_expired();
-  shard.record_failure(FailureReason::kCanceled);
+  shard.record_batch({.rows = 5}, 1'700'000'000'123);
+  shard.record_refused(10);
+  shard.record_expired(10);
+  shard.record_failure(FailureReason::kCanceled, 10);
   ModelCounts income = metrics.counts();
   income.pending = 4;
   return {{"income", "1", income}, {"a \"b\"", "12", {}}};
