@@ -71,6 +71,7 @@ void Front::received(std::uint32_t slot, std::span<const http::Event> events, Na
 // Events -> calls
 
 void Front::on_request(Peer& peer, std::uint32_t slot, const http::Event& event, Nanos now) {
+  if (peer.protocol == Protocol::kRest) return on_rest_request(peer, slot, event, now);
   Call& call = open_call(peer, slot, event.stream_id);
   call.arrived_ns = now;
   if (event.kind == http::Event::Kind::kRequestTooLarge) {
@@ -112,6 +113,7 @@ void Front::on_request(Peer& peer, std::uint32_t slot, const http::Event& event,
 void Front::on_data(Peer& peer, const http::Event& event) {
   Call* const call = peer.calls.find(event.stream_id);
   if (call == nullptr) return;  // answered already; the stream is about to be reset
+  if (call->is_rest) return on_rest_data(*call, event.data);
   if (call->hosted != nullptr) return on_hosted_data(*call, event.data);
   std::span<const std::byte> data = event.data;
   while (!data.empty()) {
@@ -127,6 +129,7 @@ void Front::on_data(Peer& peer, const http::Event& event) {
 void Front::on_end(Peer& peer, std::int32_t stream_id, Nanos now) {
   Call* const call = peer.calls.find(stream_id);
   if (call == nullptr) return;
+  if (call->is_rest) return on_rest_end(*call, now);
   if (call->hosted != nullptr) return on_hosted_end(*call);
   if (const auto whole = call->reader->finish(); !whole) return refuse(*call, whole.error());
   call->arrived_ns = now;

@@ -61,6 +61,17 @@ base::Result<> show_as_asked(const Call& call, const Version& version,
   return {};
 }
 
+// What the request says beside its tensors, for a version that wants to know.
+base::Result<> bind_facts(const Version& version, const wire::InferRequest& request,
+                          Ticket& ticket) {
+  ticket.facts.clear();
+  if (!version.sees_requests()) return {};
+  auto facts = request_facts(request);
+  if (!facts) return std::unexpected(std::move(facts).error());
+  ticket.facts = std::move(*facts);
+  return {};
+}
+
 }  // namespace
 
 void Front::start_inference(Call& call, Nanos now) {
@@ -72,12 +83,15 @@ void Front::start_inference(Call& call, Nanos now) {
   }
 }
 
+base::Result<> Front::decode(Call& call) {
+  return call.is_rest ? decode_rest(call)
+                      : wire::decode_infer_request(call.message.bytes, request_);
+}
+
 // Steps 5 to 7: message -> views -> version -> ticket -> lane. On failure the call is the caller's
 // to refuse.
 base::Result<> Front::accept(Call& call, Nanos now) {
-  if (auto decoded = wire::decode_infer_request(call.message.bytes, request_); !decoded) {
-    return decoded;
-  }
+  if (auto decoded = decode(call); !decoded) return decoded;
   const VersionTable& table = context_.versions->look(context_.io_thread);
   const auto version = table.find(request_.model_name, request_.model_version);
   if (!version) return std::unexpected(version.error());
@@ -95,19 +109,11 @@ base::Result<> Front::accept(Call& call, Nanos now) {
   auto bound = bind_request(request_, (*version)->signature(), (*version)->name(), *ticket,
                             call.wanted_outputs);
   if (bound) bound = bind_wishes(call, **version, *ticket, now);
+  if (bound) bound = bind_facts(**version, request_, *ticket);
   if (!bound) {
     share.metrics->record_failure(telemetry::FailureReason::kOther,
                                   base::monotonic_now() - call.arrived_ns);
     return bound;
-  }
-  ticket->facts.clear();
-  if ((*version)->sees_requests()) {
-    auto facts = request_facts(request_);
-    if (!facts) {
-      share.metrics->record_failure(telemetry::FailureReason::kOther);
-      return std::unexpected(std::move(facts).error());
-    }
-    ticket->facts = std::move(*facts);
   }
   ticket->reply = {.io_thread = static_cast<std::uint32_t>(context_.io_thread),
                    .connection_slot = call.connection_slot,
@@ -116,6 +122,7 @@ base::Result<> Front::accept(Call& call, Nanos now) {
   ticket->arrived_ns = ticket->enqueued_ns = now;
   ticket->deadline_ns = call.deadline_ns;
   call.request_id = request_.id;
+  if (call.is_rest) place_outputs(call, (*version)->signature());
   call.message = {};  // the ticket's inputs keep the bytes alive
   if ((*version)->lane() == Lane::kInline) {
     if (share.gathered.empty()) {
@@ -276,25 +283,32 @@ void Front::finish_inference(Call& call, batching::Outcome& outcome, Nanos now) 
   for (const std::uint32_t i : call.wanted_outputs) {
     outputs_.push_back({specs[i].name, &(*outcome.outputs)[i]});
   }
+  const auto is_encoded = encode_answer(call, version);
+  if (call.place == batching::Handle{}) call.share->runner->recycle(*std::move(outcome.outputs));
+  leave_version(call);
+  if (!is_encoded || !has_room_for_answer(call, encoded_.size)) {
+    encoded_.clear();
+    return refuse(call, is_encoded ? too_many_bytes() : is_encoded.error());
+  }
+  if (call.is_rest) return answer_rest_inference(call);
+  answer(call, encoded_);
+}
+
+// `outputs_` are the answer's.
+base::Result<> Front::encode_answer(Call& call, const Version& version) {
+  if (call.is_rest) return encode_rest_answer(call, version);
   wire::encode_infer_answer({.model_name = version.name(),
                              .model_version = version.number_text(),
                              .id = call.request_id,
                              .outputs = outputs_},
                             grpc::kFramePrefixBytes, encoded_);
-  if (call.place == batching::Handle{}) call.share->runner->recycle(*std::move(outcome.outputs));
-  leave_version(call);
   if (encoded_.pieces.empty()) {
-    return refuse(call, {Code::kResourceExhausted, "no memory for the answer's message"});
+    return base::fail(Code::kResourceExhausted, "no memory for the answer's message");
   }
   if (encoded_.size > kAnswerBytesMax) {
-    encoded_.pieces.clear();
-    return refuse(call, {Code::kResourceExhausted, "the answer is larger than 2 GiB"});
+    return base::fail(Code::kResourceExhausted, "the answer is larger than 2 GiB");
   }
-  if (!has_room_for_answer(call, encoded_.size)) {
-    encoded_.pieces.clear();
-    return refuse(call, too_many_bytes());
-  }
-  answer(call, encoded_);
+  return {};
 }
 
 }  // namespace penstock::serving

@@ -46,6 +46,11 @@ struct InferAnswer {
 struct EncodedMessage {
   std::vector<base::Slice> pieces;
   std::size_t size = 0;
+
+  void clear() {
+    pieces.clear();
+    size = 0;
+  }
 };
 
 // Tensors of at least this many bytes are referred to rather than copied.
