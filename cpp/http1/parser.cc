@@ -28,8 +28,8 @@ class RequestParser final : public beast::http::basic_parser<true> {
   RequestParser() {
     // LineScan has held the head against Limits.
     header_limit(std::numeric_limits<std::uint32_t>::max());
-    // Not boost::none, which Beast 1.74 holds to be less than any Content-Length. Bodies are counted
-    // by whoever has a use for them.
+    // Not boost::none, which Beast 1.74 holds to be less than any Content-Length. Bodies are
+    // counted by whoever has a use for them.
     body_limit(std::numeric_limits<std::uint64_t>::max());
   }
 
