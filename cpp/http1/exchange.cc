@@ -259,7 +259,7 @@ std::size_t Exchange::frame_body(http::Output& output, std::size_t output_bytes_
   }
   body_.clear();
   first_ = 0;
-  if (is_ended_) {
+  if (is_ended_ && !is_cut_) {
     if (framing_ == Framing::kChunked) {
       output.append(bytes_of("0\r\n"));
       output.append(bytes_of(trailers_));

@@ -26,9 +26,11 @@ std::string_view view_of(beast::string_view text) { return {text.data(), text.si
 class RequestParser final : public beast::http::basic_parser<true> {
  public:
   RequestParser() {
-    // LineScan and check_head() have held the head against Limits.
+    // LineScan has held the head against Limits.
     header_limit(std::numeric_limits<std::uint32_t>::max());
-    body_limit(boost::none);
+    // Not boost::none, which Beast 1.74 holds to be less than any Content-Length. Bodies are
+    // counted by whoever has a use for them.
+    body_limit(std::numeric_limits<std::uint64_t>::max());
   }
 
   FieldSink* sink = nullptr;  // only while a head is read

@@ -181,6 +181,7 @@ void Session::State::on_refused() {
 // The connection ends when the answers to what was read are sent.
 void Session::State::stop_reading() {
   is_reading = false;
+  head_since_ns = base::kNever;
   incoming_id = 0;
   waiting = std::string();
   intake.stop();
