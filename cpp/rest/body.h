@@ -2,61 +2,28 @@
 #pragma once
 
 #include <cstddef>
-#include <optional>
+#include <expected>
 #include <span>
 
 #include "base/buffer.h"
-#include "base/error.h"
+#include "rest/coding.h"
+#include "rest/status.h"
 
 namespace penstock::rest {
 
-// The body of one request, gathered into a block. Owned by its call, on an io thread.
-//
-// A body whose length is announced costs one allocation and each byte one copy; a length alone
-// costs little until bytes come: beyond kEagerBytesMax the whole block is allocated only when that
-// many have arrived. Without a length the block grows by doubling.
-class Body {
- public:
-  static constexpr std::size_t kEagerBytesMax = std::size_t{4} << 20;
-  // What a JSON parser may read beyond the end of what it is given.
-  static constexpr std::size_t kPaddingBytes = 64;
+// A body as it was before compression. gzip may have several members (RFC 1952 section 2.2), which
+// are one body; "deflate" is zlib's format or, where the first bytes cannot be that, bare deflate.
+// Never makes more than `body_bytes_max`, and allocates at most twice of what the body turns out to
+// have: 413 past that, 400 for what is corrupt, cut short or followed by other bytes, 429 without
+// memory.
+std::expected<base::Slice, Refusal> decode_body(Coding coding, std::span<const std::byte> body,
+                                                std::size_t body_bytes_max);
 
-  enum class Layout {
-    kPadded,      // kPaddingBytes of room follow: for JSON
-    kEndAligned,  // its end is a multiple of base::kTensorAlignment: raw tensors come last
-  };
+// An answer's body compressed, as one piece; empty where that would not save a byte or cannot be
+// done, and the body then goes out as it is.
+base::Slice encode_body(Coding coding, std::span<const base::Slice> pieces);
 
-  struct Shape {
-    std::size_t bytes_max = 0;
-    std::optional<std::size_t> announced = {};  // by content-length
-    Layout layout = Layout::kPadded;
-  };
-
-  // Before the first read(). Fails as read() does if more is announced than may come.
-  base::Result<> begin(const Shape& shape);
-  // kOutOfRange: more than bytes_max has come; kResourceExhausted: no memory for it.
-  base::Result<> read(std::span<const std::byte> data);
-  // All that has come. The room behind a padded one is part of the owner's block.
-  base::Slice take();
-
-  std::size_t held_bytes() const { return block_.size(); }
-  void clear() {
-    block_.reset();
-    room_ = {};
-    size_ = 0;
-  }
-
- private:
-  base::Result<> allocate(std::size_t bytes);
-  std::size_t wanted_bytes(std::size_t least) const;
-
-  Shape shape_;
-  base::Buffer block_;
-  std::span<std::byte> room_;  // in block_
-  std::size_t size_ = 0;       // of room_, that has come
-};
-
-// A body that is longer than this server takes.
-base::Error too_large(std::size_t bytes_max);
+// 413, with the bound and the flag that sets it.
+Refusal too_large(std::size_t body_bytes_max);
 
 }  // namespace penstock::rest

@@ -50,8 +50,8 @@ Coding answer_coding(std::string_view accept_encoding) {
     std::string_view element = take_element(accept_encoding);
     const std::size_t semicolon = element.find(';');
     const std::string_view name = trim(element.substr(0, semicolon));
-    const std::string_view parameters =
-        semicolon == std::string_view::npos ? std::string_view()
+    const std::string_view parameters = semicolon == std::string_view::npos
+                                            ? std::string_view()
                                             : trim(element.substr(semicolon + 1));
     if (semicolon != std::string_view::npos && parameters.empty()) continue;
     const std::optional<int> weight = weight_of(parameters);

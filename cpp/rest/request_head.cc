@@ -17,8 +17,8 @@ using base::Code;
 constexpr std::string_view kJsonBytes = "inference-header-content-length";
 constexpr std::string_view kContentBytes = "content-length";
 
-std::unexpected<HeadRefusal> refuse(std::string why, int status = kBadRequest) {
-  return std::unexpected(HeadRefusal{status, {Code::kInvalidArgument, std::move(why)}});
+std::unexpected<Refusal> refuse(std::string why, int status = kBadRequest) {
+  return std::unexpected(Refusal{status, {Code::kInvalidArgument, std::move(why)}});
 }
 
 // Digits alone: no sign, no space, no list.
@@ -84,7 +84,7 @@ std::optional<Coding> content_coding_of(std::string_view value) {
 
 }  // namespace
 
-std::expected<RequestHead, HeadRefusal> parse_request_head(std::span<const http::Field> all) {
+std::expected<RequestHead, Refusal> parse_request_head(std::span<const http::Field> all) {
   Fields fields;
   for (const http::Field& field : all) fields.note(field);
   if (!fields.repeated.empty()) {

@@ -21,6 +21,12 @@ inline constexpr int kHeaderFieldsTooLarge = 431;
 // ABORTED 409, DATA_LOSS 500.
 int http_status(base::Code code);
 
+// A request that fails before anybody looks at what it asks for.
+struct Refusal {
+  int status = kBadRequest;
+  base::Error error;
+};
+
 // The digits of a status that this server sends, for :status.
 std::string_view status_text(int status);
 

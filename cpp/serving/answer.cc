@@ -7,7 +7,6 @@
 #include "grpc/compression.h"
 #include "grpc/framing.h"
 #include "grpc/request_head.h"
-#include "rest/status.h"
 #include "serving/front.h"
 
 namespace penstock::serving {

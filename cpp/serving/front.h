@@ -20,6 +20,7 @@
 #include "grpc/status.h"
 #include "http/event.h"
 #include "http/session.h"
+#include "rest/status.h"
 #include "serving/bridge.h"
 #include "serving/call.h"
 #include "serving/call_table.h"
@@ -144,7 +145,9 @@ class Front {
   void answer_rest_inference(Call& call);
   void refuse_rest(Call& call, int status, const base::Error& error,
                    std::span<const http::Field> more = {});
-  void refuse_body(Call& call, const base::Error& error);
+  void refuse_rest(Call& call, const rest::Refusal& refusal) {
+    refuse_rest(call, refusal.status, refusal.error);
+  }
   void begin_hosted_rest(Call& call);
   void take_rest_command(Call& call, HostedCommand& command);
   void send_hosted_rest(Call& call, const base::Slice& message);

@@ -5,12 +5,13 @@
 #include <string>
 #include <utility>
 
-#include "grpc/compression.h"
+#include "rest/body.h"
 #include "rest/request_head.h"
 #include "rest/status.h"
 #include "serving/front.h"
 #include "wire/json_infer_decode.h"
 #include "wire/json_messages.h"
+#include "wire/raw_infer.h"
 
 namespace penstock::serving {
 namespace {
@@ -19,10 +20,6 @@ using base::Code;
 using base::Error;
 using base::Nanos;
 using rest::RouteKind;
-
-grpc::Encoding encoding_of(rest::Coding coding) {
-  return coding == rest::Coding::kGzip ? grpc::Encoding::kGzip : grpc::Encoding::kDeflate;
-}
 
 }  // namespace
 
@@ -37,7 +34,7 @@ void Front::on_rest_request(Peer& peer, std::uint32_t slot, const http::Event& e
   }
   RestCall& rest = call.rest;
   auto head = rest::parse_request_head(event.fields);
-  if (!head) return refuse_rest(call, head.error().status, head.error().error);
+  if (!head) return refuse_rest(call, head.error());
   const auto route = rest::parse_route(head->method, head->path, path_scratch_);
   if (!route) {
     const http::Field allow{"allow", route.error().allow};
@@ -51,26 +48,22 @@ void Front::on_rest_request(Peer& peer, std::uint32_t slot, const http::Event& e
   rest.answer_coding = head->answer_coding;
   rest.header_bytes = head->json_bytes;
   const bool has_tensors_last = head->json_bytes.has_value();
-  const auto begun = rest.body.begin(
-      {.bytes_max = context_.options->rest_body_bytes_max,
-       .announced = head->content_bytes,
-       .layout = has_tensors_last ? rest::Body::Layout::kEndAligned : rest::Body::Layout::kPadded});
-  if (!begun) return refuse_rest(call, rest::kContentTooLarge, begun.error());
+  const auto begun =
+      rest.body.begin({.bytes_max = context_.options->rest_body_bytes_max,
+                       .announced = head->content_bytes,
+                       .layout = has_tensors_last ? rest::BodyReader::Layout::kEndAligned
+                                                  : rest::BodyReader::Layout::kPadded});
+  if (!begun) return refuse_rest(call, begun.error());
   if (rest.route == RouteKind::kControl) {
     for (const http::Field& field : event.fields) rest.fields.emplace_back(field.name, field.value);
   }
 }
 
 void Front::on_rest_data(Call& call, std::span<const std::byte> data) {
-  rest::Body& body = call.rest.body;
-  if (const auto read = body.read(data); !read) return refuse_body(call, read.error());
+  rest::BodyReader& body = call.rest.body;
+  if (const auto read = body.read(data); !read) return refuse_rest(call, read.error());
   if (!charge(call, body.held_bytes())) return refuse(call, too_many_bytes());
   peer_of(call).session->reopen_stream(call.stream_id, data.size());
-}
-
-void Front::refuse_body(Call& call, const Error& error) {
-  if (error.code != Code::kOutOfRange) return refuse(call, error);
-  refuse_rest(call, rest::kContentTooLarge, error);
 }
 
 void Front::on_rest_end(Call& call, Nanos now) {
@@ -78,9 +71,9 @@ void Front::on_rest_end(Call& call, Nanos now) {
   call.arrived_ns = now;
   call.message.bytes = rest.body.take();
   if (rest.content_coding != rest::Coding::kIdentity) {
-    auto plain = grpc::decompress(encoding_of(rest.content_coding), call.message.bytes.bytes,
-                                  context_.options->rest_body_bytes_max);
-    if (!plain) return refuse_body(call, plain.error());
+    auto plain = rest::decode_body(rest.content_coding, call.message.bytes.bytes,
+                                   context_.options->rest_body_bytes_max);
+    if (!plain) return refuse_rest(call, plain.error());
     call.message.bytes = std::move(*plain);
     if (!charge(call, call.message.bytes.bytes.size())) return refuse(call, too_many_bytes());
   }
@@ -137,7 +130,7 @@ void Front::answer_rest_model(Call& call) {
 // Inference
 
 base::Result<> Front::decode_rest(Call& call) {
-  const RestCall& rest = call.rest;
+  RestCall& rest = call.rest;
   const base::Slice& body = call.message.bytes;
   base::Result<> decoded;
   if (rest.route == RouteKind::kV1Predict || rest.header_bytes == 0U) {
@@ -145,7 +138,13 @@ base::Result<> Front::decode_rest(Call& call) {
     const auto version = table.find(rest.model, rest.version);
     if (!version) return std::unexpected(version.error());
     const base::Signature& signature = (*version)->signature();
-    decoded = wire::decode_raw_infer(body, signature, request_);
+    if (rest.route == RouteKind::kV1Predict) {
+      auto form = wire::decode_v1_predict(json_, body, signature, request_);
+      if (!form) return std::unexpected(form.error());
+      rest.v1_form = *form;
+    } else {
+      decoded = wire::decode_raw_infer(body, signature, request_);
+    }
   } else {
     const std::size_t json_bytes = rest.header_bytes.value_or(body.bytes.size());
     if (json_bytes > body.bytes.size()) {

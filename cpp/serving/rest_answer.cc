@@ -8,6 +8,7 @@
 
 #include "grpc/framing.h"
 #include "http2/error_code.h"
+#include "rest/body.h"
 #include "rest/status.h"
 #include "serving/front.h"
 #include "wire/json_messages.h"
@@ -22,6 +23,8 @@ using base::Error;
 constexpr std::string_view kRestPath = "rest";
 constexpr std::string_view kJson = "application/json";
 
+// Smaller bodies fit a packet either way.
+constexpr std::size_t kCodedBytesMin = 1024;
 constexpr std::string_view kBinary = "application/octet-stream";
 
 // A number as the text of a field.
@@ -91,6 +94,11 @@ void Front::refuse_rest(Call& call, int status, const Error& error,
 
 // `outputs_` are the answer's.
 base::Result<> Front::encode_rest_answer(Call& call, const Version& version) {
+  if (call.rest.route == rest::RouteKind::kV1Predict) {
+    const auto encoded = wire::encode_v1_answer(call.rest.v1_form, outputs_, encoded_);
+    call.rest.json_bytes = encoded_.size;
+    return encoded;
+  }
   json_outputs_.clear();
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
     json_outputs_.push_back(
@@ -113,6 +121,16 @@ void Front::answer_rest_inference(Call& call) {
   std::array<http::Field, 3> fields = {{{"content-type", is_binary ? kBinary : kJson}}};
   std::size_t count = 1;
   if (is_binary) fields[count++] = {"inference-header-content-length", json_bytes.text()};
+  const rest::Coding coding = call.rest.answer_coding;
+  if (coding != rest::Coding::kIdentity && encoded_.size >= kCodedBytesMin) {
+    base::Slice coded = rest::encode_body(coding, encoded_.pieces);
+    if (!coded.bytes.empty()) {
+      encoded_.clear();
+      encoded_.size = coded.bytes.size();
+      encoded_.pieces.push_back(std::move(coded));
+      fields[count++] = {"content-encoding", rest::name_of(coding)};
+    }
+  }
   answer_rest(call, rest::kOk, std::span(fields).first(count), {Code::kOk, {}});
 }
 

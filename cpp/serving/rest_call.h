@@ -5,11 +5,12 @@
 #include <string>
 #include <vector>
 
-#include "rest/body.h"
+#include "rest/body_reader.h"
 #include "rest/coding.h"
 #include "rest/route.h"
 #include "serving/bridge.h"
 #include "wire/json_infer_encode.h"
+#include "wire/json_v1_predict.h"
 
 namespace penstock::serving {
 
@@ -22,9 +23,10 @@ struct RestCall {
   rest::Coding content_coding = rest::Coding::kIdentity;
   rest::Coding answer_coding = rest::Coding::kIdentity;
   std::optional<std::size_t> header_bytes;  // of the body, that are JSON; nothing: all of them
-  rest::Body body;
+  rest::BodyReader body;
   // Of each output that is answered, in order.
   std::vector<wire::ElementsPlace> places;
+  wire::V1Form v1_form = wire::V1Form::kRows;
   std::size_t json_bytes = 0;  // of the answer; tensors follow them
   // Of the request, and then of its answer, if the control thread gives it.
   Metadata fields;

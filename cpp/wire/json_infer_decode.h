@@ -5,7 +5,6 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
-#include "base/tensor.h"
 #include "wire/infer_request.h"
 #include "wire/json_scratch.h"
 
@@ -24,12 +23,6 @@ namespace penstock::wire {
 // Errors are kInvalidArgument (kResourceExhausted: no memory); `request` is then empty.
 base::Result<> decode_json_infer(JsonScratch& scratch, const base::Slice& body,
                                  std::size_t json_bytes, InferRequest& request);
-
-// Inference-Header-Content-Length: 0. The body is the bytes of the model's only input and nothing
-// else. Its shape is the model's, with one row where the model batches; one dimension that the
-// model leaves open (or the only one, for BYTES) is what the bytes say.
-base::Result<> decode_raw_infer(const base::Slice& body, const base::Signature& signature,
-                                InferRequest& request);
 
 // What the parameters of a request say about how its answer carries tensors: `binary_data` of an
 // output, else `binary_data_output` of the request, else as JSON.

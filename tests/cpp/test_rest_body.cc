@@ -1,92 +1,103 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cstdint>
-#include <random>
+#include <array>
 #include <string>
+#include <vector>
 
+#include "base/deflate.h"
 #include "harness.h"
+#include "json_requests.h"
 #include "rest/body.h"
 
-namespace penstock::testing {
+namespace penstock {
 namespace {
 
-using rest::Body;
+using base::DeflateFormat;
+using rest::Coding;
+using testing::bytes_text;
+using testing::slice_of;
 
-std::span<const std::byte> bytes_of(const std::string& text) {
-  return std::as_bytes(std::span(text));
+std::span<const std::byte> bytes_of(std::string_view text) {
+  return std::as_bytes(std::span(text.data(), text.size()));
 }
 
-std::string text_of(const base::Slice& slice) {
-  return {reinterpret_cast<const char*>(slice.bytes.data()), slice.bytes.size()};
+std::string packed(DeflateFormat format, std::string_view text) {
+  std::string room(text.size() + 100, '\0');
+  const std::array parts = {bytes_of(text)};
+  const auto size = base::deflate_pieces(format, 6, parts, std::as_writable_bytes(std::span(room)));
+  EXPECT(size.has_value());
+  room.resize(size.value_or(0));
+  return room;
+}
+
+std::string unpacked(Coding coding, std::string_view body, std::size_t bytes_max = 1 << 20) {
+  const auto plain = rest::decode_body(coding, bytes_of(body), bytes_max);
+  return plain ? bytes_text(plain->bytes)
+               : std::to_string(plain.error().status) + " " + plain.error().error.why;
+}
+
+std::string text_of_length(std::size_t size) {
+  std::string text;
+  for (std::uint32_t state = 1; text.size() < size;) {
+    state = state * 1664525 + 1013904223;
+    text += "abcdefgh"[state >> 29];
+  }
+  return text;
+}
+
+TEST(rest_body, every_coding_gives_the_body_back) {
+  for (const std::size_t size : {1, 100, 4096, 4097, 300000}) {
+    const std::string text = text_of_length(size);
+    EXPECT(unpacked(Coding::kGzip, packed(DeflateFormat::kGzip, text)) == text);
+    EXPECT(unpacked(Coding::kDeflate, packed(DeflateFormat::kZlib, text)) == text);
+    EXPECT(unpacked(Coding::kDeflate, packed(DeflateFormat::kRaw, text)) == text);
+  }
+  EXPECT_EQ(unpacked(Coding::kGzip, packed(DeflateFormat::kGzip, "")), "");
+  EXPECT_EQ(unpacked(Coding::kDeflate, packed(DeflateFormat::kRaw, "")), "");
+}
+
+TEST(rest_body, members_of_gzip_are_one_body) {
+  const std::string one = packed(DeflateFormat::kGzip, "one,");
+  EXPECT_EQ(unpacked(Coding::kGzip, one + packed(DeflateFormat::kGzip, "") + one), "one,one,");
+  EXPECT_CONTAINS(unpacked(Coding::kGzip, one + "x"), "400 the body is no gzip stream");
+  EXPECT_CONTAINS(unpacked(Coding::kGzip, one + one, 7), "413");
+  EXPECT_EQ(unpacked(Coding::kGzip, one + one, 8), "one,one,");
+}
+
+TEST(rest_body, a_body_is_bounded_by_what_it_becomes) {
+  const std::string bomb = packed(DeflateFormat::kGzip, std::string(10 << 20, '\0'));
+  EXPECT_LT(bomb.size(), 20000);
+  EXPECT_CONTAINS(unpacked(Coding::kGzip, bomb), "413 the body is larger than the 1048576 bytes");
+  const std::string exact = packed(DeflateFormat::kZlib, std::string(1 << 20, '\0'));
+  EXPECT_EQ(unpacked(Coding::kDeflate, exact).size(), 1 << 20);
+  EXPECT_CONTAINS(unpacked(Coding::kDeflate, exact, (1 << 20) - 1), "413");
+}
+
+TEST(rest_body, what_is_corrupt_is_refused) {
+  const std::string gzip = packed(DeflateFormat::kGzip, text_of_length(1000));
+  EXPECT_CONTAINS(unpacked(Coding::kGzip, ""), "400");
+  EXPECT_CONTAINS(unpacked(Coding::kGzip, gzip.substr(0, gzip.size() - 1)), "cut short");
+  EXPECT_CONTAINS(unpacked(Coding::kGzip, "{}"), "corrupt");
+  EXPECT_CONTAINS(unpacked(Coding::kDeflate, gzip), "400");
+  std::string wrong = gzip;
+  wrong[wrong.size() - 6] = static_cast<char>(wrong[wrong.size() - 6] ^ 1);  // its checksum
+  EXPECT_CONTAINS(unpacked(Coding::kGzip, wrong), "corrupt");
+  EXPECT_CONTAINS(unpacked(Coding::kDeflate, packed(DeflateFormat::kZlib, "a") + "b"),
+                  "followed by other bytes");
+}
+
+TEST(rest_body, an_answer_is_compressed_where_that_saves_bytes) {
+  const std::string text = text_of_length(10000);
+  const std::array pieces = {slice_of(text.substr(0, 10)), slice_of(""), slice_of(text.substr(10))};
+  for (const Coding coding : {Coding::kGzip, Coding::kDeflate}) {
+    const base::Slice body = rest::encode_body(coding, pieces);
+    EXPECT_LT(body.bytes.size(), 6000);
+    EXPECT(unpacked(coding, bytes_text(body.bytes)) == text);
+  }
+  const std::array small = {slice_of("abc")};
+  EXPECT(rest::encode_body(Coding::kGzip, small).bytes.empty());
+  EXPECT(rest::encode_body(Coding::kIdentity, pieces).bytes.empty());
+  EXPECT(rest::encode_body(Coding::kGzip, {}).bytes.empty());
 }
 
 }  // namespace
-
-TEST(rest_body, it_is_what_came_wherever_it_is_cut) {
-  std::minstd_rand random(7);
-  std::string text(200'000, ' ');
-  for (char& one : text) one = static_cast<char>(random());
-  for (const Body::Layout layout : {Body::Layout::kPadded, Body::Layout::kEndAligned}) {
-    for (const bool is_announced : {false, true}) {
-      Body body;
-      REQUIRE(body.begin({.bytes_max = text.size(),
-                          .announced = is_announced ? std::optional(text.size()) : std::nullopt,
-                          .layout = layout})
-                  .has_value());
-      for (std::size_t at = 0; at < text.size();) {
-        const std::size_t part = std::min<std::size_t>(1 + random() % 9000, text.size() - at);
-        REQUIRE(body.read(bytes_of(text).subspan(at, part)).has_value());
-        at += part;
-      }
-      EXPECT_EQ(text_of(body.take()), text);
-      EXPECT_EQ(body.held_bytes(), 0U);
-    }
-  }
-}
-
-TEST(rest_body, a_padded_one_has_room_behind_it_and_the_end_of_the_other_is_aligned) {
-  const std::string text(1000, 'x');
-  Body body;
-  REQUIRE(body.begin({.bytes_max = 4096, .announced = 1000}).has_value());
-  REQUIRE(body.read(bytes_of(text)).has_value());
-  const base::Slice padded = body.take();
-  const auto before = static_cast<std::size_t>(padded.bytes.data() - padded.owner.data());
-  EXPECT(padded.owner.size() - before - padded.bytes.size() >= Body::kPaddingBytes);
-
-  REQUIRE(body.begin({.bytes_max = 4096, .announced = 1000, .layout = Body::Layout::kEndAligned})
-              .has_value());
-  REQUIRE(body.read(bytes_of(text)).has_value());
-  const base::Slice aligned = body.take();
-  const auto end = reinterpret_cast<std::uintptr_t>(aligned.bytes.data() + aligned.bytes.size());
-  EXPECT_EQ(end % base::kTensorAlignment, 0U);
-}
-
-TEST(rest_body, more_than_may_come_is_refused_whether_announced_or_not) {
-  const std::string text(101, 'x');
-  Body body;
-  const auto announced = body.begin({.bytes_max = 100, .announced = 101});
-  REQUIRE(!announced.has_value());
-  EXPECT_EQ(announced.error().code, base::Code::kOutOfRange);
-  EXPECT_EQ(announced.error().why,
-            "the request's body is larger than the 100 bytes that --http-max-input-size allows");
-  REQUIRE(body.begin({.bytes_max = 100}).has_value());
-  EXPECT(body.read(bytes_of(text).first(100)).has_value());
-  EXPECT(!body.read(bytes_of(text).last(1)).has_value());
-}
-
-TEST(rest_body, an_announced_length_alone_takes_little_memory) {
-  const std::string text(4096, 'x');
-  Body body;
-  REQUIRE(body.begin({.bytes_max = std::size_t{1} << 30, .announced = std::size_t{1} << 30})
-              .has_value());
-  EXPECT_EQ(body.held_bytes(), 0U);
-  REQUIRE(body.read(bytes_of(text)).has_value());
-  EXPECT(body.held_bytes() <= Body::kEagerBytesMax + Body::kPaddingBytes);
-}
-
-TEST(rest_body, nothing_is_a_body_too) {
-  Body body;
-  REQUIRE(body.begin({.bytes_max = 100, .announced = 0}).has_value());
-  EXPECT(body.take().bytes.empty());
-}
-
-}  // namespace penstock::testing
+}  // namespace penstock
