@@ -196,7 +196,7 @@ def _engine_options(
     made.stall_timeout_ms = options.grpc_stall_timeout_ms
     made.drain_delay_ms = round(options.drain_delay_secs * 1000)
     made.exit_timeout_ms = round(options.exit_timeout_secs * 1000)
-    made.server_name = "triton"  # Triton's own client examples assert it
+    made.server_name = options.id
     made.server_version = __version__
     made.extensions = list(EXTENSIONS)
     made.onnxruntime_library = str(library.path) if library else ""

@@ -43,7 +43,7 @@ def call(server: RunningServer) -> Iterator[Call]:
     """Calls a method with a message; the answer comes as `answer_type`."""
     with grpc.insecure_channel(server.grpc) as channel:
 
-        def made(path: str, request: Message, answer_type: type[Message]) -> Message:
+        def made(path: str, request: Message, answer_type: type[Message]) -> Any:
             method: Any = channel.unary_unary(
                 path,
                 request_serializer=lambda message: message.SerializeToString(),
