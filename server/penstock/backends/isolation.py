@@ -33,6 +33,7 @@ class LoadOrder:
     python_path: tuple[str, ...]
     log_format: str
     log_level: str
+    log_file: str
 
     def document(self) -> str:
         """As JSON."""
@@ -47,6 +48,7 @@ class LoadOrder:
                 "python_path": self.python_path,
                 "log_format": self.log_format,
                 "log_level": self.log_level,
+                "log_file": self.log_file,
             }
         )
 
@@ -67,10 +69,13 @@ class LoadOrder:
             python_path=tuple(told["python_path"]),
             log_format=told["log_format"],
             log_level=told["log_level"],
+            log_file=told["log_file"],
         )
 
 
-def worker_launch(plan: ModelPlan, config: ModelConfig, *, log_format: str) -> WorkerLaunch:
+def worker_launch(
+    plan: ModelPlan, config: ModelConfig, *, log_format: str, log_file: str = ""
+) -> WorkerLaunch:
     """How the workers of `plan`, which has an isolation, are started on this machine."""
     if plan.isolation is None:
         raise ValueError(f"{plan.name} is not isolated")
@@ -81,6 +86,7 @@ def worker_launch(plan: ModelPlan, config: ModelConfig, *, log_format: str) -> W
         python_path=tuple(sys.path),
         log_format=log_format,
         log_level=logging.getLevelName(logging.getLogger().getEffectiveLevel()).lower(),
+        log_file=log_file,
     )
     return WorkerLaunch(
         command=(sys.executable, "-P", "-m", "penstock.backends.worker"),
