@@ -216,6 +216,8 @@ void bind_model_spec(py::module_& module) {
       .def_readwrite("queue", &ModelSpec::queue)
       .def_readwrite("ort", &ModelSpec::ort)
       .def_readwrite("python_executes", &ModelSpec::python_executes)
+      .def_readwrite("properties", &ModelSpec::properties)
+      .def_readwrite("tensor_parameters", &ModelSpec::tensor_parameters)
       .def_readwrite("worker", &ModelSpec::worker);
 }
 

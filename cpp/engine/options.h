@@ -18,6 +18,7 @@
 #include "net/io_thread.h"
 #include "serving/server_state.h"
 #include "serving/version.h"
+#include "wire/v2_messages.h"
 
 namespace penstock::engine {
 
@@ -59,6 +60,7 @@ struct ModelSpec {
   LaneWish lane = LaneWish::kAuto;
   batching::QueueSettings queue = {};
   model::OrtOptions ort = {};
+  wire::ModelNotes notes = {};
   // Of a Python model that runs in processes of its own.
   std::optional<model::WorkerOptions> worker = std::nullopt;
 };

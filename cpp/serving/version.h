@@ -18,6 +18,7 @@
 #include "batching/batcher.h"
 #include "model/executor.h"
 #include "telemetry/model_metrics.h"
+#include "wire/v2_messages.h"
 
 namespace penstock::serving {
 
@@ -36,6 +37,7 @@ class Version {
     std::string name;
     std::int64_t number = 1;
     std::string platform = {};
+    wire::ModelNotes notes = {};
     Lane lane = Lane::kBatch;
     batching::QueueSettings queue = {};
     std::size_t instance_count = 1;
@@ -78,6 +80,7 @@ class Version {
   std::int64_t number() const { return options_.number; }
   const std::string& number_text() const { return number_text_; }
   const std::string& platform() const { return options_.platform; }
+  const wire::ModelNotes& notes() const { return options_.notes; }
   const base::Signature& signature() const { return executors_.front()->signature(); }
 
   Lane lane() const { return lane_.load(std::memory_order_relaxed); }

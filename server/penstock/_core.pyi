@@ -82,6 +82,8 @@ class ModelSpec:
     #   -> dict[str, numpy array], once per batch, with read-only views of the batch buffers.
     # BYTES tensors come and go as object arrays of bytes.
     python_executes: list[Callable[[dict[str, Any], list[int]], dict[str, Any]]]
+    properties: list[tuple[str, str]]  # of its metadata
+    tensor_parameters: list[tuple[str, str, str]]  # of its metadata: tensor, name, value
     worker: WorkerOptions | None  # backend "python": in processes instead; no python_executes then
     def __init__(self, name: str, version: int, backend: str) -> None: ...
 

@@ -221,6 +221,8 @@ def _model_spec(
     spec.queue = _queue_options(plan.queue)
     spec.ort = _ort_options(plan.session)
     spec.python_executes = list(executes)
+    spec.properties = list(plan.notes.properties)
+    spec.tensor_parameters = list(plan.notes.tensors)
     spec.worker = _worker_options(worker) if worker else None
     return spec
 

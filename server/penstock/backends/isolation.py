@@ -38,7 +38,7 @@ class LoadOrder:
     def document(self) -> str:
         """As JSON."""
         plan = asdict(self.plan) | {"model_path": str(self.plan.model_path)}
-        for key in ("queue", "session", "isolation"):
+        for key in ("queue", "session", "notes", "isolation"):
             del plan[key]  # the server's business
         return json.dumps(
             {

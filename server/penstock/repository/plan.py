@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["IsolationPlan", "ModelPlan", "QueuePlan", "SessionPlan", "TensorPlan"]
+__all__ = ["IsolationPlan", "ModelPlan", "NotesPlan", "QueuePlan", "SessionPlan", "TensorPlan"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +59,14 @@ class IsolationPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NotesPlan:
+    """What metadata say besides the signature: name and value; tensor, name and value."""
+
+    properties: tuple[tuple[str, str], ...] = ()
+    tensors: tuple[tuple[str, str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelPlan:
     """One version of one model."""
 
@@ -75,4 +83,5 @@ class ModelPlan:
     lane: str = "auto"
     queue: QueuePlan = QueuePlan()
     session: SessionPlan = SessionPlan()
+    notes: NotesPlan = NotesPlan()
     isolation: IsolationPlan | None = None  # None: it runs in the server's process

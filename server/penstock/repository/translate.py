@@ -13,6 +13,7 @@ from penstock.repository.config_file import ModelConfig, WrittenConfig
 from penstock.repository.instances import Machine, instance_count, wants_gpu
 from penstock.repository.isolation import BOUNDS, ISOLATION_KEY, isolation_plan
 from penstock.repository.layout import FoundModel
+from penstock.repository.notes import PROPERTY_PREFIX, TENSOR_PREFIX, notes_plan
 from penstock.repository.onnxruntime import session_plan
 from penstock.repository.parameters import choice, refuse_unknown
 from penstock.repository.plan import ModelPlan, QueuePlan, SessionPlan, TensorPlan
@@ -52,7 +53,7 @@ def translate(
 ) -> ModelPlan:
     """The plan for `version` of `model`. `files` are the names in that version's folder."""
     config = written.config
-    refuse_unknown(config.parameters, OWN_PARAMETERS)
+    refuse_unknown(config.parameters, OWN_PARAMETERS, (PROPERTY_PREFIX, TENSOR_PREFIX))
     name = backend_name(config, files)
     backend = BACKENDS[name]
     is_native_graph = name == "onnxruntime"
@@ -75,6 +76,7 @@ def translate(
         lane=choice(config.parameters, LANE_KEY, LANES, default="auto"),
         queue=_queue(config, batch_rows_max),
         session=session_plan(config, on_gpu=on_gpu) if is_native_graph else SessionPlan(),
+        notes=notes_plan(config.parameters),
         isolation=isolation_plan(config.parameters, name),
     )
 
