@@ -135,6 +135,14 @@ def test_mlservers_repository_service_is_answered(call: Call) -> None:
         call(f"/{MLSERVER}/RepositoryModel{verb}", request, pb.RepositoryModelLoadResponse)
 
 
+def test_reflection_tells_of_mlservers_service(call: Call) -> None:
+    reflection = service_methods("grpc.reflection.v1.ServerReflection")["ServerReflectionInfo"]
+    answer = call(
+        reflection.path, reflection.request(file_containing_symbol=MLSERVER), reflection.response
+    )
+    assert len(answer.file_descriptor_response.file_descriptor_proto) == 3
+
+
 def test_streaming_inference_stays_unimplemented(call: Call) -> None:
     method = service_methods(INFERENCE)["ModelStreamInfer"]
     with pytest.raises(grpc.RpcError) as caught:
