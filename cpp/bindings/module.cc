@@ -241,6 +241,8 @@ void bind_model_spec(py::module_& module) {
       .def_readwrite("warmups", &ModelSpec::warmups)
       .def_readwrite("labels", &ModelSpec::labels)
       .def_readwrite("python_executes", &ModelSpec::python_executes)
+      .def_readwrite("properties", &ModelSpec::properties)
+      .def_readwrite("tensor_parameters", &ModelSpec::tensor_parameters)
       .def_readwrite("worker", &ModelSpec::worker);
 }
 

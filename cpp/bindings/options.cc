@@ -188,6 +188,10 @@ Result<engine::ModelSpec> model_spec(const ModelSpec& spec) {
   made.lane = *lane;
   made.queue = queue_settings(spec.queue);
   made.ort = ort_options(spec.ort);
+  made.notes.properties = spec.properties;
+  for (const auto& [tensor, name, value] : spec.tensor_parameters) {
+    made.notes.tensors.push_back({.tensor = tensor, .name = name, .value = value});
+  }
   made.ort.log_id = spec.name;
   for (const Warmup& given : spec.warmups) {
     auto converted = warmup(given);

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -119,6 +120,8 @@ struct ModelSpec {
   std::vector<Warmup> warmups;
   std::map<std::string, std::vector<std::string>> labels;
   std::vector<pybind11::object> python_executes;
+  std::vector<std::pair<std::string, std::string>> properties;
+  std::vector<std::tuple<std::string, std::string, std::string>> tensor_parameters;
   std::optional<WorkerOptions> worker;
 };
 

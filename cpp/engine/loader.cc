@@ -120,6 +120,7 @@ Result<Loaded> load_version(const ModelSpec& spec, Executors given, const model:
   serving::Version::Options options{.name = spec.name,
                                     .number = spec.version,
                                     .platform = spec.platform,
+                                    .notes = spec.notes,
                                     .lane = *lane,
                                     .queue = spec.queue,
                                     .instance_count = spec.instance_count,

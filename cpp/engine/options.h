@@ -20,6 +20,7 @@
 #include "net/io_thread.h"
 #include "serving/server_state.h"
 #include "serving/version.h"
+#include "wire/v2_messages.h"
 
 namespace penstock::engine {
 
@@ -65,6 +66,7 @@ struct ModelSpec {
   model::OrtOptions ort = {};
   std::vector<model::Warmup> warmups = {};                      // in order
   std::map<std::string, std::vector<std::string>> labels = {};  // of outputs' classes, by output
+  wire::ModelNotes notes = {};
   // Of a Python model that runs in processes of its own.
   std::optional<model::WorkerOptions> worker = std::nullopt;
 };

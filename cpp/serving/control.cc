@@ -69,7 +69,8 @@ void Front::answer_model_metadata(Call& call) {
   answer_small(call, wire::encode_model_metadata({.name = (*version)->name(),
                                                   .versions = versions,
                                                   .platform = (*version)->platform(),
-                                                  .signature = &(*version)->signature()}));
+                                                  .signature = &(*version)->signature(),
+                                                  .notes = &(*version)->notes()}));
 }
 
 }  // namespace penstock::serving

@@ -20,6 +20,7 @@
 #include "model/executor.h"
 #include "model/reshape.h"
 #include "telemetry/model_metrics.h"
+#include "wire/v2_messages.h"
 
 namespace penstock::serving {
 
@@ -38,6 +39,7 @@ class Version {
     std::string name;
     std::int64_t number = 1;
     std::string platform = {};
+    wire::ModelNotes notes = {};
     Lane lane = Lane::kBatch;
     batching::QueueSettings queue = {};
     std::size_t instance_count = 1;
@@ -84,6 +86,7 @@ class Version {
   std::int64_t number() const { return options_.number; }
   const std::string& number_text() const { return number_text_; }
   const std::string& platform() const { return options_.platform; }
+  const wire::ModelNotes& notes() const { return options_.notes; }
   // As requests and answers see it.
   const base::Signature& signature() const {
     return options_.reshaping ? options_.reshaping->signature : executors_.front()->signature();

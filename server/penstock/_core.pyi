@@ -112,6 +112,8 @@ class ModelSpec:
     # tuple of gRPC's number of a failure and a sentence.
     # One that has `close` is closed when the version is taken apart.
     python_executes: list[Callable[..., Any]]
+    properties: list[tuple[str, str]]  # of its metadata
+    tensor_parameters: list[tuple[str, str, str]]  # of its metadata: tensor, name, value
     worker: WorkerOptions | None  # backend "python": in processes instead; no python_executes then
     def __init__(self, name: str, version: int, backend: str) -> None: ...
 

@@ -240,7 +240,7 @@ def _engine_options(
     made.stall_timeout_ms = options.grpc_stall_timeout_ms
     made.drain_delay_ms = round(options.drain_delay_secs * 1000)
     made.exit_timeout_ms = round(options.exit_timeout_secs * 1000)
-    made.server_name = "triton"  # Triton's own client examples assert it
+    made.server_name = options.id
     made.server_version = __version__
     made.extensions = list(EXTENSIONS)
     made.onnxruntime_library = str(library.path) if library else ""
@@ -267,6 +267,8 @@ def _model_spec(
     spec.warmups = [_warmup(warmup) for warmup in plan.warmups]
     spec.labels = {output: read_labels(path) for output, path in plan.label_files.items()}
     spec.python_executes = list(executes)
+    spec.properties = list(plan.notes.properties)
+    spec.tensor_parameters = list(plan.notes.tensors)
     spec.worker = _worker_options(worker) if worker else None
     return spec
 

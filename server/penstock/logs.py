@@ -49,11 +49,12 @@ class LogChoice:
 
     @staticmethod
     def from_level(level: str, log_format: str = "console") -> "LogChoice":
-        """Events of `level` ("debug", "info", "warning" or "error") and more serious ones."""
+        """Events of `level` and more serious ones; of "critical", none."""
         least = logging.getLevelNamesMapping()[level.upper()]
         return LogChoice(
             info=least <= logging.INFO,
             warning=least <= logging.WARNING,
+            error=least <= logging.ERROR,
             verbose=int(least <= logging.DEBUG),
             format=log_format,
         )
@@ -70,7 +71,7 @@ class LogChoice:
     def least_level(self) -> int:
         """The least serious level that is logged; a level that is logged may be above it."""
         levels = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR)
-        return next(filter(self.takes, levels), logging.CRITICAL + 1)
+        return next(filter(self.takes, levels), logging.CRITICAL)
 
 
 class LogOutput:

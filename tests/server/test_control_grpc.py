@@ -43,7 +43,7 @@ def call(server: RunningServer) -> Iterator[Call]:
     """Calls a method with a message; the answer comes as `answer_type`."""
     with grpc.insecure_channel(server.grpc) as channel:
 
-        def made(path: str, request: Message, answer_type: type[Message]) -> Message:
+        def made(path: str, request: Message, answer_type: type[Message]) -> Any:
             method: Any = channel.unary_unary(
                 path,
                 request_serializer=lambda message: message.SerializeToString(),
@@ -133,6 +133,14 @@ def test_mlservers_repository_service_is_answered(call: Call) -> None:
     for verb in ("Load", "Unload"):
         request = pb.RepositoryModelLoadRequest(model_name="adder")
         call(f"/{MLSERVER}/RepositoryModel{verb}", request, pb.RepositoryModelLoadResponse)
+
+
+def test_reflection_tells_of_mlservers_service(call: Call) -> None:
+    reflection = service_methods("grpc.reflection.v1.ServerReflection")["ServerReflectionInfo"]
+    answer = call(
+        reflection.path, reflection.request(file_containing_symbol=MLSERVER), reflection.response
+    )
+    assert len(answer.file_descriptor_response.file_descriptor_proto) == 3
 
 
 def test_streaming_inference_stays_unimplemented(call: Call) -> None:

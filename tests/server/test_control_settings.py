@@ -43,6 +43,12 @@ def test_log_settings_say_which_events_are_logged(
     assert logged(LogChoice(), **changes) == levels
 
 
+def test_a_log_that_takes_nothing_has_a_level_that_a_worker_understands() -> None:
+    nothing = LogChoice(info=False, warning=False, error=False)
+    name = logging.getLevelName(nothing.least_level)
+    assert LogChoice.from_level(name) == nothing
+
+
 def test_what_a_level_left_out_may_be_switched_on() -> None:
     assert logged(LogChoice.from_level("error")) == ["error"]
     assert logged(LogChoice.from_level("error"), log_info=True) == ["info", "error"]

@@ -17,6 +17,7 @@ __all__ = ["LoadOrder", "WorkerLaunch", "worker_launch"]
 #: Fields of a plan that a model's process has no use for.
 SERVERS_BUSINESS = (
     "queue",
+    "notes",
     "session",
     "isolation",
     "label_files",
@@ -45,6 +46,7 @@ class LoadOrder:
     python_path: tuple[str, ...]
     log_format: str
     log_level: str
+    log_file: str
 
     def document(self) -> str:
         """As JSON."""
@@ -59,6 +61,7 @@ class LoadOrder:
                 "python_path": self.python_path,
                 "log_format": self.log_format,
                 "log_level": self.log_level,
+                "log_file": self.log_file,
             }
         )
 
@@ -80,6 +83,7 @@ class LoadOrder:
             python_path=tuple(told["python_path"]),
             log_format=told["log_format"],
             log_level=told["log_level"],
+            log_file=told["log_file"],
         )
 
 
@@ -88,7 +92,9 @@ def _plain(value: object) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def worker_launch(plan: ModelPlan, config: ModelConfig, *, log_format: str) -> WorkerLaunch:
+def worker_launch(
+    plan: ModelPlan, config: ModelConfig, *, log_format: str, log_file: str = ""
+) -> WorkerLaunch:
     """How the workers of `plan`, which has an isolation, are started on this machine."""
     if plan.isolation is None:
         raise ValueError(f"{plan.name} is not isolated")
@@ -99,6 +105,7 @@ def worker_launch(plan: ModelPlan, config: ModelConfig, *, log_format: str) -> W
         python_path=tuple(sys.path),
         log_format=log_format,
         log_level=logging.getLevelName(logging.getLogger().getEffectiveLevel()).lower(),
+        log_file=log_file,
     )
     return WorkerLaunch(
         command=(sys.executable, "-P", "-m", "penstock.backends.worker"),

@@ -85,7 +85,8 @@ class _Worker:
     def _load(self, instance: int, size: int) -> None:
         order = LoadOrder.read(self._requests.take(size))
         sys.path[:] = order.python_path
-        start_logging(LogChoice.from_level(order.log_level, order.log_format))
+        choice = LogChoice.from_level(order.log_level, order.log_format)
+        start_logging(choice, file=order.log_file)
         self._requests.tensors = order.plan.inputs
         self._answers.tensors = order.plan.outputs
         self._answers.bytes_max = order.shared_bytes_max

@@ -21,6 +21,7 @@ __all__ = ["ServerOptions"]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Milliseconds = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
+ThreadCount = Annotated[int, Field(ge=1, le=1024)]
 Bytes = Annotated[int, Field(ge=1, le=2**40)]
 
 
@@ -36,6 +37,8 @@ class ServerOptions(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, validate_default=False, protected_namespaces=()
     )
+
+    id: str = Field("triton", description="The name that ServerMetadata tells; Triton's default.")
 
     model_repository: list[str] = Field([], description="Folder of models. May be repeated.")
     model_load_thread_count: Count = Field(4, description="Models loaded at the same time.")
@@ -55,9 +58,10 @@ class ServerOptions(BaseModel):
         False, description="Ready only if every model is. False: once each was tried."
     )
 
+    allow_grpc: bool = Field(True, description="Serve gRPC.")
     grpc_address: str = Field("0.0.0.0", description="Address that gRPC listens on.")
     grpc_port: Port = Field(8001, description="Port of gRPC. 0: one the system chooses.")
-    grpc_infer_thread_count: Count = Field(
+    grpc_infer_thread_count: ThreadCount = Field(
         default_factory=usable_cores,
         description="Threads that serve connections. Default: the cores this process may use.",
     )
@@ -115,12 +119,12 @@ class ServerOptions(BaseModel):
     )
 
     allow_http: bool = Field(True, description="Serve REST.")
-    allow_grpc: bool = Field(True, description="Serve gRPC.")
     http_address: str = Field("0.0.0.0", description="Address that REST listens on.")
     http_port: Port = Field(8000, description="Port of REST. 0: one the system chooses.")
     reuse_http_port: bool = Field(False, description="Let several servers share the REST port.")
     http_max_input_size: Bytes = Field(
-        64 << 20, description="Largest REST request, in bytes, before and after decompression."
+        64 << 20,
+        description="Largest body of a REST request, in bytes, before and after decompression.",
     )
     http_idle_timeout_ms: Milliseconds = Field(
         600_000,
@@ -183,11 +187,6 @@ class ServerOptions(BaseModel):
     def metrics_host(self) -> str:
         """The address that metrics listen on."""
         return self.metrics_address or self.grpc_address
-
-    @property
-    def logged_level(self) -> str:
-        """The least serious event to log, with `log_verbose` counted in."""
-        return "debug" if self.log_verbose else self.log_level
 
     @property
     def log_choice(self) -> LogChoice:

@@ -24,7 +24,6 @@ __all__ = ["INFERENCE_SERVICE", "MLSERVER_SERVICE", "add_control_methods"]
 
 INFERENCE_SERVICE = "inference.GRPCInferenceService"
 MLSERVER_SERVICE = "inference.model_repository.ModelRepositoryService"
-SHARED_WITH_MLSERVER = ("RepositoryIndex", "RepositoryModelLoad", "RepositoryModelUnload")
 
 
 def add_control_methods(host: ServiceHost, application: ControlApplication) -> None:
@@ -56,7 +55,7 @@ def add_control_methods(host: ServiceHost, application: ControlApplication) -> N
     }
     host.add_registered_method_handlers(INFERENCE_SERVICE, handlers)
     host.add_registered_method_handlers(
-        MLSERVER_SERVICE, {name: handlers[name] for name in SHARED_WITH_MLSERVER}
+        MLSERVER_SERVICE, {name: handlers[name] for name in service_methods(MLSERVER_SERVICE)}
     )
 
 

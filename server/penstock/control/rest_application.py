@@ -16,11 +16,14 @@ from penstock.control.messages_json import (
     regions_json,
     statistics_json,
 )
+from penstock.control.openapi import model_document, server_document
+from penstock.control.pages import model_page, page_headers, server_page
 from penstock.control.parts import MemoryRegion
 from penstock.control.rest import RestAnswer, RestCall
 from penstock.control.rest_routes import FoundRoute, find_route
 from penstock.control.statuses import http_status
 from penstock.errors import ControlError, PenstockError
+from penstock_client._proto.model_config_pb2 import ModelConfig
 
 __all__ = ["RestControl"]
 
@@ -39,6 +42,8 @@ class RestControl:
             "all_statistics": self._statistics,
             "config": self._config,
             "statistics": self._statistics,
+            "docs": self._docs,
+            "openapi": self._openapi,
             "trace": self._trace,
             "logging": self._logging,
             "index": self._index,
@@ -56,7 +61,7 @@ class RestControl:
         """The answer to `call`, whatever it is."""
         try:
             found = find_route(call.path)
-            if found is None or found.route not in self._routes:
+            if found is None:
                 return _error(404, "Not Found")
             if call.method not in found.methods:
                 return _wrong_method(found)
@@ -76,6 +81,27 @@ class RestControl:
     async def _statistics(self, call: RestCall, names: Mapping[str, str]) -> RestAnswer:
         found = self._application.model_statistics(names.get("model", ""), names.get("version", ""))
         return _json(statistics_json(found))
+
+    async def _openapi(self, call: RestCall, names: Mapping[str, str]) -> RestAnswer:
+        if "model" not in names:
+            return _json(server_document())
+        version = names.get("version", "")
+        return _json(model_document(self._named_config(names["model"], version), version))
+
+    async def _docs(self, call: RestCall, names: Mapping[str, str]) -> RestAnswer:
+        if "model" not in names:
+            page = server_page(await self._application.index())
+        else:
+            version = names.get("version", "")
+            page = model_page(self._named_config(names["model"], version), version)
+        return RestAnswer(headers=page_headers(), body=page)
+
+    def _named_config(self, model: str, version: str) -> ModelConfig:
+        """A configuration, under the name that it was asked by."""
+        config = ModelConfig()
+        config.CopyFrom(self._application.model_config(model, version))
+        config.name = model
+        return config
 
     # -- the repository ---------------------------------------------------------------------------
 

@@ -122,7 +122,9 @@ def _loaded(
     plan: ModelPlan, written: WrittenConfig, engine: Engine, options: ServerOptions
 ) -> LoadedVersion:
     if plan.isolation is not None:  # its code is not to run here
-        worker = worker_launch(plan, written.config, log_format=options.log_format)
+        worker = worker_launch(
+            plan, written.config, log_format=options.log_format, log_file=options.log_file
+        )
         return engine.load(plan, worker=worker)
     if plan.backend == "python":
         return engine.load(plan, python_executes(plan, written.config))

@@ -13,6 +13,7 @@ from typing import Literal
 __all__ = [
     "IsolationPlan",
     "ModelPlan",
+    "NotesPlan",
     "QueuePlan",
     "SessionPlan",
     "TensorPlan",
@@ -99,6 +100,14 @@ class WarmupPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NotesPlan:
+    """What metadata say besides the signature: name and value; tensor, name and value."""
+
+    properties: tuple[tuple[str, str], ...] = ()
+    tensors: tuple[tuple[str, str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelPlan:
     """One version of one model."""
 
@@ -115,6 +124,7 @@ class ModelPlan:
     lane: str = "auto"
     queue: QueuePlan = QueuePlan()
     session: SessionPlan = SessionPlan()
+    notes: NotesPlan = NotesPlan()
     isolation: IsolationPlan | None = None  # None: it runs in the server's process
     label_files: Mapping[str, Path] = field(default_factory=dict)  # of outputs
     warmups: tuple[WarmupPlan, ...] = ()

@@ -14,6 +14,7 @@ from penstock.repository.instances import Machine, instance_count, wants_gpu
 from penstock.repository.isolation import BOUNDS, ISOLATION_KEY, isolation_plan
 from penstock.repository.layout import FoundModel
 from penstock.repository.metric_fields import metric_buckets, metric_tags
+from penstock.repository.notes import PROPERTY_PREFIX, TENSOR_PREFIX, notes_plan
 from penstock.repository.onnxruntime import session_plan
 from penstock.repository.parameters import choice, refuse_unknown
 from penstock.repository.plan import ModelPlan, QueuePlan, SessionPlan, TensorPlan
@@ -58,7 +59,7 @@ def translate(
     `is_completing`: inputs and outputs that the configuration leaves out are found in the model.
     """
     config = written.config
-    refuse_unknown(config.parameters, OWN_PARAMETERS)
+    refuse_unknown(config.parameters, OWN_PARAMETERS, (PROPERTY_PREFIX, TENSOR_PREFIX))
     name = backend_name(config, files)
     backend = BACKENDS[name]
     is_native_graph = name == "onnxruntime"
@@ -81,6 +82,7 @@ def translate(
         lane=choice(config.parameters, LANE_KEY, LANES, default="auto"),
         queue=_queue(config, batch_rows_max),
         session=session_plan(config, on_gpu=on_gpu) if is_native_graph else SessionPlan(),
+        notes=notes_plan(config.parameters),
         isolation=isolation_plan(config.parameters, name),
         label_files=label_files(config, model.folder),
         warmups=warmup_plans(config, model.folder),
