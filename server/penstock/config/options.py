@@ -42,6 +42,10 @@ class ServerOptions(BaseModel):
         description="A backend's setting: BACKEND,KEY=VALUE, e.g. "
         "onnxruntime,default-max-batch-size=64. May be repeated.",
     )
+    disable_auto_complete_config: bool = Field(
+        False, description="Require configurations that leave no input and no output out."
+    )
+    strict_model_config: bool = Field(False, description="The same, by its older name.")
     exit_on_error: bool = Field(
         False, description="Exit if a model fails to load. False: serve the others."
     )
@@ -166,6 +170,11 @@ class ServerOptions(BaseModel):
     def logged_level(self) -> str:
         """The least serious event to log, with `log_verbose` counted in."""
         return "debug" if self.log_verbose else self.log_level
+
+    @property
+    def is_completing_configs(self) -> bool:
+        """Whether what a configuration leaves out is found in the model."""
+        return not (self.disable_auto_complete_config or self.strict_model_config)
 
     def batch_rows_default(self, backend: str) -> int:
         """Rows of a batch for models that batch but do not say how much."""
