@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bindings/python_executor.h"
 
+#include <pybind11/stl.h>
+
 #include <new>
 #include <string>
 #include <utility>
 
-#include <pybind11/stl.h>
-
-#include "base/check.h"
 #include "bindings/arrays.h"
 #include "bindings/errors.h"
 
@@ -64,7 +63,7 @@ base::Result<> PythonExecutor::call(const model::ExecutorBatch& batch,
     }
     facts = std::move(told);
   }
-  return take_answers(execute_(inputs, request_rows, facts), batch);
+  return take_answers(execute_(inputs, request_rows, facts), batch, outputs);
 }
 
 base::Result<> PythonExecutor::take_outputs(const py::object& answer,
@@ -86,16 +85,20 @@ base::Result<> PythonExecutor::take_outputs(const py::object& answer,
 }
 
 base::Result<> PythonExecutor::take_answers(const py::object& answer,
-                                            const model::ExecutorBatch& batch) const {
+                                            const model::ExecutorBatch& batch,
+                                            std::vector<base::Tensor>& outputs) const {
   const std::size_t requests = batch.request_rows.size();
-  PENSTOCK_CHECK(batch.answers != nullptr);
   if (!py::isinstance<py::list>(answer) || py::len(answer) != requests) {
-    return base::fail(base::Code::kInternal, "the model returned no list of " +
-                                                 std::to_string(requests) + " answers");
+    return base::fail(base::Code::kInternal,
+                      "the model returned no list of " + std::to_string(requests) + " answers");
   }
+  std::vector<base::Answer> answers;
+  answers.reserve(requests);
   for (const py::handle given : py::reinterpret_borrow<py::list>(answer)) {
-    batch.answers->push_back(answer_of(given));
+    answers.push_back(answer_of(given));
   }
+  if (batch.answers == nullptr) return model::take_only_answer(std::move(answers), outputs);
+  *batch.answers = std::move(answers);
   return {};
 }
 
@@ -114,10 +117,8 @@ base::Answer PythonExecutor::answer_of(const py::handle& given) const {
   tensors.reserve(arrays.size());
   for (std::size_t i = 0; i < arrays.size(); ++i) {
     if (arrays[i].is_none()) {
-      tensors.push_back({.dtype = signature_.outputs[i].dtype,
-                         .shape = {},
-                         .bytes = {},
-                         .is_present = false});
+      tensors.push_back(
+          {.dtype = signature_.outputs[i].dtype, .shape = {}, .bytes = {}, .is_present = false});
       continue;
     }
     auto tensor = tensor_of(arrays[i], signature_.outputs[i]);

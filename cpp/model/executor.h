@@ -27,9 +27,14 @@ struct ExecutorBatch {
   std::span<const std::string_view> request_facts = {};
   // Where an executor may answer each request by itself, in order, in place of `outputs`: all of
   // them or none. An answer's first dimension is its request's rows; other dimensions may differ
-  // from those of its neighbours. Null: only `outputs` are taken.
+  // from those of its neighbours. Null: there is one request, and `outputs` are taken alone.
   std::vector<base::Answer>* answers = nullptr;
 };
+
+// For an executor that answers each request, of a batch whose `answers` is null: the answer to its
+// only one, as outputs.
+base::Result<> take_only_answer(std::vector<base::Answer> answers,
+                                std::vector<base::Tensor>& outputs);
 
 // What the way of a request may assume about an executor.
 struct ExecutorTraits {

@@ -43,8 +43,7 @@ bool take_place(WordReader& words, const base::Buffer& block, std::span<const st
       std::cmp_greater(offset, block.size() - static_cast<std::size_t>(bytes))) {
     return false;
   }
-  place =
-      block.bytes().subspan(static_cast<std::size_t>(offset), static_cast<std::size_t>(bytes));
+  place = block.bytes().subspan(static_cast<std::size_t>(offset), static_cast<std::size_t>(bytes));
   return true;
 }
 

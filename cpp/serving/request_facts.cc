@@ -12,11 +12,12 @@
 namespace penstock::serving {
 namespace {
 
-// The decoder has seen to it that texts are UTF-8.
+// The decoder has seen to it that texts are UTF-8. One that is too long is not worth its memory.
 void append_text(std::string& json, std::string_view text) {
   constexpr std::string_view kHex = "0123456789abcdef";
   json += '"';
   for (const char character : text) {
+    if (json.size() > kRequestFactsBytesMax) return;
     const auto byte = static_cast<unsigned char>(character);
     if (byte < 0x20) {
       json += "\\u00";

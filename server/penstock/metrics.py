@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The metrics that Python knows, beside the core's own."""
+"""The metrics that Python knows, and those that models count, beside the core's own."""
 
 from collections.abc import Callable, Sequence
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from penstock import __version__
+from penstock.backends.triton.metric_families import metrics_text as model_metrics_text
 from penstock.repository.loader import LoadReport
 
 __all__ = ["ServerMetrics"]
@@ -41,4 +42,5 @@ class ServerMetrics:
 
     def text(self) -> str:
         """Everything in Prometheus' text format."""
-        return self._core_text() + generate_latest(self._registry).decode()
+        own = generate_latest(self._registry).decode()
+        return self._core_text() + own + model_metrics_text()

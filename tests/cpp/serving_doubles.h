@@ -69,15 +69,21 @@ inline base::Result<> echo_batch(const model::ExecutorBatch& batch,
 class ScriptedExecutor : public model::Executor {
  public:
   // `is_native` false: like a Python model, for instance threads only.
-  ScriptedExecutor(base::Signature signature, Behaviour behaviour, bool is_native = true)
-      : signature_(std::move(signature)), behaviour_(std::move(behaviour)), is_native_(is_native) {}
+  // `sees_requests`: it wants what requests say beside their tensors.
+  ScriptedExecutor(base::Signature signature, Behaviour behaviour, bool is_native = true,
+                   bool sees_requests = false)
+      : signature_(std::move(signature)),
+        behaviour_(std::move(behaviour)),
+        is_native_(is_native),
+        sees_requests_(sees_requests) {}
 
   const base::Signature& signature() const override { return signature_; }
   model::ExecutorTraits traits() const override {
     return {.is_native = is_native_,
             .is_thread_safe = true,
             .takes_unaligned = true,
-            .gains_from_batching = true};
+            .gains_from_batching = true,
+            .sees_requests = sees_requests_};
   }
   base::Result<> run(const model::ExecutorBatch& batch,
                      std::vector<base::Tensor>& outputs) override {
@@ -88,6 +94,7 @@ class ScriptedExecutor : public model::Executor {
   const base::Signature signature_;
   const Behaviour behaviour_;
   const bool is_native_;
+  const bool sees_requests_;
 };
 
 // FP32 "x" [rows, any] -> "y" of the same shape.
@@ -212,10 +219,11 @@ class FrontRig {
   // Makes a version and publishes it.
   std::shared_ptr<serving::Version> serve(serving::Version::Options wanted,
                                           base::Signature signature,
-                                          Behaviour behaviour = echo_batch) {
+                                          Behaviour behaviour = echo_batch,
+                                          bool sees_requests = false) {
     std::vector<std::unique_ptr<model::Executor>> executors;
-    executors.push_back(
-        std::make_unique<ScriptedExecutor>(std::move(signature), std::move(behaviour)));
+    executors.push_back(std::make_unique<ScriptedExecutor>(
+        std::move(signature), std::move(behaviour), true, sees_requests));
     wanted.queue.model_name = wanted.name;
     wanted.queue.policy.batch_rows_max = executors[0]->signature().batch_rows_max;
     const std::string name = wanted.name;

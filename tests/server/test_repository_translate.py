@@ -115,10 +115,34 @@ def test_a_contradiction_is_a_sentence_with_what_was_found_and_wanted(
         plan(text, files=files)
 
 
-@pytest.mark.parametrize("text", ['backend: "tensorflow"', 'platform: "pytorch_libtorch"'])
-def test_a_backend_that_does_not_exist_is_refused_with_those_that_do(text: str) -> None:
-    with pytest.raises(UnsupportedError, match=r"there are onnxruntime.*, python, identity"):
+@pytest.mark.parametrize(
+    ("text", "mend"),
+    [
+        ('backend: "tensorflow"', r"export the model to ONNX \(tf2onnx\)"),
+        ('platform: "tensorflow_savedmodel"', r"export the model to ONNX \(tf2onnx\)"),
+        ('platform: "pytorch_libtorch"', r"\(torch.onnx.export\), or load it in a model.py"),
+        ('backend: "tensorrt"', "optimization.execution_accelerators to run it by TensorRT"),
+        ('platform: "tensorrt_plan"', "optimization.execution_accelerators to run it by TensorRT"),
+        ('backend: "openvino"', "optimization.execution_accelerators to run it by OpenVINO"),
+        ('backend: "fil"', "onnxmltools"),
+        ('backend: "dali"', "model.py of backend python"),
+        ('backend: "vllm"', "generation is not served yet"),
+        ('backend: "own_backend"', ""),
+    ],
+)
+def test_a_backend_that_does_not_exist_is_refused_with_those_that_do_and_the_way(
+    text: str, mend: str
+) -> None:
+    with pytest.raises(
+        UnsupportedError, match=rf"there are onnxruntime.*, python, identity.*{mend}"
+    ) as refused:
         plan(text)
+    assert ". " not in str(refused.value), "one sentence"
+
+
+def test_an_ensemble_is_refused_as_one() -> None:
+    with pytest.raises(UnsupportedError, match="ensemble: they are not served yet"):
+        plan('platform: "ensemble"')
 
 
 def test_tensors_are_told_with_the_protocols_names_of_types() -> None:

@@ -11,21 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.doubles.model_files import add_config, config_text
 from tests.doubles.running import RunningServer
+from tests.doubles.triton_models import Y, add_triton, isolation, parameter
 
 from penstock_client import Client, InvalidArgument, NotFound, PenstockError, Unavailable
 
-HEAD = """
-import json
-import numpy as np
-import triton_python_backend_utils as pb_utils
-
-"""
-
-ADD_SUB = (
-    HEAD
-    + """
+ADD_SUB = """
 class TritonPythonModel:
     def initialize(self, args):
         self.model_config = model_config = json.loads(args["model_config"])
@@ -50,12 +41,9 @@ class TritonPythonModel:
     def finalize(self):
         print("Cleaning up...")
 """
-)
 
 # Each request's own sum and length, and how many requests the batch had.
-COUNTS = (
-    HEAD
-    + """
+COUNTS = """
 class TritonPythonModel:
     def execute(self, requests):
         responses = []
@@ -72,12 +60,9 @@ class TritonPythonModel:
                                                          pb_utils.Tensor("batch", batch)]))
         return responses
 """
-)
 
 # Outputs whose length depends on the request.
-WORDS = (
-    HEAD
-    + """
+WORDS = """
 class TritonPythonModel:
     def execute(self, requests):
         responses = []
@@ -92,12 +77,9 @@ class TritonPythonModel:
                 pb_utils.Tensor("words", words), pb_utils.Tensor("lengths", lengths)]))
         return responses
 """
-)
 
 # What a request says beside its tensors.
-TELLS = (
-    HEAD
-    + """
+TELLS = """
 class TritonPythonModel:
     def initialize(self, args):
         self.args = args
@@ -114,6 +96,7 @@ class TritonPythonModel:
                 "cancelled": request.is_cancelled(), "inputs": [t.name() for t in request.inputs()],
                 "dir": pb_utils.get_model_dir(),
                 "args": {k: v for k, v in self.args.items() if k != "model_config"},
+                "own": json.loads(self.args["model_config"])["parameters"]["own"],
             }
             tensors = [pb_utils.Tensor("told", np.array([json.dumps(told)], dtype=object))]
             if "other" in request.requested_output_names():
@@ -122,12 +105,9 @@ class TritonPythonModel:
             responses.append(pb_utils.InferenceResponse(output_tensors=tensors))
         return responses
 """
-)
 
 # Fails in the way that its input names.
-FAILS = (
-    HEAD
-    + """
+FAILS = """
 from . import ways
 
 class TritonPythonModel:
@@ -135,7 +115,6 @@ class TritonPythonModel:
         way = pb_utils.get_input_tensor_by_name(requests[0], "way").as_numpy()[0].decode()
         return getattr(ways, way)(pb_utils, requests)
 """
-)
 WAYS = """
 import numpy as np
 
@@ -198,9 +177,7 @@ def later(pb_utils, requests):
 """
 
 # Finds a file beside it by its bare name; each of two models has its own.
-SIBLING = (
-    HEAD
-    + """
+SIBLING = """
 from constants import FACTOR
 
 class TritonPythonModel:
@@ -210,90 +187,30 @@ class TritonPythonModel:
             for _ in requests
         ]
 """
-)
-
-LOGS = (
-    HEAD
-    + """
-class TritonPythonModel:
-    def initialize(self, args):
-        pb_utils.Logger.log_info("began " + args["model_instance_name"])
-
-    def execute(self, requests):
-        logger = pb_utils.Logger
-        logger.log_warn("a warning")
-        logger.log("an error", logger.ERROR)
-        logger.log_verbose("for debugging")
-        return [pb_utils.InferenceResponse([pb_utils.Tensor("y", np.zeros((2,), np.float32))])
-                for _ in requests]
-
-    def finalize(self):
-        pb_utils.Logger.log_info("ended")
-        raise RuntimeError("which is only logged")
-"""
-)
-
-REFUSES = (
-    HEAD
-    + """
-class TritonPythonModel:
-    def initialize(self, args):
-        raise pb_utils.TritonModelException("the weights are missing")
-
-    def execute(self, requests):
-        return []
-"""
-)
-
-X = [("x", "TYPE_FP32", [2])]
-Y = [("y", "TYPE_FP32", [2])]
-
-
-def add(
-    repository: Path,
-    name: str,
-    code: str,
-    inputs: list[tuple[str, str, list[int]]],
-    outputs: list[tuple[str, str, list[int]]],
-    more: str,
-    **beside: str,
-) -> Path:
-    """A Triton Python model, with other files beside model.py."""
-    text = config_text(inputs, outputs, f'backend: "python" {more}')
-    folder = add_config(repository, name, text)
-    (folder / "model.py").write_text(code)
-    for file, content in beside.items():
-        (folder / f"{file}.py").write_text(content)
-    return folder
 
 
 @pytest.fixture(scope="module", params=["none", "process"])
-def isolation(request: pytest.FixtureRequest) -> str:
-    kind: str = request.param
-    return f'parameters {{ key: "penstock.isolation" value {{ string_value: "{kind}" }} }}'
-
-
-@pytest.fixture(scope="module")
-def server(isolation: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningServer]:
     repository = tmp_path_factory.mktemp("models")
-    add(repository, "add_sub", ADD_SUB,
-        [("INPUT0", "TYPE_FP32", [4]), ("INPUT1", "TYPE_FP32", [4])],
-        [("OUTPUT0", "TYPE_FP32", [4]), ("OUTPUT1", "TYPE_FP32", [4])],
-        f"{isolation} instance_group [{{ kind: KIND_CPU }}]")  # fmt: skip
-    batching = "max_batch_size: 16 dynamic_batching { max_queue_delay_microseconds: 2000 }"
-    add(repository, "counts", COUNTS, X, [*Y, ("batch", "TYPE_INT64", [1])],
-        f"{batching} {isolation}")  # fmt: skip
-    add(repository, "words", WORDS, [("text", "TYPE_STRING", [1])],
-        [("words", "TYPE_STRING", [-1]), ("lengths", "TYPE_INT32", [-1])],
-        f"{batching} {isolation}")  # fmt: skip
-    own = 'parameters { key: "own" value { string_value: "kept" } }'
-    add(repository, "tells", TELLS, X, [("told", "TYPE_STRING", [1]), ("other", "TYPE_INT32", [1])],
-        f"{isolation} {own}")  # fmt: skip
-    add(repository, "fails", FAILS, [("way", "TYPE_STRING", [1])], Y, isolation, ways=WAYS)
+    where = isolation(request.param)
+    four = [[(f"{kind}{i}", "TYPE_FP32", [4]) for i in (0, 1)] for kind in ("INPUT", "OUTPUT")]
+    add_triton(repository, "add_sub", ADD_SUB, f"{where} instance_group [{{ kind: KIND_CPU }}]",
+               inputs=four[0], outputs=four[1])  # fmt: skip
+    batching = (
+        f"{where} max_batch_size: 16 dynamic_batching {{ max_queue_delay_microseconds: 2000 }}"
+    )
+    add_triton(repository, "counts", COUNTS, batching, outputs=[*Y, ("batch", "TYPE_INT64", [1])])
+    words = [("words", "TYPE_STRING", [-1]), ("lengths", "TYPE_INT32", [-1])]
+    add_triton(repository, "words", WORDS, batching, inputs=[("text", "TYPE_STRING", [1])],
+               outputs=words)  # fmt: skip
+    own = parameter("own", "kept") + parameter("FORCE_CPU_ONLY_INPUT_TENSORS", "no")
+    told = [("told", "TYPE_STRING", [1]), ("other", "TYPE_INT32", [1])]
+    add_triton(repository, "tells", TELLS, where + own, outputs=told)
+    add_triton(repository, "fails", FAILS, where, inputs=[("way", "TYPE_STRING", [1])], ways=WAYS)
     for name, factor in (("three", 3), ("four", 4)):
-        add(repository, name, SIBLING, X, Y, isolation, constants=f"FACTOR = {factor}")
-    add(repository, "logs", LOGS, X, Y, isolation)
-    add(repository, "refuses", REFUSES, X, Y, isolation)
+        add_triton(repository, name, SIBLING, where, constants=f"FACTOR = {factor}")
     with RunningServer(repository) as running:
         yield running
 
@@ -364,6 +281,7 @@ def test_outputs_of_one_batch_may_differ_in_length(client: Client) -> None:
 def test_a_request_tells_its_id_its_outputs_and_its_parameters(
     client: Client, server: RunningServer
 ) -> None:
+    sent: dict[str, bool | int | float | str]
     sent = {"text": 'q"\n\\é', "whole": -(2**40), "flag": True, "half": 0.5, "priority": 3,
             "timeout": 9_000_000}  # fmt: skip
     answer = client.infer(
@@ -373,6 +291,7 @@ def test_a_request_tells_its_id_its_outputs_and_its_parameters(
     told = json.loads(answer["told"][0])
     folder = Path(told.pop("dir"))
     assert folder.name == "1" and folder.parent.name == "tells"
+    assert told.pop("own") == {"string_value": "kept"}
     arguments = told.pop("args")
     assert arguments == {
         "model_instance_kind": "CPU", "model_instance_name": "tells_0",
@@ -430,26 +349,3 @@ def test_each_model_finds_its_own_files_by_their_bare_names(client: Client) -> N
     for name, factor in (("three", 3), ("four", 4)):
         answer = client.infer(name, {"x": row(0)}, timeout=10)
         np.testing.assert_array_equal(answer["y"], row(factor))
-
-
-def test_a_model_that_cannot_be_initialized_is_not_ready_and_says_why(client: Client) -> None:
-    with pytest.raises(
-        Unavailable, match="1/model.py failed to initialize: the weights are missing"
-    ):
-        client.infer("refuses", {"x": row(0)}, timeout=10)
-
-
-def test_a_models_log_and_its_end_are_the_servers(isolation: str, tmp_path: Path) -> None:
-    add(tmp_path, "logs", LOGS, X, Y, isolation)
-    with RunningServer(tmp_path, flags=("--log-format=json",)) as running:
-        with Client(running.grpc, retry=None) as client:
-            client.infer("logs", {"x": row(0)}, timeout=10)
-        running.drain()
-        assert running.wait() == 0
-        lines = [json.loads(line) for line in running.log().splitlines() if line.startswith("{")]
-    said = [(line["level"], line["text"]) for line in lines if line["event"] == "model_said"]
-    assert said == [
-        ("info", "began logs_0"), ("warning", "a warning"), ("error", "an error"), ("info", "ended")
-    ]  # fmt: skip
-    assert {line.get("model") for line in lines if line["event"] == "model_said"} == {"logs"}
-    assert "model_finalize_raised" in {line["event"] for line in lines}

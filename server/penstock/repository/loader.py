@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from penstock.backends.isolation import worker_launch
 from penstock.backends.python_class import python_executes
+from penstock.backends.triton.auto_complete import self_completed
 from penstock.config import ServerOptions
 from penstock.engine import Engine, LoadedVersion
 from penstock.errors import PenstockError
@@ -93,6 +94,8 @@ def _load_version(
     started = time.monotonic()
     engine.set_failed(model.name, version, LOADING)
     try:
+        if options.is_completing_configs:
+            written = self_completed(model, version, written)
         plan = _plan(model, version, written, options, machine)
         loaded = _loaded(plan, written, engine, options)
     except _LOAD_ERRORS as error:

@@ -14,6 +14,7 @@ from penstock.repository.instances import Machine, instance_count, wants_gpu
 from penstock.repository.isolation import BOUNDS, ISOLATION_KEY, isolation_plan
 from penstock.repository.layout import FoundModel
 from penstock.repository.metric_fields import metric_buckets, metric_tags
+from penstock.repository.missing_backends import missing_backend, missing_platform
 from penstock.repository.notes import PROPERTY_PREFIX, TENSOR_PREFIX, notes_plan
 from penstock.repository.onnxruntime import session_plan
 from penstock.repository.parameters import choice, refuse_unknown
@@ -25,6 +26,8 @@ __all__ = ["LANE_KEY", "translate"]
 
 LANE_KEY = "penstock.lane"
 LANES = ("auto", "inline", "batch")
+#: Triton's: an archive that conda-pack made.
+ENVIRONMENT_KEY = "EXECUTION_ENV_PATH"
 OWN_PARAMETERS = (LANE_KEY, ISOLATION_KEY, *BOUNDS)
 
 
@@ -62,6 +65,8 @@ def translate(
     refuse_unknown(config.parameters, OWN_PARAMETERS, (PROPERTY_PREFIX, TENSOR_PREFIX))
     name = backend_name(config, files)
     backend = BACKENDS[name]
+    if name == "python":
+        _refuse_environment(config)
     is_native_graph = name == "onnxruntime"
     on_gpu = is_native_graph and wants_gpu(config, machine)
     inputs = tuple(_input(tensor) for tensor in config.input)
@@ -96,17 +101,13 @@ def backend_name(config: ModelConfig, files: Collection[str]) -> str:
     if config.backend:
         if config.backend in BACKENDS:
             return config.backend
-        raise UnsupportedError(
-            f"The configuration wants backend {config.backend!r}; there are {', '.join(BACKENDS)}."
-        )
+        raise missing_backend(config.backend, BACKENDS)
     if config.platform:
         for name, backend in BACKENDS.items():
             if config.platform == backend.platform:
                 return name
-        known = ", ".join(backend.platform for backend in BACKENDS.values())
-        raise UnsupportedError(
-            f"The configuration wants platform {config.platform!r}; there are {known}."
-        )
+        platforms = [backend.platform for backend in BACKENDS.values()]
+        raise missing_platform(config.platform, platforms)
     suffix = config.default_model_filename.rpartition(".")[2]
     for name, backend in BACKENDS.items():
         if backend.file and (backend.file in files or suffix == backend.file.rpartition(".")[2]):
@@ -116,6 +117,15 @@ def backend_name(config: ModelConfig, files: Collection[str]) -> str:
         f"The version's folder holds {found}: wanted model.onnx or model.py, or a `backend` in "
         "config.pbtxt."
     )
+
+
+def _refuse_environment(config: ModelConfig) -> None:
+    if ENVIRONMENT_KEY in config.parameters:
+        raise UnsupportedError(
+            f"parameters.{ENVIRONMENT_KEY} is set, but packed conda environments are not unpacked "
+            "by this server: install what the model imports beside the server, and leave the "
+            "parameter out."
+        )
 
 
 def _file_name(config: ModelConfig, backend: Backend, files: Collection[str]) -> str:

@@ -187,24 +187,28 @@ def _output(
     found = given.get(tensor.name)
     if found is None:
         raise BackendError(f"a response has outputs {list(given)}: wanted {tensor.name!r}.")
-    array = found.as_numpy()
+    array = found.as_given()
     if found.triton_dtype() != number and not (tensor.datatype == "BF16" and _is_16_bit(array)):
         raise BackendError(
             f"output {tensor.name!r} is {array.dtype}: wanted {tensor.datatype}, by the "
             "configuration."
         )
-    wanted = (-1, *tensor.dims) if is_batching else tensor.dims
     shape = array.shape
+    if (shape[1:] if is_batching else shape) != tensor.dims:
+        _check_shape(shape, (-1, *tensor.dims) if is_batching else tensor.dims, tensor.name)
+    if number == BYTES:
+        return _bytes_array(array)
+    return array if array.flags.c_contiguous else np.ascontiguousarray(array)
+
+
+def _check_shape(shape: tuple[int, ...], wanted: tuple[int, ...], name: str) -> None:
     if len(shape) != len(wanted) or any(
         dim not in (-1, size) for dim, size in zip(wanted, shape, strict=True)
     ):
         raise BackendError(
-            f"output {tensor.name!r} has shape {list(shape)}: wanted {list(wanted)}, by the "
-            "configuration (-1 is any size)."
+            f"output {name!r} has shape {list(shape)}: wanted {list(wanted)}, by the configuration "
+            "(-1 is any size)."
         )
-    if number == BYTES:
-        return _bytes_array(array)
-    return array if array.flags.c_contiguous else np.ascontiguousarray(array)
 
 
 def _is_16_bit(array: NDArray[Any]) -> bool:

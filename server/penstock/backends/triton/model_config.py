@@ -6,14 +6,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from google.protobuf import json_format
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
-from google.protobuf.message import Message
+from google.protobuf.descriptor import FieldDescriptor
 
+from penstock.errors import BackendError
 from penstock.repository.config_file import ModelConfig as Configuration
 
 __all__ = [
     "ModelConfig",
     "config_json",
+    "config_of_json",
     "get_input_config_by_name",
     "get_output_config_by_name",
     "using_decoupled_model_transaction_policy",
@@ -42,7 +43,10 @@ def config_json(config: Configuration) -> str:
     return json.dumps(_with_numbers(told, config.DESCRIPTOR))
 
 
-def _with_numbers(told: Any, descriptor: Descriptor) -> Any:
+# Descriptors are Any below: their stubs say of every part that it may be missing.
+
+
+def _with_numbers(told: Any, descriptor: Any) -> Any:
     for field in descriptor.fields:
         if field.name not in told:
             continue
@@ -54,7 +58,7 @@ def _with_numbers(told: Any, descriptor: Descriptor) -> Any:
     return told
 
 
-def _below(value: Any, field: FieldDescriptor) -> Any:
+def _below(value: Any, field: Any) -> Any:
     kind = field.message_type
     if kind.GetOptions().map_entry:
         of_entry = kind.fields_by_name["value"]
@@ -161,14 +165,15 @@ class ModelConfig:
             written[key] = given[key]
 
 
-def completed(config: ModelConfig) -> Configuration:
-    """The message of it. Raises ValueError if that is no configuration."""
+def config_of_json(text: str) -> Configuration:
+    """The reverse of `config_json`. Raises BackendError if `text` is no configuration."""
+    config = Configuration()
     try:
-        made: Message = json_format.ParseDict(config.as_dict(), Configuration())
-    except json_format.ParseError as error:
-        raise ValueError(f"its configuration cannot be read: {error}") from None
-    assert isinstance(made, Configuration)
-    return made
+        json_format.ParseDict(json.loads(text), config)
+    except (json_format.ParseError, ValueError, TypeError) as error:
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise BackendError(f"auto_complete_config made no model configuration: {reason}.") from None
+    return config
 
 
 def get_input_config_by_name(model_config: Mapping[str, Any], name: str) -> Any:

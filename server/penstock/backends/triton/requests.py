@@ -2,7 +2,8 @@
 """Requests and responses, as models written for Triton see and make them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NoReturn, Self
 
 from penstock.backends.triton.failures import TritonError, TritonModelException, not_served
@@ -37,21 +38,15 @@ class PreferredMemory:
 class InferenceRequest:
     """One request of a batch: its own rows of each input, and what it says beside them."""
 
-    __slots__ = (
-        "_correlation_id",
-        "_facts",
-        "_flags",
-        "_inputs",
-        "_model_name",
-        "_model_version",
-        "_outputs",
-        "_parameters",
-        "_preferred_memory",
-        "_priority",
-        "_request_id",
-        "_timeout",
-        "_trace",
-    )
+    # What a request says that says nothing: most of a batch, so it is not said for each.
+    _request_id: str = ""
+    _correlation_id: int | str = 0
+    _flags: int = 0
+    _timeout: int = 0
+    _priority: int = 0
+    _parameters: Mapping[str, Any] = MappingProxyType({})
+    _preferred_memory: PreferredMemory | None = None
+    _trace: Any = None
 
     def __init__(
         self,
@@ -74,12 +69,10 @@ class InferenceRequest:
         self._model_version = model_version
         self._preferred_memory = preferred_memory
         self._trace = trace
-        self._facts = ""
         self._request_id = request_id
         self._correlation_id = correlation_id
         self._flags = flags
         self._timeout = timeout
-        self._priority = 0
         self._parameters = parameters or {}
 
     @classmethod
@@ -92,15 +85,6 @@ class InferenceRequest:
         made._outputs = outputs
         made._model_name = model_name
         made._model_version = model_version
-        made._facts = ""
-        made._request_id = ""
-        made._correlation_id = 0
-        made._flags = 0
-        made._timeout = 0
-        made._priority = 0
-        made._parameters = {}
-        made._preferred_memory = None
-        made._trace = None
         return made
 
     def take_facts(self, facts: str) -> None:
@@ -143,7 +127,7 @@ class InferenceRequest:
 
     def parameters(self) -> str:
         """Its parameters: JSON of an object."""
-        return json.dumps(self._parameters)
+        return json.dumps(dict(self._parameters))
 
     def timeout(self) -> int:
         """Its parameter `timeout`, in microseconds; 0: none."""

@@ -60,6 +60,10 @@ class Tensor:
             array = self._array = array.copy()
         return array
 
+    def as_given(self) -> NDArray[Any]:
+        """The array as it is, perhaps not to be written."""
+        return self._array
+
     def is_cpu(self) -> bool:
         """True: all tensors are in the machine's memory."""
         return True
