@@ -24,6 +24,9 @@ std::string names_of(std::span<const TensorSpec> specs) {
   return text;
 }
 
+// As Triton quotes a name.
+std::string named(std::string_view name) { return base::quote(name, '\''); }
+
 std::string input_of_model(std::string_view input, std::string_view model) {
   return "input " + base::quote(input) + " of model " + base::quote(model);
 }
@@ -43,8 +46,8 @@ std::string unexpected_shape(const base::Shape& shape, const TensorSpec& spec,
   const std::string dims = base::dims_text(spec.dims);
   std::vector<std::int64_t> whole = spec.dims;
   if (rows_max > 0) whole.insert(whole.begin(), -1);
-  std::string why = "unexpected shape for input '" + spec.name + "' for model '" +
-                    std::string(model) + "'. Expected " + base::dims_text(whole) + ", got " +
+  std::string why = "unexpected shape for input " + named(spec.name) + " for model " +
+                    named(model) + ". Expected " + base::dims_text(whole) + ", got " +
                     shape.text() + ". ";
   if (rows_max == 0) {
     why += "The model has max_batch_size 0, so its dims " + dims +
@@ -74,9 +77,10 @@ base::Result<> check_input(const wire::InferInput& input,
                            const base::Signature& signature, std::string_view model,
                            std::int64_t& rows) {
   if (input.dtype != spec.dtype) {
-    return fail(Code::kInvalidArgument, input_of_model(spec.name, model) + ": datatype " +
-                                            std::string(name_of(spec.dtype)) + " is wanted, got " +
-                                            std::string(name_of(input.dtype)));
+    return fail(Code::kInvalidArgument, "inference input " + named(spec.name) + " data-type is " +
+                                            named(name_of(input.dtype)) + ", but model " +
+                                            named(model) + " expects " +
+                                            named(name_of(spec.dtype)));
   }
   const std::int64_t rows_max = signature.batch_rows_max;
   for (const wire::Parameter& parameter : parameters) {
@@ -93,11 +97,12 @@ base::Result<> check_input(const wire::InferInput& input,
   const std::int64_t brought = input.shape[0];
   if (rows == 0) rows = brought;
   if (brought != rows) {
-    return fail(Code::kInvalidArgument, input_of_model(spec.name, model) +
-                                            ": every input of a request must have the same " +
-                                            "number of rows (first dimension), this one has " +
-                                            std::to_string(brought) + ", another " +
-                                            std::to_string(rows));
+    return fail(Code::kInvalidArgument,
+                "input " + named(spec.name) + " batch size does not match other inputs for " +
+                    named(model) +
+                    ": every input of a request must have the same number of rows (first "
+                    "dimension), this one has " +
+                    std::to_string(brought) + ", another " + std::to_string(rows));
   }
   if (brought < 1) {
     return fail(Code::kInvalidArgument, input_of_model(spec.name, model) +
@@ -106,8 +111,8 @@ base::Result<> check_input(const wire::InferInput& input,
   }
   if (brought > rows_max) {
     return fail(Code::kInvalidArgument,
-                "inference request batch-size must be <= " + std::to_string(rows_max) + " for '" +
-                    std::string(model) + "': input " + base::quote(spec.name) + " has shape " +
+                "inference request batch-size must be <= " + std::to_string(rows_max) + " for " +
+                    named(model) + ": input " + base::quote(spec.name) + " has shape " +
                     input.shape.text() + ", which is " + std::to_string(brought) + " rows of " +
                     base::dims_text(spec.dims) + "; send them in parts");
   }
@@ -120,8 +125,8 @@ base::Result<> bind_outputs(const wire::InferRequest& request, const base::Signa
   for (const wire::RequestedOutput& output : request.outputs) {
     const auto found = std::ranges::find(signature.outputs, output.name, &TensorSpec::name);
     if (found == signature.outputs.end()) {
-      return fail(Code::kInvalidArgument, "model " + base::quote(model) + " has no output " +
-                                              base::quote(output.name) + "; its outputs are " +
+      return fail(Code::kInvalidArgument, "unexpected inference output " + named(output.name) +
+                                              " for model " + named(model) + "; its outputs are " +
                                               names_of(signature.outputs));
     }
     const auto index = static_cast<std::uint32_t>(found - signature.outputs.begin());
@@ -148,12 +153,28 @@ base::Result<> refuse_unknown_input(const wire::InferRequest& request,
     const bool is_known = std::ranges::find(signature.inputs, input.name, &TensorSpec::name) !=
                           signature.inputs.end();
     if (!is_known) {
-      return fail(Code::kInvalidArgument, "model " + base::quote(model) + " has no input " +
-                                              base::quote(input.name) + "; its inputs are " +
+      return fail(Code::kInvalidArgument, "unexpected inference input " + named(input.name) +
+                                              " for model " + named(model) + "; its inputs are " +
                                               names_of(signature.inputs));
     }
   }
   return {};
+}
+
+base::Result<> refuse_missing_input(const wire::InferRequest& request,
+                                    const base::Signature& signature, std::string_view model,
+                                    std::string_view missing) {
+  const auto all = signature.inputs.size();
+  const auto needed = static_cast<std::size_t>(
+      std::ranges::count(signature.inputs, false, &TensorSpec::is_optional));
+  const std::string wanted = needed == all
+                                 ? "expected " + std::to_string(all) + " inputs"
+                                 : "expected number of inputs between " + std::to_string(needed) +
+                                       " and " + std::to_string(all);
+  return fail(Code::kInvalidArgument,
+              wanted + " but got " + std::to_string(request.inputs.size()) + " inputs for model " +
+                  named(model) + ". Input " + base::quote(missing) +
+                  " is missing; the model's inputs are " + names_of(signature.inputs));
 }
 
 }  // namespace
@@ -174,9 +195,7 @@ base::Result<> bind_request(const wire::InferRequest& request, const base::Signa
         continue;
       }
       if (auto known = refuse_unknown_input(request, signature, model_name); !known) return known;
-      return fail(Code::kInvalidArgument, input_of_model(spec.name, model_name) +
-                                              " is missing; the model's inputs are " +
-                                              names_of(signature.inputs));
+      return refuse_missing_input(request, signature, model_name, spec.name);
     }
     if (auto fine = check_input(*input, request.parameters_of(input->parameters), spec, signature,
                                 model_name, rows);

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serving/request_parameters.h"
 
-#include <algorithm>
-#include <limits>
 #include <optional>
 #include <string>
 #include <variant>
@@ -94,9 +92,12 @@ base::Result<std::uint32_t> read_classes(const Parameter& parameter,
                     " due to unsupported type '" + std::string(name_of(output.dtype)) +
                     "'; numbers can be ranked");
   }
-  // No output has more elements than this that anybody could want.
-  constexpr std::uint64_t kClassesMax = std::numeric_limits<std::uint32_t>::max();
-  return static_cast<std::uint32_t>(std::min(*count, kClassesMax));
+  if (*count > wire::kClassesMax) {
+    return fail(Code::kInvalidArgument,
+                "output " + base::quote(output.name) + ": classification may ask for at most " +
+                    std::to_string(wire::kClassesMax) + " classes, got " + std::to_string(*count));
+  }
+  return static_cast<std::uint32_t>(*count);
 }
 
 }  // namespace

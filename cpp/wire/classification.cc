@@ -7,9 +7,10 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <limits>
 #include <numeric>
+#include <string_view>
 #include <type_traits>
-#include <vector>
 
 #include "base/bytes_elements.h"
 #include "base/check.h"
@@ -80,76 +81,115 @@ void append_value(std::string& text, Value value) {
   }
 }
 
+// Where texts go: first nowhere, to count them, then into a block of that size.
+struct Sink {
+  std::byte* to = nullptr;
+  std::size_t size = 0;
+
+  void add(std::string_view text) {
+    const auto length = static_cast<base::BytesLength>(text.size());
+    if (to != nullptr) {
+      std::memcpy(to + size, &length, sizeof length);
+      std::memcpy(to + size + sizeof length, text.data(), text.size());
+    }
+    size += sizeof length + text.size();
+  }
+};
+
+// The rows of one output. `ranks` has room for `classes` elements' places per row.
 class Classifier {
  public:
-  Classifier(std::size_t classes, std::span<const std::string> labels)
-      : classes_(classes), labels_(labels) {}
+  Classifier(std::size_t rows, std::size_t elements, std::size_t classes,
+             std::span<std::uint32_t> ranks, std::span<const std::string> labels)
+      : rows_(rows), elements_(elements), classes_(classes), ranks_(ranks), labels_(labels) {}
 
   template <class RowOf>
-  void add_rows(std::span<const std::byte> bytes, std::size_t elements) {
-    const std::size_t row_bytes = elements * RowOf::kBytes;
-    for (; row_bytes > 0 && !bytes.empty(); bytes = bytes.subspan(row_bytes)) {
-      add_row(RowOf{bytes.first(row_bytes)}, elements);
+  void rank(std::span<const std::byte> bytes) {
+    for (std::size_t i = 0; i < rows_; ++i) rank_row(row_at<RowOf>(bytes, i), ranks_of(i));
+  }
+
+  template <class RowOf>
+  void write(std::span<const std::byte> bytes, Sink& sink) {
+    for (std::size_t i = 0; i < rows_; ++i) {
+      const auto row = row_at<RowOf>(bytes, i);
+      for (const std::uint32_t place : ranks_of(i)) {
+        text_.clear();
+        append_value(text_, row[place]);
+        text_ += ':';
+        text_ += std::to_string(place);
+        if (place < labels_.size() && !labels_[place].empty()) {
+          text_ += ':';
+          text_ += labels_[place];
+        }
+        sink.add(text_);
+      }
     }
   }
 
-  const std::string& bytes() const { return bytes_; }
-
  private:
   template <class RowOf>
-  void add_row(const RowOf& row, std::size_t elements) {
-    order_.resize(elements);
-    std::iota(order_.begin(), order_.end(), std::size_t{0});
-    const auto end = order_.begin() + static_cast<std::ptrdiff_t>(classes_);
-    std::partial_sort(order_.begin(), end, order_.end(), [&row](std::size_t a, std::size_t b) {
+  RowOf row_at(std::span<const std::byte> bytes, std::size_t i) const {
+    const std::size_t row_bytes = elements_ * RowOf::kBytes;
+    return {bytes.subspan(i * row_bytes, row_bytes)};
+  }
+  std::span<std::uint32_t> ranks_of(std::size_t row) const {
+    return ranks_.subspan(row * classes_, classes_);
+  }
+
+  // A heap of the best so far, the worst of them on top.
+  template <class RowOf>
+  void rank_row(const RowOf& row, std::span<std::uint32_t> ranks) const {
+    const auto is_before = [&row](std::uint32_t a, std::uint32_t b) {
       const auto first = row[a];
       const auto second = row[b];
       if (is_greater(first, second)) return true;
       return !is_greater(second, first) && a < b;
-    });
-    for (auto at = order_.begin(); at != end; ++at) {
-      text_.clear();
-      append_value(text_, row[*at]);
-      text_ += ':';
-      text_ += std::to_string(*at);
-      if (*at < labels_.size() && !labels_[*at].empty()) {
-        text_ += ':';
-        text_ += labels_[*at];
-      }
-      const auto length = static_cast<base::BytesLength>(text_.size());
-      bytes_.append(reinterpret_cast<const char*>(&length), sizeof length);
-      bytes_ += text_;
+    };
+    if (ranks.empty()) return;
+    std::iota(ranks.begin(), ranks.end(), std::uint32_t{0});
+    std::ranges::make_heap(ranks, is_before);
+    for (std::size_t i = ranks.size(); i < elements_; ++i) {
+      const auto place = static_cast<std::uint32_t>(i);
+      if (!is_before(place, ranks.front())) continue;
+      std::ranges::pop_heap(ranks, is_before);
+      ranks.back() = place;
+      std::ranges::push_heap(ranks, is_before);
     }
+    std::ranges::sort_heap(ranks, is_before);
   }
 
+  const std::size_t rows_;
+  const std::size_t elements_;
   const std::size_t classes_;
+  const std::span<std::uint32_t> ranks_;
   const std::span<const std::string> labels_;
-  std::vector<std::size_t> order_;
   std::string text_;
-  std::string bytes_;
 };
 
-void add_all(Classifier& classifier, DType dtype, std::span<const std::byte> bytes,
-             std::size_t elements) {
+// `done` with the type of row that `dtype` has.
+template <class Done>
+void with_row(DType dtype, Done done) {
   switch (dtype) {
-    case DType::kUint8: return classifier.add_rows<Row<std::uint8_t>>(bytes, elements);
-    case DType::kUint16: return classifier.add_rows<Row<std::uint16_t>>(bytes, elements);
-    case DType::kUint32: return classifier.add_rows<Row<std::uint32_t>>(bytes, elements);
-    case DType::kUint64: return classifier.add_rows<Row<std::uint64_t>>(bytes, elements);
-    case DType::kInt8: return classifier.add_rows<Row<std::int8_t>>(bytes, elements);
-    case DType::kInt16: return classifier.add_rows<Row<std::int16_t>>(bytes, elements);
-    case DType::kInt32: return classifier.add_rows<Row<std::int32_t>>(bytes, elements);
-    case DType::kInt64: return classifier.add_rows<Row<std::int64_t>>(bytes, elements);
-    case DType::kFp16:
-      return classifier.add_rows<Row<float, std::uint16_t, &from_fp16>>(bytes, elements);
-    case DType::kBf16:
-      return classifier.add_rows<Row<float, std::uint16_t, &from_bf16>>(bytes, elements);
-    case DType::kFp32: return classifier.add_rows<Row<float>>(bytes, elements);
-    case DType::kFp64: return classifier.add_rows<Row<double>>(bytes, elements);
+    case DType::kUint8: return done.template operator()<Row<std::uint8_t>>();
+    case DType::kUint16: return done.template operator()<Row<std::uint16_t>>();
+    case DType::kUint32: return done.template operator()<Row<std::uint32_t>>();
+    case DType::kUint64: return done.template operator()<Row<std::uint64_t>>();
+    case DType::kInt8: return done.template operator()<Row<std::int8_t>>();
+    case DType::kInt16: return done.template operator()<Row<std::int16_t>>();
+    case DType::kInt32: return done.template operator()<Row<std::int32_t>>();
+    case DType::kInt64: return done.template operator()<Row<std::int64_t>>();
+    case DType::kFp16: return done.template operator()<Row<float, std::uint16_t, &from_fp16>>();
+    case DType::kBf16: return done.template operator()<Row<float, std::uint16_t, &from_bf16>>();
+    case DType::kFp32: return done.template operator()<Row<float>>();
+    case DType::kFp64: return done.template operator()<Row<double>>();
     case DType::kBool:
     case DType::kBytes: break;
   }
   PENSTOCK_CHECK(false);
+}
+
+std::unexpected<base::Error> no_memory() {
+  return base::fail(Code::kResourceExhausted, "no memory for the classes of an output");
 }
 
 }  // namespace
@@ -159,23 +199,33 @@ bool can_classify(DType dtype) { return dtype != DType::kBool && dtype != DType:
 base::Result<base::Tensor> classify(const base::Tensor& output, bool batches,
                                     std::uint32_t classes_max,
                                     std::span<const std::string> labels) {
+  const std::span<const std::byte> bytes = output.bytes.bytes;
   const std::size_t rows =
       batches && output.shape.rank() > 0 ? static_cast<std::size_t>(output.shape[0]) : 1;
-  const std::size_t all = output.bytes.bytes.size() / base::element_bytes(output.dtype);
+  const std::size_t all = bytes.size() / base::element_bytes(output.dtype);
   const std::size_t elements = rows == 0 ? 0 : all / rows;
+  if (elements > std::numeric_limits<std::uint32_t>::max()) {
+    return base::fail(Code::kResourceExhausted, "an output of " + std::to_string(elements) +
+                                                    " elements is too large to rank");
+  }
   const std::size_t classes = std::min<std::size_t>(classes_max, elements);
-  Classifier classifier(classes, labels);
-  add_all(classifier, output.dtype, output.bytes.bytes, elements);
-
+  const auto places = base::Buffer::try_allocate(rows * classes * sizeof(std::uint32_t));
+  if (rows * classes > 0 && !places) return no_memory();
+  Classifier classifier(rows, elements, classes,
+                        {reinterpret_cast<std::uint32_t*>(places.data()), rows * classes}, labels);
   base::Tensor made{.dtype = DType::kBytes, .shape = {}, .bytes = {}};
   if (batches) made.shape.push(static_cast<std::int64_t>(rows));
   made.shape.push(static_cast<std::int64_t>(classes));
-  const std::string& bytes = classifier.bytes();
-  made.bytes.owner = base::Buffer::try_allocate(bytes.size());
-  if (!bytes.empty() && !made.bytes.owner) {
-    return base::fail(Code::kResourceExhausted, "no memory for the classes of an output");
-  }
-  if (!bytes.empty()) std::memcpy(made.bytes.owner.data(), bytes.data(), bytes.size());
+
+  Sink sink;
+  with_row(output.dtype, [&]<class RowOf> {
+    classifier.rank<RowOf>(bytes);
+    classifier.write<RowOf>(bytes, sink);
+  });
+  made.bytes.owner = base::Buffer::try_allocate(sink.size);
+  if (sink.size > 0 && !made.bytes.owner) return no_memory();
+  sink = {.to = made.bytes.owner.data(), .size = 0};
+  with_row(output.dtype, [&]<class RowOf> { classifier.write<RowOf>(bytes, sink); });
   made.bytes.bytes = made.bytes.owner.bytes();
   return made;
 }

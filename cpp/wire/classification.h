@@ -11,6 +11,9 @@
 // The classification extension: an output's values as the best k of their classes. Pure.
 namespace penstock::wire {
 
+// Classes that a request may ask for of one output: to rank them takes an io thread's time.
+inline constexpr std::uint32_t kClassesMax = 65'536;
+
 // Whether values of `dtype` can be ranked: numbers.
 bool can_classify(base::DType dtype);
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cmath>
+#include <algorithm>
 #include <cstring>
 #include <limits>
+#include <numeric>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -105,6 +107,28 @@ TEST(wire_classification, every_datatype_of_numbers_is_ranked_and_written) {
   EXPECT(wire::can_classify(DType::kFp16));
   EXPECT(!wire::can_classify(DType::kBytes));
   EXPECT(!wire::can_classify(DType::kBool));
+}
+
+TEST(wire_classification, it_ranks_as_a_dull_sort_does) {
+  std::minstd_rand random;
+  for (int round = 0; round < 300; ++round) {
+    const std::size_t elements = 1 + random() % 40;
+    std::vector<std::int32_t> values;
+    for (std::size_t i = 0; i < elements; ++i) {
+      values.push_back(static_cast<std::int32_t>(random() % 7) - 3);
+    }
+    std::vector<std::size_t> order(elements);
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::ranges::stable_sort(order, [&](auto a, auto b) { return values[a] > values[b]; });
+    const auto most = static_cast<std::uint32_t>(1 + random() % 45);
+    Texts wanted;
+    for (const std::size_t i : order) {
+      if (wanted.size() < most) wanted.push_back(std::to_string(values[i]) + ":" + std::to_string(i));
+    }
+    const auto output = tensor_of(DType::kInt32, base::Shape({static_cast<std::int64_t>(elements)}),
+                                  values);
+    EXPECT(classes_of(output, false, most).elements == wanted);
+  }
 }
 
 }  // namespace penstock::testing

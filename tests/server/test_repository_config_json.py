@@ -107,6 +107,12 @@ def test_a_batch_size_of_zero_is_told_from_none(text: str, has_batch_size: bool)
             "The configuration gives maxBatchSize twice: as max_batch_size and maxBatchSize.",
         ),
         ('{"name": 7}', "name is 7: wanted a text."),
+        (r'{"name": "\ud800"}', r'name is "\ud800": wanted a text.'),
+        (
+            r'{"dynamic_batching": {"default_queue_policy": {"timeout_action": "\udcd0"}}}',
+            r'dynamic_batching.default_queue_policy.timeout_action is "\udcd0": wanted one of '
+            "REJECT, DELAY.",
+        ),
         ('{"name": "a", "name": "b"}', 'The configuration gives "name" twice in one object.'),
         ("[]", "The configuration is []: wanted an object."),
         ("{", "The configuration is not JSON: Expecting property name enclosed in double quotes at "

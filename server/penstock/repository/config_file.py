@@ -59,6 +59,7 @@ def parse_config(text: str) -> WrittenConfig:
         )
     config = ModelConfig(max_batch_size=NOT_WRITTEN)
     try:
+        text.encode()  # half a surrogate pair would break protobuf's own look-ups
         text_format.Merge(text, config)  # like Parse, but a field may have a value already
     except (text_format.ParseError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split()).rstrip(".")

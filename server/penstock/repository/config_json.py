@@ -179,8 +179,8 @@ def _is_real(found: Any) -> bool:
 
 def _is_enum(found: Any, field: Any) -> bool:
     values = field.enum_type
-    if isinstance(found, str):
-        return found in values.values_by_name
+    if isinstance(found, str):  # one that is no Unicode would break protobuf's own look-up
+        return not _has_surrogate(found) and found in values.values_by_name
     return type(found) is int and found in values.values_by_number
 
 
