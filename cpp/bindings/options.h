@@ -42,6 +42,12 @@ struct EngineOptions {
   std::vector<std::string> extensions;
   std::string onnxruntime_library;
   std::vector<std::string> preload_libraries;
+  bool has_metric_counters = true;
+  bool has_metric_histograms = true;
+  std::vector<double> metric_quantiles;  // empty: no summaries
+  bool has_cpu_metrics = true;
+  bool has_gpu_metrics = true;
+  std::int64_t metrics_interval_ms = 2000;
 };
 
 struct TensorSpec {
@@ -96,6 +102,9 @@ struct ModelSpec {
   OrtOptions ort;
   std::vector<pybind11::object> python_executes;
   std::optional<WorkerOptions> worker;
+  std::vector<std::pair<std::string, std::string>> metric_tags;
+  std::vector<std::vector<std::int64_t>> metric_bounds_ns;
+  std::int64_t load_began_ns = 0;
 };
 
 base::Result<engine::Options> engine_options(const EngineOptions& options);

@@ -28,6 +28,8 @@ PANELS = {
     "inflight": "gRPC",
     "http": "Metrics and REST",
     "allow_metrics": "Metrics and REST",
+    "allow_cpu_metrics": "Metrics and REST",
+    "allow_gpu_metrics": "Metrics and REST",
     "metrics": "Metrics and REST",
     "drain": "End of life",
     "exit_timeout": "End of life",

@@ -76,3 +76,6 @@ class ModelPlan:
     queue: QueuePlan = QueuePlan()
     session: SessionPlan = SessionPlan()
     isolation: IsolationPlan | None = None  # None: it runs in the server's process
+    metric_tags: Mapping[str, str] = field(default_factory=dict)
+    #: Upper bounds of histograms by family, in the family's unit.
+    metric_buckets: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
