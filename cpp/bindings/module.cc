@@ -243,7 +243,10 @@ void bind_model_spec(py::module_& module) {
       .def_readwrite("python_executes", &ModelSpec::python_executes)
       .def_readwrite("properties", &ModelSpec::properties)
       .def_readwrite("tensor_parameters", &ModelSpec::tensor_parameters)
-      .def_readwrite("worker", &ModelSpec::worker);
+            .def_readwrite("worker", &ModelSpec::worker)
+      .def_readwrite("metric_tags", &ModelSpec::metric_tags)
+      .def_readwrite("metric_bounds_ns", &ModelSpec::metric_bounds_ns)
+      .def_readwrite("load_began_ns", &ModelSpec::load_began_ns);
 }
 
 void bind_engine_options(py::module_& module) {
@@ -278,7 +281,13 @@ void bind_engine_options(py::module_& module) {
       .def_readwrite("server_version", &EngineOptions::server_version)
       .def_readwrite("extensions", &EngineOptions::extensions)
       .def_readwrite("onnxruntime_library", &EngineOptions::onnxruntime_library)
-      .def_readwrite("preload_libraries", &EngineOptions::preload_libraries);
+      .def_readwrite("preload_libraries", &EngineOptions::preload_libraries)
+      .def_readwrite("has_metric_counters", &EngineOptions::has_metric_counters)
+      .def_readwrite("has_metric_histograms", &EngineOptions::has_metric_histograms)
+      .def_readwrite("metric_quantiles", &EngineOptions::metric_quantiles)
+      .def_readwrite("has_cpu_metrics", &EngineOptions::has_cpu_metrics)
+      .def_readwrite("has_gpu_metrics", &EngineOptions::has_gpu_metrics)
+      .def_readwrite("metrics_interval_ms", &EngineOptions::metrics_interval_ms);
 }
 
 void bind_server(py::module_& module) {

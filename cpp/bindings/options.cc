@@ -2,6 +2,7 @@
 #include "bindings/options.h"
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 
 #include "grpc/encoding.h"
@@ -105,6 +106,24 @@ model::WorkerOptions worker_options(const WorkerOptions& options) {
           .shared_bytes_max = options.shared_bytes_max};
 }
 
+// Of each of the five durations, in the order of telemetry::Duration, or of none.
+Result<> check_bounds(const std::vector<std::vector<std::int64_t>>& bounds_ns) {
+  if (!bounds_ns.empty() && bounds_ns.size() != telemetry::kDurationCount) {
+    return fail(Code::kInvalidArgument, "metric_bounds_ns: five lists are wanted, or none, got " +
+                                            std::to_string(bounds_ns.size()));
+  }
+  for (const std::vector<std::int64_t>& bounds : bounds_ns) {
+    const bool is_rising =
+        std::ranges::adjacent_find(bounds, std::greater_equal<>()) == bounds.end();
+    if (bounds.size() > telemetry::kExactBoundsMax || !is_rising) {
+      return fail(Code::kInvalidArgument, "metric_bounds_ns: at most " +
+                                              std::to_string(telemetry::kExactBoundsMax) +
+                                              " rising bounds are wanted");
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<engine::Options> engine_options(const EngineOptions& options) {
@@ -159,6 +178,13 @@ Result<engine::Options> engine_options(const EngineOptions& options) {
                    .extensions = options.extensions};
   made.drain = {.delay_ns = options.drain_delay_ms * base::kMillisecond,
                 .exit_timeout_ns = options.exit_timeout_ms * base::kMillisecond};
+  made.metrics = {.exposition = {.has_counters = options.has_metric_counters,
+                                 .has_histograms = options.has_metric_histograms,
+                                 .has_summaries = !options.metric_quantiles.empty()},
+                  .quantiles = options.metric_quantiles,
+                  .machine = {.has_cpu = options.has_cpu_metrics,
+                              .has_gpus = options.has_gpu_metrics,
+                              .interval_ns = options.metrics_interval_ms * base::kMillisecond}};
   made.onnxruntime_library = options.onnxruntime_library;
   made.preload_libraries = options.preload_libraries;
   return made;
@@ -200,6 +226,12 @@ Result<engine::ModelSpec> model_spec(const ModelSpec& spec) {
   }
   made.labels = spec.labels;
   if (spec.worker) made.worker = worker_options(*spec.worker);
+  made.metric_tags = spec.metric_tags;
+  if (auto checked = check_bounds(spec.metric_bounds_ns); !checked) {
+    return std::unexpected(checked.error());
+  }
+  std::ranges::copy(spec.metric_bounds_ns, made.metric_bounds_ns.begin());
+  made.load_began_ns = spec.load_began_ns;
   return made;
 }
 

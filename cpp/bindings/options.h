@@ -48,6 +48,12 @@ struct EngineOptions {
   std::vector<std::string> extensions;
   std::string onnxruntime_library;
   std::vector<std::string> preload_libraries;
+  bool has_metric_counters = true;
+  bool has_metric_histograms = true;
+  std::vector<double> metric_quantiles;  // empty: no summaries
+  bool has_cpu_metrics = true;
+  bool has_gpu_metrics = true;
+  std::int64_t metrics_interval_ms = 2000;
 };
 
 struct TensorSpec {
@@ -123,6 +129,9 @@ struct ModelSpec {
   std::vector<std::pair<std::string, std::string>> properties;
   std::vector<std::tuple<std::string, std::string, std::string>> tensor_parameters;
   std::optional<WorkerOptions> worker;
+  std::vector<std::pair<std::string, std::string>> metric_tags;
+  std::vector<std::vector<std::int64_t>> metric_bounds_ns;
+  std::int64_t load_began_ns = 0;
 };
 
 base::Result<engine::Options> engine_options(const EngineOptions& options);

@@ -52,6 +52,7 @@ Engine::Engine(Options options, std::unique_ptr<base::Log> log)
     : options_(std::move(options)),
       log_(std::move(log)),
       server_metrics_(options_.io_threads),
+      machine_(options_.metrics.machine),
       versions_(options_.io_threads) {
   versions_.publish(std::make_shared<serving::VersionTable>());
 }
@@ -139,8 +140,9 @@ void Engine::deliver(std::span<batching::Reply> replies) {
 // Models
 
 Result<LoadedModel> Engine::load(const ModelSpec& spec, Executors given) {
-  auto loaded = load_version(spec, std::move(given), ort_.get(), *log_, io_.size(),
-                             [this](std::span<batching::Reply> replies) { deliver(replies); });
+  auto loaded =
+      load_version(spec, std::move(given), ort_.get(), *log_, options_.metrics, io_.size(),
+                   [this](std::span<batching::Reply> replies) { deliver(replies); });
   if (!loaded) return std::unexpected(loaded.error());
   auto published = publish(
       spec.name, {.number = spec.version, .version = std::move(loaded->version), .failure = {}});
@@ -244,13 +246,14 @@ void Engine::stop() {
 }
 
 std::string Engine::metrics_text() {
-  const auto table = versions_.latest();
+  const base::Nanos now = base::monotonic_now();
+  const auto table = versions_.latest();  // keeps alive what samples refer to
   std::vector<telemetry::ModelSample> models;
-  table->for_each_version([&](const std::string& name, const serving::VersionEntry& entry) {
-    if (entry.version == nullptr) return;
-    models.push_back({name, entry.version->number_text(), entry.version->counts()});
+  table->for_each_version([&](const std::string&, const serving::VersionEntry& entry) {
+    if (entry.version != nullptr) models.push_back(entry.version->sample(now));
   });
-  return telemetry::expose(server_metrics_.counts(), models);
+  return telemetry::expose(server_metrics_.counts(), models, machine_.look(now),
+                           options_.metrics.exposition);
 }
 
 std::vector<VersionStatistics> Engine::statistics(std::string_view model) {

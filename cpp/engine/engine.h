@@ -13,6 +13,7 @@
 #include "base/monitor.h"
 #include "engine/io_service.h"
 #include "engine/loader.h"
+#include "engine/machine_gauge.h"
 #include "engine/options.h"
 #include "model/ort_runtime.h"
 #include "net/io_thread.h"
@@ -109,6 +110,7 @@ class Engine {
   std::unique_ptr<model::OrtRuntime> ort_;
   serving::Readiness readiness_;
   telemetry::ServerMetrics server_metrics_;
+  MachineGauge machine_;
   serving::PublishedVersions versions_;
   std::unique_ptr<serving::Bridge> bridge_;
   base::Monitor<Stage> stage_;  // guards publishing, too: tables are made from one another

@@ -93,11 +93,19 @@ Result<std::vector<std::vector<std::string>>> labels_in_order(const ModelSpec& s
   return labels;
 }
 
+telemetry::DetailOptions detail_of(const ModelSpec& spec, const MetricsOptions& metrics) {
+  telemetry::DetailOptions detail{.has_quantiles = metrics.exposition.has_summaries,
+                                  .quantiles = metrics.quantiles};
+  if (metrics.exposition.has_histograms) detail.bounds_ns = spec.metric_bounds_ns;
+  return detail;
+}
+
 }  // namespace
 
 Result<Loaded> load_version(const ModelSpec& spec, Executors given, const model::OrtRuntime* ort,
-                            base::Log& log, std::size_t io_threads,
+                            base::Log& log, const MetricsOptions& metrics, std::size_t io_threads,
                             batching::Batcher::Deliver deliver) {
+  const base::Nanos began_ns = spec.load_began_ns != 0 ? spec.load_began_ns : base::monotonic_now();
   auto executors = make_executors(spec, std::move(given), ort, log);
   if (!executors) return std::unexpected(executors.error());
   model::Executor& first = *executors->front();
@@ -124,6 +132,9 @@ Result<Loaded> load_version(const ModelSpec& spec, Executors given, const model:
                                     .lane = *lane,
                                     .queue = spec.queue,
                                     .instance_count = spec.instance_count,
+                                    .metric_tags = spec.metric_tags,
+                                    .metric_detail = detail_of(spec, metrics),
+                                    .load_ns = base::monotonic_now() - began_ns,
                                     .log = &log,
                                     .reshaping = *std::move(reshaping),
                                     .labels = *std::move(labels)};

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "batching/queue.h"
+#include "engine/machine_gauge.h"
 #include "model/executor.h"
 #include "model/ort_options.h"
 #include "model/signature.h"
@@ -20,6 +21,8 @@
 #include "net/io_thread.h"
 #include "serving/server_state.h"
 #include "serving/version.h"
+#include "telemetry/exposition.h"
+#include "telemetry/request_detail.h"
 #include "wire/v2_messages.h"
 
 namespace penstock::engine {
@@ -28,6 +31,13 @@ namespace penstock::engine {
 struct DrainOptions {
   base::Nanos delay_ns = 0;                          // unready, but still taking connections
   base::Nanos exit_timeout_ns = 30 * base::kSecond;  // from the drain's begin to the process's end
+};
+
+// What the page of metrics tells.
+struct MetricsOptions {
+  telemetry::ExpositionSettings exposition = {};
+  std::vector<double> quantiles = {};  // of the summaries, if there are any
+  MachineGauge::Settings machine = {};
 };
 
 struct Options {
@@ -40,6 +50,7 @@ struct Options {
   std::size_t hosted_calls_max = 4096;  // open at a time
   serving::ServerIdentity identity;
   DrainOptions drain;
+  MetricsOptions metrics;
   std::string onnxruntime_library;             // empty: that backend does not exist here
   std::vector<std::string> preload_libraries;  // opened before it
 };
@@ -69,6 +80,11 @@ struct ModelSpec {
   wire::ModelNotes notes = {};
   // Of a Python model that runs in processes of its own.
   std::optional<model::WorkerOptions> worker = std::nullopt;
+  telemetry::MetricTags metric_tags = {};
+  // Of its histograms of durations; empty: powers of two.
+  telemetry::PerDuration<std::vector<base::Nanos>> metric_bounds_ns = {};
+  // On the monotonic clock, where loading began before it came here; 0: it did not.
+  base::Nanos load_began_ns = 0;
 };
 
 // What became of it.

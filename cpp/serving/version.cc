@@ -72,7 +72,8 @@ Version::Version(Options options, std::vector<std::unique_ptr<model::Executor>> 
     : options_(std::move(options)),
       number_text_(std::to_string(options_.number)),
       executors_(std::move(executors)),
-      metrics_(io_threads + options_.instance_count, signature().batch_rows_max),
+      metrics_(io_threads + options_.instance_count, signature().batch_rows_max,
+               options_.metric_detail),
       shares_(io_threads),
       lane_(options_.lane),
       batcher_({.queue = options_.queue,
@@ -104,6 +105,15 @@ telemetry::ModelCounts Version::counts() {
     counts.worker_restarts = workers->restarts;
   }
   return counts;
+}
+
+telemetry::ModelSample Version::sample(base::Nanos now) {
+  return {.model = options_.name,
+          .version = number_text_,
+          .counts = counts(),
+          .load_ns = options_.load_ns,
+          .tags = &options_.metric_tags,
+          .quantiles = metrics_.quantiles(now)};
 }
 
 std::int64_t Version::inline_rows_max() const {

@@ -19,6 +19,7 @@
 #include "batching/batcher.h"
 #include "model/executor.h"
 #include "model/reshape.h"
+#include "telemetry/exposition.h"
 #include "telemetry/model_metrics.h"
 #include "wire/v2_messages.h"
 
@@ -43,6 +44,9 @@ class Version {
     Lane lane = Lane::kBatch;
     batching::QueueSettings queue = {};
     std::size_t instance_count = 1;
+    telemetry::MetricTags metric_tags = {};
+    telemetry::DetailOptions metric_detail = {};
+    base::Nanos load_ns = 0;   // that loading it took
     base::Log* log = nullptr;  // of the engine
     // Where requests and answers have other shapes than the executors.
     std::optional<model::Reshaping> reshaping = std::nullopt;
@@ -109,6 +113,8 @@ class Version {
   telemetry::ModelMetrics& metrics() { return metrics_; }
   // What metrics() has counted, and what its executor and its queue say at present.
   telemetry::ModelCounts counts();
+  // The same with what else the page of metrics tells of it; refers to this version.
+  telemetry::ModelSample sample(base::Nanos now);
 
   // Rows that one execution on the inline lane takes at most; 0: one ticket at a time.
   std::int64_t inline_rows_max() const;

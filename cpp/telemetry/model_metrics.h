@@ -5,13 +5,17 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/monitor.h"
 #include "telemetry/batch_sizes.h"
 #include "telemetry/counter.h"
 #include "telemetry/histogram.h"
+#include "telemetry/quantiles.h"
+#include "telemetry/request_detail.h"
 
 // What is counted per version of a model. Each thread that serves the version counts in a shard of
 // its own, without locks; a reader sums the shards.
@@ -57,6 +61,7 @@ struct ModelCounts {
   DurationCounts compute_infer;
   DurationCounts compute_output;
   RowsCounts batch_rows;
+  PerDuration<ExactCounts> exact;  // by bounds of its own choice, where it has any
 
   friend bool operator==(const ModelCounts&, const ModelCounts&) = default;
 };
@@ -64,7 +69,7 @@ struct ModelCounts {
 // One thread's part of a version's counts. Only that thread writes; any thread may read.
 class alignas(kCacheLineBytes) ModelShard {
  public:
-  explicit ModelShard(std::int64_t batch_rows_max) : batch_sizes_(batch_rows_max) {}
+  ModelShard(std::int64_t batch_rows_max, const DetailOptions& detail);
   ModelShard(const ModelShard&) = delete;
   ModelShard& operator=(const ModelShard&) = delete;
 
@@ -78,6 +83,9 @@ class alignas(kCacheLineBytes) ModelShard {
     compute_input_.record(times.compute_input_ns);
     compute_infer_.record(times.compute_infer_ns);
     compute_output_.record(times.compute_output_ns);
+    if (detail_ == nullptr) return;
+    detail_->record({times.request_ns, times.queue_ns, times.compute_input_ns,
+                     times.compute_infer_ns, times.compute_output_ns});
   }
   // A request was answered with an error, `age_ns` after it arrived.
   void record_failure(FailureReason reason, base::Nanos age_ns) {
@@ -104,6 +112,7 @@ class alignas(kCacheLineBytes) ModelShard {
   // Adds this shard to `sum`.
   void add_to(ModelCounts& sum) const;
   const BatchSizes& batch_sizes() const { return batch_sizes_; }
+  const RequestDetail* detail() const { return detail_.get(); }
 
  private:
   Counter success_;
@@ -120,13 +129,22 @@ class alignas(kCacheLineBytes) ModelShard {
   DurationHistogram compute_output_;
   RowsHistogram batch_rows_;
   BatchSizes batch_sizes_;
+  std::unique_ptr<RequestDetail> detail_;  // null: the version asks for none
+};
+
+// A share of requests, and the duration that it did not exceed lately; nothing where there were
+// none.
+struct QuantileSample {
+  double quantile = 0.0;
+  std::optional<std::uint64_t> ns = {};
 };
 
 // All shards of a version; lives as long as the version. Who makes it says which thread has which.
 class ModelMetrics {
  public:
   // `batch_rows_max`: of the version; 0: no batch dimension.
-  explicit ModelMetrics(std::size_t threads, std::int64_t batch_rows_max = 0);
+  explicit ModelMetrics(std::size_t threads, std::int64_t batch_rows_max = 0,
+                        DetailOptions detail = {});
 
   ModelShard& shard(std::size_t thread) {
     PENSTOCK_CHECK(thread < shards_.size());
@@ -134,9 +152,16 @@ class ModelMetrics {
   }
   ModelCounts counts() const;
   BatchSizeTable batch_sizes() const;
+  // The quantiles that were asked for, over RecentCounts::kWindow; empty: none were.
+  PerDuration<std::vector<QuantileSample>> quantiles(base::Nanos now);
 
  private:
+  std::vector<QuantileSample> quantiles_of(Duration duration, RecentCounts& recent,
+                                           base::Nanos now) const;
+
+  const DetailOptions detail_;
   std::vector<std::unique_ptr<ModelShard>> shards_;
+  base::Monitor<PerDuration<RecentCounts>> recent_;
 };
 
 }  // namespace penstock::telemetry

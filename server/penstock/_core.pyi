@@ -115,6 +115,11 @@ class ModelSpec:
     properties: list[tuple[str, str]]  # of its metadata
     tensor_parameters: list[tuple[str, str, str]]  # of its metadata: tensor, name, value
     worker: WorkerOptions | None  # backend "python": in processes instead; no python_executes then
+    metric_tags: list[tuple[str, str]]  # labels that its metrics have besides model and version
+    # Upper bounds of its histograms: request, queue, compute input, infer, output. Empty: powers
+    # of two.
+    metric_bounds_ns: list[list[int]]
+    load_began_ns: int  # on the monotonic clock, where loading began before; 0: it begins now
     def __init__(self, name: str, version: int, backend: str) -> None: ...
 
 class LoadedModel:
@@ -172,6 +177,12 @@ class EngineOptions:
     extensions: list[str]
     onnxruntime_library: str  # of the installed wheel; "": no such backend
     preload_libraries: list[str]  # opened before it, for GPU builds
+    has_metric_counters: bool  # of durations, as the two below
+    has_metric_histograms: bool
+    metric_quantiles: list[float]  # of summaries; empty: none
+    has_cpu_metrics: bool  # of the machine, as GPUs
+    has_gpu_metrics: bool
+    metrics_interval_ms: int  # that a reading of the machine is good for
     def __init__(self) -> None: ...
 
 class ControlBridge:

@@ -127,7 +127,6 @@ class _Server:
         reports = await asyncio.to_thread(
             load_models, self._models, self._engine, self._options, machine
         )
-        self._metrics.count_loads(reports)
         failed = [report for report in reports if report.loaded is None]
         if failed and self._options.exit_on_error:
             first = failed[0]

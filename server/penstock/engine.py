@@ -16,6 +16,7 @@ from penstock.backends.onnxruntime_library import OnnxRuntimeLibrary
 from penstock.config import ServerOptions
 from penstock.errors import EngineError, ListenError
 from penstock.hosting.bridge_loop import CallBridge
+from penstock.metric_settings import MetricSettings, bounds_ns, label_tags, read_metric_settings
 from penstock.repository.model_files import read_labels, read_warmup_tensor
 from penstock.repository.plan import ModelPlan, QueuePlan, SessionPlan, TensorPlan, WarmupPlan
 from penstock.statistics import BatchSizeStatistics, CountedTime, VersionStatistics
@@ -64,7 +65,8 @@ class Engine:
     def __init__(self, options: ServerOptions, library: OnnxRuntimeLibrary | None) -> None:
         """Without a `library` there is no onnxruntime backend."""
         self._options = options
-        self._core = _core.Engine(_engine_options(options, library))
+        self._metrics = read_metric_settings(options.metrics_config)
+        self._core = _core.Engine(_engine_options(options, library, self._metrics))
 
     def start(self) -> None:
         """Listens. Raises ListenError if an address cannot be had."""
@@ -88,15 +90,27 @@ class Engine:
         plan: ModelPlan,
         executes: Sequence[Callable[..., Any]] = (),
         worker: WorkerLaunch | None = None,
+        began: float | None = None,
     ) -> LoadedVersion:
         """Loads, warms and publishes one version; blocks. `executes`: a Python model's instances.
 
-        With `worker` these are processes instead, started and watched by the core.
+        With `worker` these are processes instead, started and watched by the core. `began` is
+        when loading began, on time.monotonic()'s clock, if that was before now.
 
-        Raises EngineError with what is wrong with the model or its configuration.
+        Raises EngineError with what is wrong with the model or its configuration, and
+        RepositoryError if its metrics' labels or buckets are.
         """
+        spec = _model_spec(plan, executes, worker)
+        spec.metric_tags = label_tags(plan.metric_tags)
+        spec.metric_bounds_ns, unknown = bounds_ns(plan.metric_buckets, self._metrics)
+        if unknown:
+            log.warning(
+                "metric_buckets_unused", extra={"model": plan.name, "families": ", ".join(unknown)}
+            )
+        if began is not None:
+            spec.load_began_ns = round(began * 1e9)
         with _engine_errors():
-            loaded = self._core.load(_model_spec(plan, executes, worker))
+            loaded = self._core.load(spec)
         return LoadedVersion(
             name=loaded.name,
             version=loaded.version,
@@ -213,7 +227,7 @@ def _version_statistics(told: _core.VersionStatistics) -> VersionStatistics:
 
 
 def _engine_options(
-    options: ServerOptions, library: OnnxRuntimeLibrary | None
+    options: ServerOptions, library: OnnxRuntimeLibrary | None, metrics: MetricSettings
 ) -> _core.EngineOptions:
     made = _core.EngineOptions()
     made.grpc_address = options.grpc_address
@@ -243,6 +257,12 @@ def _engine_options(
     made.server_name = options.id
     made.server_version = __version__
     made.extensions = list(EXTENSIONS)
+    made.has_metric_counters = metrics.has_counters
+    made.has_metric_histograms = metrics.has_histograms
+    made.metric_quantiles = list(metrics.quantiles) if metrics.has_summaries else []
+    made.has_cpu_metrics = options.allow_metrics and options.allow_cpu_metrics
+    made.has_gpu_metrics = options.allow_metrics and options.allow_gpu_metrics
+    made.metrics_interval_ms = options.metrics_interval_ms
     made.onnxruntime_library = str(library.path) if library else ""
     made.preload_libraries = [str(path) for path in library.preload] if library else []
     return made

@@ -30,6 +30,7 @@ class RecordingEngine(Engine):
         plan: ModelPlan,
         executes: Sequence[Callable[..., dict[str, Any]]] = (),
         worker: WorkerLaunch | None = None,
+        began: float | None = None,
     ) -> LoadedVersion:
         self.told.append(("loaded", plan.name, plan.version))
         return LoadedVersion(

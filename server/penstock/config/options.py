@@ -137,6 +137,16 @@ class ServerOptions(BaseModel):
         "", description="Address that metrics listen on. Empty: the address of gRPC."
     )
     metrics_port: Port = Field(8002, description="Port of metrics. 0: one the system chooses.")
+    metrics_interval_ms: Annotated[int, Field(ge=1, le=2**31 - 1)] = Field(
+        2000, description="Milliseconds that a reading of the machine's metrics is good for."
+    )
+    metrics_config: list[str] = Field(
+        [],
+        description="What the metrics tell: SETTING=VALUE, e.g. summary_latencies=true. "
+        "May be repeated.",
+    )
+    allow_cpu_metrics: bool = Field(True, description="Tell the machine's CPU and memory.")
+    allow_gpu_metrics: bool = Field(True, description="Tell the machine's GPUs, if it has any.")
 
     drain_delay_secs: Annotated[float, Field(ge=0, le=86_400)] = Field(
         0.0, description="Seconds to go on accepting calls, not ready, after SIGTERM."

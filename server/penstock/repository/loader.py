@@ -97,7 +97,7 @@ def _load_version(
         if options.is_completing_configs:
             written = self_completed(model, version, written)
         plan = _plan(model, version, written, options, machine)
-        loaded = _loaded(plan, written, engine, options)
+        loaded = _loaded(plan, written, engine, options, started)
     except _LOAD_ERRORS as error:
         return _failed(engine, model.name, version, error, time.monotonic() - started)
     seconds = time.monotonic() - started
@@ -122,16 +122,16 @@ def _load_version(
 
 
 def _loaded(
-    plan: ModelPlan, written: WrittenConfig, engine: Engine, options: ServerOptions
+    plan: ModelPlan, written: WrittenConfig, engine: Engine, options: ServerOptions, began: float
 ) -> LoadedVersion:
     if plan.isolation is not None:  # its code is not to run here
         worker = worker_launch(
             plan, written.config, log_format=options.log_format, log_file=options.log_file
         )
-        return engine.load(plan, worker=worker)
+        return engine.load(plan, worker=worker, began=began)
     if plan.backend == "python":
-        return engine.load(plan, python_executes(plan, written.config))
-    return engine.load(plan)
+        return engine.load(plan, python_executes(plan, written.config), began=began)
+    return engine.load(plan, began=began)
 
 
 def _plan(

@@ -128,5 +128,6 @@ class ModelPlan:
     isolation: IsolationPlan | None = None  # None: it runs in the server's process
     label_files: Mapping[str, Path] = field(default_factory=dict)  # of outputs
     warmups: tuple[WarmupPlan, ...] = ()
-    metric_tags: Mapping[str, str] = field(default_factory=dict)  # labels of its metrics
-    metric_buckets: Mapping[str, tuple[float, ...]] = field(default_factory=dict)  # by family
+    metric_tags: Mapping[str, str] = field(default_factory=dict)
+    #: Upper bounds of histograms by family, in the family's unit.
+    metric_buckets: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
