@@ -114,6 +114,28 @@ class Server {
   bool is_draining() const { return engine_->readiness().is_draining(); }
   void stop() { engine_->stop(); }
   std::string metrics_text() { return engine_->metrics_text(); }
+  void register_region(const std::string& name, const std::string& key, std::uint64_t offset,
+                       std::uint64_t byte_size) {
+    memory::RegionTable& regions = *value_or_raise(engine_->regions());
+    value_or_raise(unlocked([&] { return regions.add({name, key, offset, byte_size}); }));
+  }
+  void unregister_region(const std::string& name) {
+    memory::RegionTable& regions = *value_or_raise(engine_->regions());
+    unlocked([&] { regions.remove(name); });
+  }
+  void unregister_regions() {
+    memory::RegionTable& regions = *value_or_raise(engine_->regions());
+    unlocked([&] { regions.remove_all(); });
+  }
+  std::vector<std::tuple<std::string, std::string, std::uint64_t, std::uint64_t>> regions(
+      const std::string& name) {
+    std::vector<std::tuple<std::string, std::string, std::uint64_t, std::uint64_t>> told;
+    memory::RegionTable& regions = *value_or_raise(engine_->regions());
+    for (memory::RegionSpec& spec : value_or_raise(regions.list(name))) {
+      told.emplace_back(std::move(spec.name), std::move(spec.key), spec.offset, spec.byte_size);
+    }
+    return told;
+  }
   ControlBridge& bridge() { return *bridge_; }
   int log_fd() const { return engine_->log().fd(); }
   std::vector<std::tuple<std::string, std::string, std::map<std::string, std::string>>> take_log();
@@ -246,7 +268,9 @@ void bind_engine_options(py::module_& module) {
       .def_readwrite("server_version", &EngineOptions::server_version)
       .def_readwrite("extensions", &EngineOptions::extensions)
       .def_readwrite("onnxruntime_library", &EngineOptions::onnxruntime_library)
-      .def_readwrite("preload_libraries", &EngineOptions::preload_libraries);
+      .def_readwrite("preload_libraries", &EngineOptions::preload_libraries)
+      .def_readwrite("allow_client_shm", &EngineOptions::allow_client_shm)
+      .def_readwrite("client_shm_regions_max", &EngineOptions::client_shm_regions_max);
 }
 
 void bind_server(py::module_& module) {
@@ -267,7 +291,12 @@ void bind_server(py::module_& module) {
       .def_property_readonly("bridge", &Server::bridge, py::return_value_policy::reference_internal)
       .def_property_readonly("log_fd", &Server::log_fd)
       .def("take_log", &Server::take_log)
-      .def("metrics_text", &Server::metrics_text, Unlocked());
+      .def("metrics_text", &Server::metrics_text, Unlocked())
+      .def("register_region", &Server::register_region, py::arg("name"), py::arg("key"),
+           py::arg("offset"), py::arg("byte_size"))
+      .def("unregister_region", &Server::unregister_region, py::arg("name"))
+      .def("unregister_regions", &Server::unregister_regions)
+      .def("regions", &Server::regions, py::arg("name"));
 }
 
 std::string isa() {

@@ -42,6 +42,8 @@ struct EngineOptions {
   std::vector<std::string> extensions;
   std::string onnxruntime_library;
   std::vector<std::string> preload_libraries;
+  bool allow_client_shm = false;
+  std::size_t client_shm_regions_max = 1024;
 };
 
 struct TensorSpec {

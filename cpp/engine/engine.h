@@ -13,6 +13,7 @@
 #include "engine/io_service.h"
 #include "engine/loader.h"
 #include "engine/options.h"
+#include "memory/region_table.h"
 #include "model/ort_runtime.h"
 #include "net/io_thread.h"
 #include "serving/bridge.h"
@@ -68,6 +69,8 @@ class Engine {
 
   // Calls that the control thread answers.
   serving::Bridge& bridge() { return *bridge_; }
+  // Memory that clients share. kUnavailable if they may not.
+  base::Result<memory::RegionTable*> regions();
 
   std::string metrics_text();
   base::Log& log() { return *log_; }
@@ -95,6 +98,7 @@ class Engine {
   telemetry::ServerMetrics server_metrics_;
   serving::PublishedVersions versions_;
   std::unique_ptr<serving::Bridge> bridge_;
+  const std::unique_ptr<memory::RegionTable> regions_;  // null: clients may not share memory
   base::Monitor<Stage> stage_;  // guards publishing, too: tables are made from one another
   std::vector<Io> io_;
 };

@@ -35,6 +35,8 @@ struct Options {
   std::size_t hosted_calls_max = 4096;  // open at a time
   serving::ServerIdentity identity;
   DrainOptions drain;
+  bool allows_client_shm = false;
+  std::size_t client_shm_regions_max = 1024;
   std::string onnxruntime_library;             // empty: that backend does not exist here
   std::vector<std::string> preload_libraries;  // opened before it
 };

@@ -55,8 +55,7 @@ const wire::InferInput* find_input(const wire::InferRequest& request, const std:
   return found == request.inputs.end() ? nullptr : &*found;
 }
 
-base::Result<> check_input(const wire::InferInput& input,
-                           std::span<const wire::Parameter> parameters, const TensorSpec& spec,
+base::Result<> check_input(const wire::InferInput& input, const TensorSpec& spec,
                            const base::Signature& signature, std::string_view model,
                            std::int64_t& rows) {
   if (input.dtype != spec.dtype) {
@@ -65,13 +64,6 @@ base::Result<> check_input(const wire::InferInput& input,
                                             std::string(name_of(input.dtype)));
   }
   const std::int64_t rows_max = signature.batch_rows_max;
-  for (const wire::Parameter& parameter : parameters) {
-    if (parameter.name == "shared_memory_region") {
-      return fail(Code::kUnimplemented, input_of_model(spec.name, model) +
-                                            ": tensors in shared memory are not served by this "
-                                            "version; send the bytes");
-    }
-  }
   if (!fits(input.shape, spec, rows_max > 0)) {
     return fail(Code::kInvalidArgument, input_of_model(spec.name, model) + ": shape " +
                                             wanted_shape(spec, rows_max) + " is wanted, got " +
@@ -117,7 +109,7 @@ base::Result<> bind_outputs(const wire::InferRequest& request, const base::Signa
                   "output " + base::quote(output.name) + " is asked for twice; name each once");
     }
     for (const wire::Parameter& parameter : request.parameters_of(output.parameters)) {
-      if (parameter.name == "classification" || parameter.name == "shared_memory_region") {
+      if (parameter.name == "classification") {
         return fail(Code::kUnimplemented, "output " + base::quote(output.name) +
                                               ": the parameter " + base::quote(parameter.name) +
                                               " is not served by this version");
@@ -165,10 +157,7 @@ base::Result<> bind_request(const wire::InferRequest& request, const base::Signa
                                               " is missing; the model's inputs are " +
                                               names_of(signature.inputs));
     }
-    if (auto fine = check_input(*input, request.parameters_of(input->parameters), spec, signature,
-                                model_name, rows);
-        !fine)
-      return fine;
+    if (auto fine = check_input(*input, spec, signature, model_name, rows); !fine) return fine;
     ticket.inputs.push_back({.dtype = input->dtype, .shape = input->shape, .bytes = input->bytes});
     ++used;
   }

@@ -16,6 +16,7 @@
 #include "grpc/method.h"
 #include "serving/health.h"
 #include "serving/hosted_call.h"
+#include "serving/shared_tensors.h"
 #include "serving/version.h"
 
 namespace penstock::serving {
@@ -46,6 +47,7 @@ struct Call {
   batching::Handle place;             // in the version's queue, on the batch lane
   std::string request_id;
   std::vector<std::uint32_t> wanted_outputs;  // empty: all
+  std::vector<SharedOutput> shared_outputs;   // those that the client wants in its own memory
 
   void clear() {
     reader.reset();
@@ -60,6 +62,7 @@ struct Call {
     place = {};
     request_id.clear();
     wanted_outputs.clear();
+    shared_outputs.clear();
   }
 };
 

@@ -55,8 +55,16 @@ base::Result<> Front::accept(Call& call, Nanos now) {
     ticket = std::move(spare_tickets_.back());
     spare_tickets_.pop_back();
   }
-  auto bound = bind_request(request_, (*version)->signature(), (*version)->name(), *ticket,
-                            call.wanted_outputs);
+  const bool may_share = !request_.parameters_pool.empty();
+  auto bound = may_share ? take_shared_inputs(call) : base::Result<>();
+  if (bound) {
+    bound = bind_request(request_, (*version)->signature(), (*version)->name(), *ticket,
+                         call.wanted_outputs);
+  }
+  if (bound && may_share) {
+    bound = locate_shared_outputs(context_.regions, request_, call.wanted_outputs,
+                                  call.shared_outputs);
+  }
   if (!bound) {
     share.metrics->record_failure(telemetry::FailureReason::kOther);
     return bound;
@@ -79,6 +87,20 @@ base::Result<> Front::accept(Call& call, Nanos now) {
     return {};
   }
   return enqueue(call, std::move(ticket), now);
+}
+
+// Inputs in a client's shared memory -> copies, as if they had been sent.
+base::Result<> Front::take_shared_inputs(Call& call) {
+  const auto bytes = locate_shared_inputs(context_.regions, request_, shared_inputs_);
+  if (!bytes) return std::unexpected(bytes.error());
+  if (shared_inputs_.empty()) return {};
+  base::Result<> read = std::unexpected(too_many_bytes());
+  if (*bytes <= context_.options->inflight_bytes_max &&
+      charge(call, call.charged_bytes + *bytes)) {
+    read = read_shared_inputs(shared_inputs_, request_);
+  }
+  shared_inputs_.clear();  // nothing but calls holds a region
+  return read;
 }
 
 base::Result<> Front::enqueue(Call& call, std::unique_ptr<Ticket> ticket, Nanos now) {
@@ -190,18 +212,27 @@ void Front::finish_inference(Call& call, batching::Outcome& outcome, Nanos now) 
     leave_version(call);
     return refuse(call, outcome.outputs.error());
   }
+  const std::vector<base::TensorSpec>& specs = version.signature().outputs;
+  if (!call.shared_outputs.empty()) {
+    const auto written = write_shared_outputs(call.shared_outputs, specs, *outcome.outputs);
+    if (!written) {
+      metrics.record_failure(telemetry::FailureReason::kOther);
+      leave_version(call);
+      return refuse(call, written.error());
+    }
+  }
   metrics.record_success({.request_ns = now - call.arrived_ns,
                           .queue_ns = outcome.queue_ns,
                           .compute_input_ns = outcome.compute_input_ns,
                           .compute_infer_ns = outcome.compute_infer_ns,
                           .compute_output_ns = outcome.compute_output_ns});
-  const std::vector<base::TensorSpec>& specs = version.signature().outputs;
   outputs_.clear();
   for (std::uint32_t i = 0; i < specs.size() && call.wanted_outputs.empty(); ++i) {
     outputs_.push_back({specs[i].name, &(*outcome.outputs)[i]});
   }
   for (const std::uint32_t i : call.wanted_outputs) {
-    outputs_.push_back({specs[i].name, &(*outcome.outputs)[i]});
+    const base::Tensor& tensor = (*outcome.outputs)[i];
+    outputs_.push_back({specs[i].name, &tensor, place_of(call.shared_outputs, i, tensor)});
   }
   wire::encode_infer_answer({.model_name = version.name(),
                              .model_version = version.number_text(),
