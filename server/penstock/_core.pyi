@@ -135,6 +135,8 @@ class EngineOptions:
     extensions: list[str]
     onnxruntime_library: str  # of the installed wheel; "": no such backend
     preload_libraries: list[str]  # opened before it, for GPU builds
+    allow_client_shm: bool
+    client_shm_regions_max: int
     def __init__(self) -> None: ...
 
 class ControlBridge:
@@ -245,6 +247,22 @@ class Engine:
 
     def metrics_text(self) -> str:
         """Prometheus text exposition of all counters."""
+
+    # Memory that clients share. Each raises CoreError UNAVAILABLE unless allow_client_shm.
+    def register_region(self, name: str, key: str, offset: int, byte_size: int) -> None:
+        """Opens a part of an object of /dev/shm. Raises CoreError if it may not or cannot be."""
+
+    def unregister_region(self, name: str) -> None:
+        """Requests that use the region keep it; a name that is not registered is no error."""
+
+    def unregister_regions(self) -> None:
+        """All of them."""
+
+    def regions(self, name: str) -> list[tuple[str, str, int, int]]:
+        """Name, key, offset and size of one region; of all for an empty name.
+
+        Raises CoreError NOT_FOUND for a name that is not registered.
+        """
 
 def isa() -> str:
     """The best instruction set this machine has, e.g. "avx512_vnni"."""

@@ -159,6 +159,24 @@ class Engine:
         """The core's counters in Prometheus' text format."""
         return self._core.metrics_text()
 
+    def register_region(self, name: str, key: str, offset: int, byte_size: int) -> None:
+        """Lets requests name a part of an object in `/dev/shm`."""
+        with _engine_errors():
+            self._core.register_region(name, key, offset, byte_size)
+
+    def unregister_region(self, name: str) -> None:
+        """Forgets a region; an empty name means all. Requests that use it keep it."""
+        with _engine_errors():
+            if name:
+                self._core.unregister_region(name)
+            else:
+                self._core.unregister_regions()
+
+    def regions(self, name: str = "") -> list[tuple[str, str, int, int]]:
+        """Name, key, offset and size of what is registered; an empty name means all."""
+        with _engine_errors():
+            return self._core.regions(name)
+
 
 def isa() -> str:
     """The best instruction set this machine has, e.g. "avx512_vnni"."""
@@ -199,6 +217,8 @@ def _engine_options(
     made.server_name = "triton"  # Triton's own client examples assert it
     made.server_version = __version__
     made.extensions = list(EXTENSIONS)
+    made.allow_client_shm = options.allow_client_shm
+    made.client_shm_regions_max = options.client_shm_regions_max
     made.onnxruntime_library = str(library.path) if library else ""
     made.preload_libraries = [str(path) for path in library.preload] if library else []
     return made

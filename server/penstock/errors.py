@@ -8,6 +8,7 @@
     ├── BackendError        a model's own code is wrong, or failed
     ├── ListenError         an address cannot be listened on
     ├── ServiceError        a service of --grpc-service cannot be hosted
+    ├── RegionError         memory that a client wants to share cannot be
     └── EngineError         the native core refused; `code` is its own
 
 Every message is one sentence or two: what was wanted, what was found and, where there is one, the
@@ -20,6 +21,7 @@ __all__ = [
     "ListenError",
     "OptionsError",
     "PenstockError",
+    "RegionError",
     "RepositoryError",
     "ServiceError",
     "UnsupportedError",
@@ -64,6 +66,12 @@ class ListenError(PenstockError):
 
 class ServiceError(PenstockError):
     """A service that is to be hosted cannot be found, or failed to register."""
+
+    code = "INVALID_ARGUMENT"
+
+
+class RegionError(PenstockError):
+    """Memory that a client wants to share with the server cannot be."""
 
     code = "INVALID_ARGUMENT"
 

@@ -108,6 +108,16 @@ class ServerOptions(BaseModel):
         4096, description="Calls of such services open at a time."
     )
 
+    allow_client_shm: bool = Field(
+        False,
+        description="Let clients on this machine send and receive tensors in shared memory that "
+        "they register. Whoever may call the server can then use every object in /dev/shm that "
+        "its user can.",
+    )
+    client_shm_regions_max: Annotated[int, Field(ge=1, le=65_536)] = Field(
+        1024, description="Regions of shared memory registered at a time; each is an open file."
+    )
+
     http_port: Port = Field(8000, description="Port of REST, which this version does not serve.")
 
     allow_metrics: bool = Field(True, description="Serve metrics.")
