@@ -35,11 +35,10 @@ std::unexpected<base::Error> refuse(const RegionSpec& spec, std::string_view why
 }
 
 std::unexpected<base::Error> reserved(const RegionSpec& spec, std::string_view prefix) {
-  return fail(Code::kInvalidArgument, "cannot register shared memory region " +
-                                          single_quoted(spec.name) + " with key " +
-                                          single_quoted(spec.key) +
-                                          " as the key contains the reserved prefix " +
-                                          single_quoted(prefix));
+  return fail(Code::kInvalidArgument,
+              "cannot register shared memory region " + single_quoted(spec.name) + " with key " +
+                  single_quoted(spec.key) + " as the key contains the reserved prefix " +
+                  single_quoted(prefix));
 }
 
 Code code_of(int why) {
@@ -128,11 +127,11 @@ Result<std::shared_ptr<const Region>> Region::open(RegionSpec spec) {
 
 Result<> Region::check_within(std::uint64_t offset, std::uint64_t bytes) const {
   if (offset <= spec_.byte_size && bytes <= spec_.byte_size - offset) return {};
-  return fail(Code::kInvalidArgument, "Invalid offset + byte size for shared memory region: " +
-                                          single_quoted(spec_.name) + ": it has " +
-                                          std::to_string(spec_.byte_size) + " bytes, offset " +
-                                          std::to_string(offset) + " and byte size " +
-                                          std::to_string(bytes) + " go beyond them");
+  return fail(Code::kInvalidArgument,
+              "Invalid offset + byte size for shared memory region: " + single_quoted(spec_.name) +
+                  ": it has " + std::to_string(spec_.byte_size) + " bytes, offset " +
+                  std::to_string(offset) + " and byte size " + std::to_string(bytes) +
+                  " go beyond them");
 }
 
 Result<> Region::read(std::uint64_t offset, std::span<std::byte> to) const {

@@ -83,8 +83,8 @@ class Front {
   struct Peer {
     std::uint64_t id = 0;
     http::Session* session = nullptr;  // null: no such connection
-    std::size_t charged_bytes = 0;      // of its calls together
-    std::size_t unsent_bytes = 0;       // of its answers, when last looked at
+    std::size_t charged_bytes = 0;     // of its calls together
+    std::size_t unsent_bytes = 0;      // of its answers, when last looked at
     CallTable calls;
   };
 

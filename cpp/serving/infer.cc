@@ -62,8 +62,8 @@ base::Result<> Front::accept(Call& call, Nanos now) {
                          call.wanted_outputs);
   }
   if (bound && may_share) {
-    bound = locate_shared_outputs(context_.regions, request_, call.wanted_outputs,
-                                  call.shared_outputs);
+    bound =
+        locate_shared_outputs(context_.regions, request_, call.wanted_outputs, call.shared_outputs);
   }
   if (!bound) {
     share.metrics->record_failure(telemetry::FailureReason::kOther);
@@ -91,13 +91,15 @@ base::Result<> Front::accept(Call& call, Nanos now) {
 
 // Inputs in a client's shared memory -> copies, as if they had been sent.
 base::Result<> Front::take_shared_inputs(Call& call) {
+  base::Result<> read;
   const auto bytes = locate_shared_inputs(context_.regions, request_, shared_inputs_);
-  if (!bytes) return std::unexpected(bytes.error());
-  if (shared_inputs_.empty()) return {};
-  base::Result<> read = std::unexpected(too_many_bytes());
-  if (*bytes <= context_.options->inflight_bytes_max &&
-      charge(call, call.charged_bytes + *bytes)) {
-    read = read_shared_inputs(shared_inputs_, request_);
+  if (!bytes) {
+    read = std::unexpected(bytes.error());
+  } else if (!shared_inputs_.empty()) {
+    const bool has_room =
+        *bytes <= context_.options->inflight_bytes_max && charge(call, call.charged_bytes + *bytes);
+    read =
+        has_room ? read_shared_inputs(shared_inputs_, request_) : std::unexpected(too_many_bytes());
   }
   shared_inputs_.clear();  // nothing but calls holds a region
   return read;

@@ -46,8 +46,7 @@ base::Result<std::size_t> locate_shared_inputs(memory::RegionTable* regions,
 
 // Copies each into a block of its own, aligned as executors like it. kResourceExhausted without
 // memory for them.
-base::Result<> read_shared_inputs(std::span<const SharedInput> inputs,
-                                  wire::InferRequest& request);
+base::Result<> read_shared_inputs(std::span<const SharedInput> inputs, wire::InferRequest& request);
 
 // `wanted`: the indices among the model's outputs of those that the request names, in its order.
 base::Result<> locate_shared_outputs(memory::RegionTable* regions,

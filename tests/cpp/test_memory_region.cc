@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "memory/region.h"
-
 #include <cstdint>
 #include <limits>
 #include <string>
 
 #include "harness.h"
+#include "memory/region.h"
 #include "memory_doubles.h"
 #include "wire_messages.h"
 

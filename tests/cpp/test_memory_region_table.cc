@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "memory/region_table.h"
-
 #include <dirent.h>
 
 #include <atomic>
@@ -10,6 +8,7 @@
 #include <vector>
 
 #include "harness.h"
+#include "memory/region_table.h"
 #include "memory_doubles.h"
 
 namespace penstock::testing {
@@ -76,9 +75,12 @@ TEST(memory_region_table, a_part_beyond_its_region_is_refused_whatever_the_numbe
   EXPECT_EQ(why(table.find("r", 1, 32)),
             "INVALID_ARGUMENT Invalid offset + byte size for shared memory region: 'r': it has 32 "
             "bytes, offset 1 and byte size 32 go beyond them");
-  for (const auto& [offset, size] :
-       {std::pair<std::uint64_t, std::uint64_t>{0, 33}, {33, 0}, {kMost, 1}, {1, kMost},
-        {kMost, kMost}, {kMost - 30, 32}}) {
+  for (const auto& [offset, size] : {std::pair<std::uint64_t, std::uint64_t>{0, 33},
+                                     {33, 0},
+                                     {kMost, 1},
+                                     {1, kMost},
+                                     {kMost, kMost},
+                                     {kMost - 30, 32}}) {
     EXPECT_CONTAINS(why(table.find("r", offset, size)), "Invalid offset + byte size");
   }
 }

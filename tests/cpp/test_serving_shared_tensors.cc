@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tensors in a client's shared memory, on the whole way of a request.
-#include "serving/shared_tensors.h"
-
 #include <limits>
 #include <string>
 
 #include "harness.h"
 #include "memory_doubles.h"
+#include "serving/shared_tensors.h"
 #include "serving_doubles.h"
 
 namespace penstock::testing {
@@ -21,8 +20,7 @@ std::string place(std::uint32_t field, std::string_view region, std::int64_t byt
                   std::int64_t offset = 0) {
   return parameter(field, "shared_memory_region", sized_field(3, region)) +
          parameter(field, "shared_memory_byte_size", varint_field(2, byte_size)) +
-         (offset == 0 ? ""
-                      : parameter(field, "shared_memory_offset", varint_field(2, offset)));
+         (offset == 0 ? "" : parameter(field, "shared_memory_offset", varint_field(2, offset)));
 }
 
 // "x" [1, n] in shared memory.
@@ -88,8 +86,7 @@ TEST(serving_shared_tensors, what_a_client_changes_after_it_asked_changes_nothin
               return echo_batch(batch, outputs);
             });
   Link& link = rig.connect();
-  const std::int32_t id =
-      link.infer(sized_field(1, "held") + shared_x(2, place(4, "in", 8)));
+  const std::int32_t id = link.infer(sized_field(1, "held") + shared_x(2, place(4, "in", 8)));
   rig.settle();
   strings.wait_until_begun(1);
   rig.in.put(bytes_of_values({7.0F, 8.0F}), 8);
@@ -182,8 +179,8 @@ TEST(serving_shared_tensors, parameters_that_say_half_or_nonsense_are_refused) {
   EXPECT_CONTAINS(rig.refusal(shared_x(2, region + size(sized_field(3, "8")))),
                   "a whole number of at least 0 is wanted (int64_param)");
   EXPECT_CONTAINS(
-      rig.refusal(shared_x(2, parameter(4, "shared_memory_region", varint_field(2, 1)) +
-                                  size(varint_field(2, 8)))),
+      rig.refusal(shared_x(
+          2, parameter(4, "shared_memory_region", varint_field(2, 1)) + size(varint_field(2, 8)))),
       "3 invalid value type for 'shared_memory_region' parameter for tensor 'x', expected "
       "string_param.");
   EXPECT_EQ(rig.refusal(shared_x(2, region + size(varint_field(5, 8)))), "0 ");
@@ -205,16 +202,17 @@ TEST(serving_shared_tensors, texts_are_checked_after_they_were_copied) {
             {.inputs = {{.name = "x", .dtype = base::DType::kBytes, .dims = {-1}}},
              .outputs = {{.name = "y", .dtype = base::DType::kBytes, .dims = {-1}}},
              .batch_rows_max = 8});
-  const std::string texts = bytes_of_value(std::uint32_t{2}) + "ab" + bytes_of_value(std::uint32_t{1}) + "c";
+  const std::string texts =
+      bytes_of_value(std::uint32_t{2}) + "ab" + bytes_of_value(std::uint32_t{1}) + "c";
   ShmObject object(texts + "rest");
   REQUIRE(rig.regions.add(object.spec("texts", 0, texts.size() + 4)).has_value());
   const auto ask = [&](std::size_t bytes) {
     Link& link = rig.connect();
-    const std::int32_t id = link.infer(
-        sized_field(1, "texts") +
-        sized_field(5, input_head("x", "BYTES", {1, 2}) +
-                           place(4, "texts", static_cast<std::int64_t>(bytes))) +
-        wanted_y(place(2, "out", 64)));
+    const std::int32_t id =
+        link.infer(sized_field(1, "texts") +
+                   sized_field(5, input_head("x", "BYTES", {1, 2}) +
+                                      place(4, "texts", static_cast<std::int64_t>(bytes))) +
+                   wanted_y(place(2, "out", 64)));
     rig.await(link, id);
     return link.status(id) + " " + link.message(id);
   };
@@ -243,13 +241,28 @@ TEST(serving_shared_tensors, what_is_copied_counts_among_the_bytes_in_flight) {
   EXPECT_EQ(rig.refusal(shared_x(2, place(4, "in", 8))), "0 ");
 }
 
+TEST(serving_shared_tensors, who_was_answered_or_refused_holds_no_region) {
+  SharedRig rig;
+  EXPECT_EQ(rig.refusal(shared_x(2, place(4, "in", 8)) + wanted_y(place(2, "out", 8))), "0 ");
+  EXPECT_CONTAINS(
+      rig.refusal(shared_x(2, place(4, "in", 8)) +
+                  sized_field(5, input_head("z", "FP32", {1, 2}) + place(4, "nobody", 8))),
+      "Unable to find shared memory region: 'nobody'");
+  EXPECT_CONTAINS(rig.refusal(shared_x(2, place(4, "in", 8)) + wanted_y(place(2, "out", 7))),
+                  "should be at least 8 bytes");
+  for (const std::string_view name : {"in", "out"}) {
+    const auto part = rig.regions.find(name, 0, 1);
+    REQUIRE(part.has_value());
+    EXPECT_EQ(part->region.use_count(), 2);  // the table and this test
+  }
+}
+
 TEST(serving_shared_tensors, a_server_that_does_not_allow_it_says_how_to) {
   FrontRig rig;
   rig.serve({.name = "m", .number = 1}, x_to_y());
   Link& link = rig.connect();
   const std::int32_t in = link.infer(sized_field(1, "m") + shared_x(2, place(4, "in", 8)));
-  const std::int32_t out =
-      link.infer(infer_x("m", {1.0F}, wanted_y(place(2, "out", 8))));
+  const std::int32_t out = link.infer(infer_x("m", {1.0F}, wanted_y(place(2, "out", 8))));
   rig.settle();
   for (const std::int32_t id : {in, out}) {
     EXPECT_EQ(link.status(id), "14");

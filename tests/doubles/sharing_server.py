@@ -34,13 +34,8 @@ class SharingServer:
     """Serves for as long as the `with` block lasts. `memory` and `engine` are its own."""
 
     def __init__(self, repository: Path, **options: Any) -> None:
-        self.options = ServerOptions(
-            model_repository=[str(repository)],
-            grpc_address="127.0.0.1",
-            grpc_port=0,
-            grpc_infer_thread_count=2,
-            **options,
-        )
+        defaults = {"grpc_address": "127.0.0.1", "grpc_port": 0, "grpc_infer_thread_count": 2}
+        self.options = ServerOptions(model_repository=[str(repository)], **{**defaults, **options})
         library = find_onnxruntime()
         self.engine = Engine(self.options, library)
         self.memory = SharedMemory(self.engine)
@@ -66,7 +61,9 @@ class SharingServer:
         self.engine.start()
         self._thread.start()
         self._ready.wait()
-        load_models(find_models(self.options.repositories), self.engine, self.options, self._machine)
+        load_models(
+            find_models(self.options.repositories), self.engine, self.options, self._machine
+        )
         self.engine.set_ready(True)
         return self
 
@@ -118,9 +115,7 @@ def memory_methods(memory: SharedMemory) -> dict[str, Any]:
     def cuda_register(
         request: messages.CudaSharedMemoryRegisterRequest,
     ) -> messages.CudaSharedMemoryRegisterResponse:
-        memory.register_cuda(
-            request.name, request.raw_handle, request.device_id, request.byte_size
-        )
+        memory.register_cuda(request.name, request.raw_handle, request.device_id, request.byte_size)
         return messages.CudaSharedMemoryRegisterResponse()
 
     def cuda_unregister(
