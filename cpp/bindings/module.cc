@@ -119,6 +119,28 @@ class Server {
   std::vector<VersionStatistics> statistics(const std::string& model) {
     return plain_statistics(engine_->statistics(model));
   }
+  void register_region(const std::string& name, const std::string& key, std::uint64_t offset,
+                       std::uint64_t byte_size) {
+    memory::RegionTable& regions = *value_or_raise(engine_->regions());
+    value_or_raise(unlocked([&] { return regions.add({name, key, offset, byte_size}); }));
+  }
+  void unregister_region(const std::string& name) {
+    memory::RegionTable& regions = *value_or_raise(engine_->regions());
+    unlocked([&] { regions.remove(name); });
+  }
+  void unregister_regions() {
+    memory::RegionTable& regions = *value_or_raise(engine_->regions());
+    unlocked([&] { regions.remove_all(); });
+  }
+  std::vector<std::tuple<std::string, std::string, std::uint64_t, std::uint64_t>> regions(
+      const std::string& name) {
+    std::vector<std::tuple<std::string, std::string, std::uint64_t, std::uint64_t>> told;
+    memory::RegionTable& regions = *value_or_raise(engine_->regions());
+    for (memory::RegionSpec& spec : value_or_raise(regions.list(name))) {
+      told.emplace_back(std::move(spec.name), std::move(spec.key), spec.offset, spec.byte_size);
+    }
+    return told;
+  }
   ControlBridge& bridge() { return *bridge_; }
   int log_fd() const { return engine_->log().fd(); }
   std::vector<std::tuple<std::string, std::string, std::map<std::string, std::string>>> take_log();
@@ -287,7 +309,9 @@ void bind_engine_options(py::module_& module) {
       .def_readwrite("metric_quantiles", &EngineOptions::metric_quantiles)
       .def_readwrite("has_cpu_metrics", &EngineOptions::has_cpu_metrics)
       .def_readwrite("has_gpu_metrics", &EngineOptions::has_gpu_metrics)
-      .def_readwrite("metrics_interval_ms", &EngineOptions::metrics_interval_ms);
+      .def_readwrite("metrics_interval_ms", &EngineOptions::metrics_interval_ms)
+      .def_readwrite("allow_client_shm", &EngineOptions::allow_client_shm)
+      .def_readwrite("client_shm_regions_max", &EngineOptions::client_shm_regions_max);
 }
 
 void bind_server(py::module_& module) {
@@ -310,7 +334,12 @@ void bind_server(py::module_& module) {
       .def_property_readonly("log_fd", &Server::log_fd)
       .def("take_log", &Server::take_log)
       .def("metrics_text", &Server::metrics_text, Unlocked())
-      .def("statistics", &Server::statistics, py::arg("model"), Unlocked());
+      .def("statistics", &Server::statistics, py::arg("model"), Unlocked())
+      .def("register_region", &Server::register_region, py::arg("name"), py::arg("key"),
+           py::arg("offset"), py::arg("byte_size"))
+      .def("unregister_region", &Server::unregister_region, py::arg("name"))
+      .def("unregister_regions", &Server::unregister_regions)
+      .def("regions", &Server::regions, py::arg("name"));
 }
 
 std::string isa() {

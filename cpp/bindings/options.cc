@@ -187,6 +187,8 @@ Result<engine::Options> engine_options(const EngineOptions& options) {
                               .interval_ns = options.metrics_interval_ms * base::kMillisecond}};
   made.onnxruntime_library = options.onnxruntime_library;
   made.preload_libraries = options.preload_libraries;
+  made.allows_client_shm = options.allow_client_shm;
+  made.client_shm_regions_max = options.client_shm_regions_max;
   return made;
 }
 

@@ -54,6 +54,8 @@ struct EngineOptions {
   bool has_cpu_metrics = true;
   bool has_gpu_metrics = true;
   std::int64_t metrics_interval_ms = 2000;
+  bool allow_client_shm = false;
+  std::size_t client_shm_regions_max = 1024;
 };
 
 struct TensorSpec {

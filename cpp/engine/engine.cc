@@ -53,7 +53,10 @@ Engine::Engine(Options options, std::unique_ptr<base::Log> log)
       log_(std::move(log)),
       server_metrics_(options_.io_threads),
       machine_(options_.metrics.machine),
-      versions_(options_.io_threads) {
+      versions_(options_.io_threads),
+      regions_(options_.allows_client_shm
+                   ? std::make_unique<memory::RegionTable>(options_.client_shm_regions_max)
+                   : nullptr) {
   versions_.publish(std::make_shared<serving::VersionTable>());
 }
 
@@ -82,6 +85,7 @@ Result<> Engine::make_io_threads() {
                    .versions = &versions_,
                    .mailbox = made.mailbox.get(),
                    .bridge = bridge_.get(),
+                   .regions = regions_.get(),
                    .metrics = &server_metrics_.shard(i),
                    .touch = [host = made.thread.get()](std::uint32_t slot) { host->touch(slot); },
                    .peer_of_slot = [host = made.thread.get()](
@@ -243,6 +247,11 @@ void Engine::stop() {
   // thread, and before the mailboxes that they deliver into.
   versions_.publish(std::make_shared<serving::VersionTable>());
   for (std::size_t i = 0; i < io_.size(); ++i) versions_.look(i);
+}
+
+Result<memory::RegionTable*> Engine::regions() {
+  if (regions_ == nullptr) return std::unexpected(serving::shared_memory_is_off());
+  return regions_.get();
 }
 
 std::string Engine::metrics_text() {

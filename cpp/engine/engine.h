@@ -15,6 +15,7 @@
 #include "engine/loader.h"
 #include "engine/machine_gauge.h"
 #include "engine/options.h"
+#include "memory/region_table.h"
 #include "model/ort_runtime.h"
 #include "net/io_thread.h"
 #include "serving/bridge.h"
@@ -82,6 +83,8 @@ class Engine {
 
   // Calls that the control thread answers.
   serving::Bridge& bridge() { return *bridge_; }
+  // Memory that clients share. kUnavailable if they may not.
+  base::Result<memory::RegionTable*> regions();
 
   std::string metrics_text();
   // Of every loaded version of `model`, or of all models where that is empty: by name and number.
@@ -113,6 +116,7 @@ class Engine {
   MachineGauge machine_;
   serving::PublishedVersions versions_;
   std::unique_ptr<serving::Bridge> bridge_;
+  const std::unique_ptr<memory::RegionTable> regions_;  // null: clients may not share memory
   base::Monitor<Stage> stage_;  // guards publishing, too: tables are made from one another
   std::vector<Io> io_;
 };

@@ -51,6 +51,8 @@ struct Options {
   serving::ServerIdentity identity;
   DrainOptions drain;
   MetricsOptions metrics;
+  bool allows_client_shm = false;
+  std::size_t client_shm_regions_max = 1024;
   std::string onnxruntime_library;             // empty: that backend does not exist here
   std::vector<std::string> preload_libraries;  // opened before it
 };

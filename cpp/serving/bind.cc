@@ -72,8 +72,7 @@ const wire::InferInput* find_input(const wire::InferRequest& request, const std:
   return found == request.inputs.end() ? nullptr : &*found;
 }
 
-base::Result<> check_input(const wire::InferInput& input,
-                           std::span<const wire::Parameter> parameters, const TensorSpec& spec,
+base::Result<> check_input(const wire::InferInput& input, const TensorSpec& spec,
                            const base::Signature& signature, std::string_view model,
                            std::int64_t& rows) {
   if (input.dtype != spec.dtype) {
@@ -83,13 +82,6 @@ base::Result<> check_input(const wire::InferInput& input,
                                             named(name_of(spec.dtype)));
   }
   const std::int64_t rows_max = signature.batch_rows_max;
-  for (const wire::Parameter& parameter : parameters) {
-    if (parameter.name == "shared_memory_region") {
-      return fail(Code::kUnimplemented, input_of_model(spec.name, model) +
-                                            ": tensors in shared memory are not served by this "
-                                            "version; send the bytes");
-    }
-  }
   if (!fits(input.shape, spec, rows_max > 0)) {
     return fail(Code::kInvalidArgument, unexpected_shape(input.shape, spec, rows_max, model));
   }
@@ -133,13 +125,6 @@ base::Result<> bind_outputs(const wire::InferRequest& request, const base::Signa
     if (std::ranges::find(wanted, index) != wanted.end()) {
       return fail(Code::kInvalidArgument,
                   "output " + base::quote(output.name) + " is asked for twice; name each once");
-    }
-    for (const wire::Parameter& parameter : request.parameters_of(output.parameters)) {
-      if (parameter.name == "shared_memory_region") {
-        return fail(Code::kUnimplemented, "output " + base::quote(output.name) +
-                                              ": the parameter " + base::quote(parameter.name) +
-                                              " is not served by this version");
-      }
     }
     wanted.push_back(index);
   }
@@ -197,10 +182,7 @@ base::Result<> bind_request(const wire::InferRequest& request, const base::Signa
       if (auto known = refuse_unknown_input(request, signature, model_name); !known) return known;
       return refuse_missing_input(request, signature, model_name, spec.name);
     }
-    if (auto fine = check_input(*input, request.parameters_of(input->parameters), spec, signature,
-                                model_name, rows);
-        !fine)
-      return fine;
+    if (auto fine = check_input(*input, spec, signature, model_name, rows); !fine) return fine;
     ticket.inputs.push_back({.dtype = input->dtype, .shape = input->shape, .bytes = input->bytes});
     ++used;
   }

@@ -18,6 +18,7 @@
 #include "serving/health.h"
 #include "serving/hosted_call.h"
 #include "serving/rest_call.h"
+#include "serving/shared_tensors.h"
 #include "serving/version.h"
 
 namespace penstock::serving {
@@ -52,6 +53,7 @@ struct Call {
   std::string request_id;
   std::vector<std::uint32_t> wanted_outputs;  // empty: all
   std::vector<std::uint32_t> wanted_classes;  // of each of these, as classes; empty: as values
+  std::vector<SharedOutput> shared_outputs;   // those that the client wants in its own memory
 
   void clear() {
     reader.reset();
@@ -68,6 +70,7 @@ struct Call {
     request_id.clear();
     wanted_outputs.clear();
     wanted_classes.clear();
+    shared_outputs.clear();
   }
 };
 

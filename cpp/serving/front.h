@@ -26,6 +26,7 @@
 #include "serving/call_table.h"
 #include "serving/health.h"
 #include "serving/server_state.h"
+#include "serving/shared_tensors.h"
 #include "serving/version_table.h"
 #include "telemetry/server_metrics.h"
 #include "wire/infer_codec.h"
@@ -64,6 +65,7 @@ class Front {
     PublishedVersions* versions = nullptr;
     Mailbox* mailbox = nullptr;
     Bridge* bridge = nullptr;
+    memory::RegionTable* regions = nullptr;  // null: clients may not share memory
     telemetry::ServerShard* metrics = nullptr;
     std::function<void(std::uint32_t slot)> touch;  // this session has something to write
     // The other end of this connection, as gRPC writes it.
@@ -191,6 +193,7 @@ class Front {
   base::Result<> accept(Call& call, base::Nanos now);
   base::Result<> bind_wishes(Call& call, Version& version, batching::Ticket& ticket,
                              base::Nanos now);
+  base::Result<> take_shared_inputs(Call& call);
   base::Result<> enqueue(Call& call, std::unique_ptr<batching::Ticket> ticket, base::Nanos now);
   void cancel(Call& call);
   void abandon(Call& call);
@@ -220,6 +223,7 @@ class Front {
   wire::InferRequest request_;
   wire::EncodedMessage encoded_;
   std::vector<wire::InferOutput> outputs_;
+  std::vector<SharedInput> shared_inputs_;
   std::vector<batching::Reply> replies_;
   std::vector<HostedCommand> commands_;
   wire::JsonScratch json_;

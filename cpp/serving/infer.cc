@@ -106,8 +106,16 @@ base::Result<> Front::accept(Call& call, Nanos now) {
     ticket = std::move(spare_tickets_.back());
     spare_tickets_.pop_back();
   }
-  auto bound = bind_request(request_, (*version)->signature(), (*version)->name(), *ticket,
-                            call.wanted_outputs);
+  const bool may_share = !request_.parameters_pool.empty();
+  auto bound = may_share ? take_shared_inputs(call) : base::Result<>();
+  if (bound) {
+    bound = bind_request(request_, (*version)->signature(), (*version)->name(), *ticket,
+                         call.wanted_outputs);
+  }
+  if (bound && may_share) {
+    bound =
+        locate_shared_outputs(context_.regions, request_, call.wanted_outputs, call.shared_outputs);
+  }
   if (bound) bound = bind_wishes(call, **version, *ticket, now);
   if (bound) bound = bind_facts(**version, request_, *ticket);
   if (!bound) {
@@ -148,6 +156,22 @@ base::Result<> Front::bind_wishes(Call& call, Version& version, Ticket& ticket, 
                           ticket.inputs);
   }
   return bind_classes(request_, version.signature(), call.wanted_outputs, call.wanted_classes);
+}
+
+// Inputs in a client's shared memory -> copies, as if they had been sent.
+base::Result<> Front::take_shared_inputs(Call& call) {
+  base::Result<> read;
+  const auto bytes = locate_shared_inputs(context_.regions, request_, shared_inputs_);
+  if (!bytes) {
+    read = std::unexpected(bytes.error());
+  } else if (!shared_inputs_.empty()) {
+    const bool has_room =
+        *bytes <= context_.options->inflight_bytes_max && charge(call, call.charged_bytes + *bytes);
+    read =
+        has_room ? read_shared_inputs(shared_inputs_, request_) : std::unexpected(too_many_bytes());
+  }
+  shared_inputs_.clear();  // nothing but calls holds a region
+  return read;
 }
 
 base::Result<> Front::enqueue(Call& call, std::unique_ptr<Ticket> ticket, Nanos now) {
@@ -256,6 +280,7 @@ void Front::finish_inference(Call& call, batching::Outcome& outcome, Nanos now) 
   if (outcome.outputs) {
     auto shown = check_asked(specs, call.wanted_outputs, version.name(), *outcome.outputs);
     if (shown) shown = show_as_asked(call, version, *outcome.outputs);
+    if (shown) shown = write_shared_outputs(call.shared_outputs, specs, *outcome.outputs);
     if (!shown) outcome.outputs = std::unexpected(std::move(shown).error());
   }
   if (!outcome.outputs) {
@@ -281,7 +306,8 @@ void Front::finish_inference(Call& call, batching::Outcome& outcome, Nanos now) 
     outputs_.push_back({specs[i].name, &(*outcome.outputs)[i]});
   }
   for (const std::uint32_t i : call.wanted_outputs) {
-    outputs_.push_back({specs[i].name, &(*outcome.outputs)[i]});
+    const base::Tensor& tensor = (*outcome.outputs)[i];
+    outputs_.push_back({specs[i].name, &tensor, place_of(call.shared_outputs, i, tensor)});
   }
   const auto is_encoded = encode_answer(call, version);
   if (call.place == batching::Handle{}) call.share->runner->recycle(*std::move(outcome.outputs));

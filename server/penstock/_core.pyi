@@ -183,6 +183,8 @@ class EngineOptions:
     has_cpu_metrics: bool  # of the machine, as GPUs
     has_gpu_metrics: bool
     metrics_interval_ms: int  # that a reading of the machine is good for
+    allow_client_shm: bool
+    client_shm_regions_max: int
     def __init__(self) -> None: ...
 
 class ControlBridge:
@@ -339,6 +341,22 @@ class Engine:
 
     def statistics(self, model: str) -> list[VersionStatistics]:
         """Of the loaded versions of `model`, or of all models if it is empty: by name, number."""
+
+    # Memory that clients share. Each raises CoreError UNAVAILABLE unless allow_client_shm.
+    def register_region(self, name: str, key: str, offset: int, byte_size: int) -> None:
+        """Opens a part of an object of /dev/shm. Raises CoreError if it may not or cannot be."""
+
+    def unregister_region(self, name: str) -> None:
+        """Requests that use the region keep it; a name that is not registered is no error."""
+
+    def unregister_regions(self) -> None:
+        """All of them."""
+
+    def regions(self, name: str) -> list[tuple[str, str, int, int]]:
+        """Name, key, offset and size of one region; of all for an empty name.
+
+        Raises CoreError NOT_FOUND for a name that is not registered.
+        """
 
 def isa() -> str:
     """The best instruction set this machine has, e.g. "avx512_vnni"."""

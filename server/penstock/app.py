@@ -59,6 +59,8 @@ def serve(options: ServerOptions, console: Console, log_output: LogOutput) -> No
 
 def _make_room(options: ServerOptions) -> None:
     wanted = options.connections_max + FILES_BESIDE_CONNECTIONS
+    if options.allow_client_shm:
+        wanted += options.client_shm_regions_max
     allowed = allow_open_files(wanted)
     if allowed < wanted:
         log.warning(

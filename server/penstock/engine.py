@@ -183,6 +183,24 @@ class Engine:
         """Of the loaded versions of `model`, or of all models: by name and number."""
         return [_version_statistics(told) for told in self._core.statistics(model)]
 
+    def register_region(self, name: str, key: str, offset: int, byte_size: int) -> None:
+        """Lets requests name a part of an object in `/dev/shm`."""
+        with _engine_errors():
+            self._core.register_region(name, key, offset, byte_size)
+
+    def unregister_region(self, name: str) -> None:
+        """Forgets a region; an empty name means all. Requests that use it keep it."""
+        with _engine_errors():
+            if name:
+                self._core.unregister_region(name)
+            else:
+                self._core.unregister_regions()
+
+    def regions(self, name: str = "") -> list[tuple[str, str, int, int]]:
+        """Name, key, offset and size of what is registered; an empty name means all."""
+        with _engine_errors():
+            return self._core.regions(name)
+
 
 def isa() -> str:
     """The best instruction set this machine has, e.g. "avx512_vnni"."""
@@ -263,6 +281,8 @@ def _engine_options(
     made.has_cpu_metrics = options.allow_metrics and options.allow_cpu_metrics
     made.has_gpu_metrics = options.allow_metrics and options.allow_gpu_metrics
     made.metrics_interval_ms = options.metrics_interval_ms
+    made.allow_client_shm = options.allow_client_shm
+    made.client_shm_regions_max = options.client_shm_regions_max
     made.onnxruntime_library = str(library.path) if library else ""
     made.preload_libraries = [str(path) for path in library.preload] if library else []
     return made

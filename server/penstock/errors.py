@@ -10,6 +10,7 @@
     ├── ListenError         an address cannot be listened on
     ├── ServiceError        a service of --grpc-service cannot be hosted
     ├── ControlError        a control call asks for what cannot be done; `code` is its own
+    ├── RegionError         memory that a client wants to share cannot be
     └── EngineError         the native core refused; `code` is its own
 
 Every message is one sentence or two: what was wanted, what was found and, where there is one, the
@@ -23,6 +24,7 @@ __all__ = [
     "ListenError",
     "OptionsError",
     "PenstockError",
+    "RegionError",
     "RepositoryError",
     "ServiceError",
     "UnknownModelError",
@@ -85,6 +87,12 @@ class ControlError(PenstockError):
         """`code` is gRPC's name of the kind, e.g. "NOT_FOUND"."""
         super().__init__(message)
         self.code = code
+
+
+class RegionError(PenstockError):
+    """Memory that a client wants to share with the server cannot be."""
+
+    code = "INVALID_ARGUMENT"
 
 
 class EngineError(PenstockError):

@@ -195,7 +195,8 @@ class FrontRig {
     }
   };
 
-  explicit FrontRig(const serving::FrontOptions& front_options = {})
+  explicit FrontRig(const serving::FrontOptions& front_options = {},
+                    memory::RegionTable* regions = nullptr)
       : options(front_options),
         front({.io_thread = 0,
                .options = &options,
@@ -204,6 +205,7 @@ class FrontRig {
                .versions = &versions,
                .mailbox = &mailbox_,
                .bridge = bridge.get(),
+               .regions = regions,
                .metrics = &metrics.shard(0),
                .touch = [this](std::uint32_t slot) { links_[slot]->is_touched = true; },
                .peer_of_slot = [](std::uint32_t slot) { return "test:" + std::to_string(slot); }}) {

@@ -223,14 +223,7 @@ TEST(serving_bind, an_output_that_is_not_there_is_refused) {
             "unexpected inference output 'q' for model 'm'; its outputs are \"c\", \"d\"");
 }
 
-TEST(serving_bind, parameters_of_outputs_that_are_not_served_are_refused) {
-  for (const std::string_view name : {"shared_memory_region"}) {
-    const Bound bound(two_inputs(),
-                      good(wants_output("d", parameter(2, name, varint_field(2, 3)))));
-    EXPECT(bound.code() == Code::kUnimplemented);
-    EXPECT_EQ(bound.why(), "output \"d\": the parameter \"" + std::string(name) +
-                               "\" is not served by this version");
-  }
+TEST(serving_bind, unknown_parameters_of_outputs_are_ignored) {
   const Bound fine(two_inputs(), good(wants_output("d", parameter(2, "x", varint_field(2, 3)))));
   EXPECT_EQ(fine.why(), "");
 }

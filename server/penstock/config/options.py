@@ -132,6 +132,16 @@ class ServerOptions(BaseModel):
         "0: never.",
     )
 
+    allow_client_shm: bool = Field(
+        False,
+        description="Let clients on this machine send and receive tensors in shared memory that "
+        "they register. Whoever may call the server can then use every object in /dev/shm that "
+        "its user can.",
+    )
+    client_shm_regions_max: Annotated[int, Field(ge=1, le=65_536)] = Field(
+        1024, description="Regions of shared memory registered at a time; each is an open file."
+    )
+
     allow_metrics: bool = Field(True, description="Serve metrics.")
     metrics_address: str = Field(
         "", description="Address that metrics listen on. Empty: the address of gRPC."
