@@ -107,6 +107,7 @@ class Server {
   void unload(const std::string& name, std::int64_t version) {
     value_or_raise(unlocked([&] { return engine_->unload(name, version); }));
   }
+  void trim_memory() { engine_->trim_memory(); }
   void set_ready(bool is_ready) { engine_->set_ready(is_ready); }
   void install_signal_handlers() { drain_->install_signal_handlers(); }
   void drain() { drain_->begin(); }
@@ -258,6 +259,7 @@ void bind_server(py::module_& module) {
       .def("set_failed", &Server::set_failed, py::arg("name"), py::arg("version"),
            py::arg("reason"), Unlocked())
       .def("unload", &Server::unload, py::arg("name"), py::arg("version"))
+      .def("trim_memory", &Server::trim_memory, Unlocked())
       .def("set_ready", &Server::set_ready, py::arg("is_ready"))
       .def("install_signal_handlers", &Server::install_signal_handlers)
       .def("drain", &Server::drain)

@@ -5,6 +5,7 @@
     ├── OptionsError        a flag or a line of the configuration file is wrong
     ├── RepositoryError     a model's folder or its config.pbtxt is wrong
     │   └── UnsupportedError    it asks for something this server does not do yet
+    ├── ModelControlError   a load, an unload or a question about a model is refused
     ├── BackendError        a model's own code is wrong, or failed
     ├── ListenError         an address cannot be listened on
     ├── ServiceError        a service of --grpc-service cannot be hosted
@@ -18,6 +19,7 @@ __all__ = [
     "BackendError",
     "EngineError",
     "ListenError",
+    "ModelControlError",
     "OptionsError",
     "PenstockError",
     "RepositoryError",
@@ -48,6 +50,15 @@ class UnsupportedError(RepositoryError):
     """A model's configuration asks for something that this server does not do yet."""
 
     code = "UNIMPLEMENTED"
+
+
+class ModelControlError(PenstockError):
+    """A call that loads or unloads a model, or asks about one, is refused."""
+
+    def __init__(self, message: str, *, code: str) -> None:
+        """`code` is gRPC's name of the kind, e.g. "NOT_FOUND"."""
+        super().__init__(message)
+        self.code = code
 
 
 class BackendError(PenstockError):

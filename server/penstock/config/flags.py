@@ -19,6 +19,9 @@ REPEATABLE = (list, dict)
 PANELS = {
     "model": "Models",
     "backend": "Models",
+    "repository": "Models",
+    "load_model": "Models",
+    "allow_model": "Models",
     "exit_on": "Models",
     "strict": "Models",
     "grpc": "gRPC",
