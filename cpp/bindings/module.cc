@@ -109,6 +109,7 @@ class Server {
   void unload(const std::string& name, std::int64_t version) {
     value_or_raise(unlocked([&] { return engine_->unload(name, version); }));
   }
+  void trim_memory() { engine_->trim_memory(); }
   void set_ready(bool is_ready) { engine_->set_ready(is_ready); }
   void install_signal_handlers() { drain_->install_signal_handlers(); }
   void drain() { drain_->begin(); }
@@ -265,7 +266,7 @@ void bind_model_spec(py::module_& module) {
       .def_readwrite("python_executes", &ModelSpec::python_executes)
       .def_readwrite("properties", &ModelSpec::properties)
       .def_readwrite("tensor_parameters", &ModelSpec::tensor_parameters)
-            .def_readwrite("worker", &ModelSpec::worker)
+      .def_readwrite("worker", &ModelSpec::worker)
       .def_readwrite("metric_tags", &ModelSpec::metric_tags)
       .def_readwrite("metric_bounds_ns", &ModelSpec::metric_bounds_ns)
       .def_readwrite("load_began_ns", &ModelSpec::load_began_ns);
@@ -324,6 +325,7 @@ void bind_server(py::module_& module) {
       .def("set_failed", &Server::set_failed, py::arg("name"), py::arg("version"),
            py::arg("reason"), Unlocked())
       .def("unload", &Server::unload, py::arg("name"), py::arg("version"))
+      .def("trim_memory", &Server::trim_memory, Unlocked())
       .def("set_ready", &Server::set_ready, py::arg("is_ready"))
       .def("install_signal_handlers", &Server::install_signal_handlers)
       .def("drain", &Server::drain)

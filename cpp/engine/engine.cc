@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/engine.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <ctime>
 #include <thread>
 #include <utility>
 
+#include "base/buffer.h"
 #include "telemetry/exposition.h"
 
 namespace penstock::engine {
@@ -170,6 +173,11 @@ Result<> Engine::unload(const std::string& name, std::int64_t version) {
                 "model \"" + name + "\" has no version " + std::to_string(version));
   }
   return publish(name, {.number = version, .version = nullptr, .failure = {}});
+}
+
+void Engine::trim_memory() {
+  base::Buffer::trim_pool();
+  malloc_trim(0);
 }
 
 Result<> Engine::publish(const std::string& name, serving::VersionEntry entry) {

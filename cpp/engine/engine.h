@@ -70,6 +70,9 @@ class Engine {
   // kNotFound if there is no such version. Blocks until what it has accepted is answered.
   base::Result<> unload(const std::string& name, std::int64_t version);
 
+  // Gives memory that unloaded models left free back to the system. Blocks for some milliseconds.
+  static void trim_memory();
+
   const serving::Readiness& readiness() const { return readiness_; }
   // What ServerReady and the health service say. Whoever watches is told.
   void set_ready(bool is_ready);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -228,6 +229,7 @@ class Front {
   std::vector<HostedCommand> commands_;
   wire::JsonScratch json_;
   std::vector<wire::JsonOutput> json_outputs_;
+  std::vector<std::array<wire::Parameter, 3>> json_places_;  // of those in shared memory
   std::vector<http::Field> rest_fields_;
   std::vector<http::Field> rest_extra_;
   std::string path_scratch_;

@@ -100,9 +100,17 @@ base::Result<> Front::encode_rest_answer(Call& call, const Version& version) {
     return encoded;
   }
   json_outputs_.clear();
+  json_places_.resize(outputs_.size());
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
-    json_outputs_.push_back(
-        {.name = outputs_[i].name, .tensor = outputs_[i].tensor, .place = call.rest.places[i]});
+    const wire::InferOutput& output = outputs_[i];
+    wire::JsonOutput& json = json_outputs_.emplace_back();
+    json = {.name = output.name, .tensor = output.tensor, .place = call.rest.places[i]};
+    if (!output.shared) continue;
+    json.place = wire::ElementsPlace::kElsewhere;
+    json_places_[i] = {{{"shared_memory_region", output.shared->region},
+                        {"shared_memory_offset", output.shared->offset},
+                        {"shared_memory_byte_size", output.shared->byte_size}}};
+    json.parameters = json_places_[i];
   }
   const wire::JsonAnswer answer{.model_name = version.name(),
                                 .model_version = version.number_text(),

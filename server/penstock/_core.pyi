@@ -304,6 +304,9 @@ class Engine:
     def unload(self, name: str, version: int) -> None:
         """Takes a version out of service; requests already accepted are answered."""
 
+    def trim_memory(self) -> None:
+        """Gives free memory back to the system; blocks, without the interpreter's lock."""
+
     def set_ready(self, is_ready: bool) -> None:
         """What ServerReady and the health check say, unless the engine is draining."""
 

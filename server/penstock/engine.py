@@ -131,6 +131,10 @@ class Engine:
         with _engine_errors():
             self._core.unload(name, version)
 
+    def trim_memory(self) -> None:
+        """Gives memory that unloaded models left free back to the system; blocks."""
+        self._core.trim_memory()
+
     def set_ready(self, is_ready: bool) -> None:
         """What ServerReady and the health check say, unless the engine is draining."""
         self._core.set_ready(is_ready)

@@ -38,7 +38,7 @@ PANELS = {
     "disable_auto": "Models",
     "model": "Models",
     "backend": "Models",
-    "disable_auto": "Models",
+    "allow_model": "Models",
     "exit_on": "Models",
     "strict": "Models",
     "grpc": "gRPC",

@@ -41,6 +41,27 @@ class ServerOptions(BaseModel):
     id: str = Field("triton", description="The name that ServerMetadata tells; Triton's default.")
 
     model_repository: list[str] = Field([], description="Folder of models. May be repeated.")
+    model_control_mode: Literal["none", "poll", "explicit"] = Field(
+        "none",
+        description="How models come and go. none: all are loaded at start, and stay; poll: "
+        "changes of the repositories are followed; explicit: clients load and unload.",
+    )
+    repository_poll_secs: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(
+        15, description="Seconds between looks at the repositories, if they are polled. 0: none."
+    )
+    load_model: list[str] = Field(
+        [],
+        description="With explicit control: a model to load at start; * alone: every one. May be "
+        "repeated.",
+    )
+    allow_model_file_override: bool = Field(
+        False,
+        description="With explicit control: let clients send a model's files with a load. Whoever "
+        "may call it can then run code in the server.",
+    )
+    model_file_override_bytes_max: Bytes = Field(
+        256 << 20, description="Bytes of the files that one load may bring."
+    )
     model_load_thread_count: Count = Field(4, description="Models loaded at the same time.")
     backend_config: BackendConfig = Field(
         {},
