@@ -7,6 +7,7 @@ out of window. Whatever does not come within PATIENCE_S is a TimeoutError that s
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -320,8 +321,10 @@ class H2Peer:
         if not size:
             return
         self.h2.increment_flow_control_window(size)
+        # Where the last event of what came ends the stream, h2 has closed it already.
         if not stream.is_over:
-            self.h2.increment_flow_control_window(size, stream.number)
+            with contextlib.suppress(h2.exceptions.StreamClosedError):
+                self.h2.increment_flow_control_window(size, stream.number)
 
     def _seen(self) -> str:
         last = [
