@@ -7,7 +7,6 @@ out of window. Whatever does not come within PATIENCE_S is a TimeoutError that s
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -20,6 +19,7 @@ from urllib.parse import unquote
 import h2.config
 import h2.connection
 import h2.events
+import h2.exceptions
 import hyperframe.frame
 from h2.settings import SettingCodes, Settings
 
@@ -323,7 +323,7 @@ class H2Peer:
         self.h2.increment_flow_control_window(size)
         # Where the last event of what came ends the stream, h2 has closed it already.
         if not stream.is_over:
-            with contextlib.suppress(h2.exceptions.StreamClosedError):
+            with suppress(h2.exceptions.StreamClosedError):
                 self.h2.increment_flow_control_window(size, stream.number)
 
     def _seen(self) -> str:

@@ -327,6 +327,77 @@ def request_head_seeds() -> dict[str, bytes]:
     }
 
 
+def json_seeds() -> dict[str, bytes]:
+    """The first byte says V2, V1, raw or V2 in place; the second depends on that."""
+
+    def v2(text: str, binary: bytes = b"") -> bytes:
+        return bytes([0, len(binary)]) + text.encode() + binary
+
+    def one(datatype: str, data: str, count: int) -> bytes:
+        tensor = f'{{"name":"x","datatype":"{datatype}","shape":[{count}],"data":{data}}}'
+        return v2(f'{{"inputs":[{tensor}]}}')
+
+    wide, several = 0x0B, 0x80  # one FP32 input; a BOOL and a BYTES input
+    return {
+        "v2_bool": one("BOOL", "[true,false,1,0]", 4),
+        "v2_int8": one("INT8", "[-128,[127]]", 2),
+        "v2_uint64": one("UINT64", "[18446744073709551615]", 1),
+        "v2_int64": one("INT64", "[-9223372036854775808]", 1),
+        "v2_fp16": one("FP16", "[65504.0,5.9604645e-08]", 2),
+        "v2_bf16": one("BF16", "[1e39]", 1),
+        "v2_fp32": one("FP32", "[[0.1,-0.0],[NaN,-Infinity]]", 4),
+        "v2_fp64": one("FP64", "[1.7976931348623157e308,5e-324]", 2),
+        "v2_strings": one("BYTES", '["a","\\u00e9\\ud83d\\ude00\\n","\u00e9"]', 3),
+        "v2_late": v2(
+            '{"outputs":[{"parameters":{"binary_data":true},"name":"y"}],"x":{"a":[null]},'
+            '"parameters":{"timeout":1,"f":1.5,"s":"t"},"inputs":[{"data":[1,2],'
+            '"parameters":{"p":1},"n\\u0061me":"x","shape":[2],"datatype":"UINT8"}],"id":"i"}'
+        ),
+        "v2_binary": v2(
+            '{"inputs":[{"name":"x","datatype":"INT16","shape":[1],"parameters":'
+            '{"binary_data_size":2}},{"name":"y","datatype":"BYTES","shape":[1],"parameters":'
+            '{"binary_data_size":5}}]}',
+            b"ab\x01\0\0\0c",
+        ),
+        "v2_shared": v2(
+            '{"inputs":[{"name":"x","datatype":"FP32","shape":[1],"parameters":'
+            '{"shared_memory_region":"r","shared_memory_byte_size":4}}]}'
+        ),
+        "v2_deep": v2("{" + '"a":' + "[" * 70 + "]" * 70 + "}"),
+        "v2_unbalanced": v2('{"inputs":[}'),
+        "v2_unpaired_surrogate": v2('{"id":"\\udc00","inputs":[]}'),
+        "v1_rows": bytes([1, wide]) + b'{"instances":[[1,2],[3,NaN]]}',
+        "v1_columns": bytes([1, wide]) + b'{"inputs":{"x":[[1],[2]]}}',
+        "v1_several": bytes([1, several])
+        + b'{"instances":[{"x":[true],"y":"a"},{"y":{"b64":"/wA="},"x":[0]}]}',
+        "v1_ragged": bytes([1, wide]) + b'{"instances":[[[]],[1]]}',
+        "raw": bytes([2, wide]) + bytes(16),
+        "raw_string": bytes([2, 13]) + b"jpeg",
+        "in_place": b"\x03" + b"}" * 64 + one("FP32", "[1,[2.5]]", 2)[2:],
+        "in_place_unbalanced": b"\x03" + b"}" * 64 + b'{"inputs":[{"name":"x"}',
+    }
+
+
+def route_seeds() -> dict[str, bytes]:
+    """The first byte says route, head, gzip or deflate."""
+    bare = zlib.compressobj(wbits=-15)
+    return {
+        "infer": b"\0POST\n/v2/models/a%20b/versions/1/infer?q=1",
+        "metadata": b"\0HEAD\n/v2/models/m",
+        "predict": b"\0POST\n/v1/models/m:predict",
+        "wrong_method": b"\0PUT\n/v2",
+        "percent": b"\0GET\n/v2/models/%2e%2e%2f%zz/ready",
+        "head": b"\x01:method\nPOST\n:path\n/v2\ncontent-length\n12\n"
+        b"inference-header-content-length\n7\naccept-encoding\ngzip;q=0.5, *;q=0\n"
+        b"content-encoding\nx-gzip",
+        "gzip": b"\x02" + gzip.compress(b"body" * 50, mtime=0),
+        "gzip_members": b"\x02" + gzip.compress(b"a", mtime=0) + gzip.compress(b"b", mtime=0),
+        "gzip_bomb": b"\x02" + gzip.compress(bytes(1 << 20), mtime=0),
+        "deflate": b"\x03" + zlib.compress(b"body" * 50),
+        "deflate_bare": b"\x03" + bare.compress(b"body" * 50) + bare.flush(),
+    }
+
+
 def make() -> Corpus:
     """Every input, by fuzzer and name."""
     return {
@@ -335,6 +406,8 @@ def make() -> Corpus:
         "infer_decode": messages(),
         "request_head": request_head_seeds(),
         "front": front_seeds(),
+        "json": json_seeds(),
+        "route": route_seeds(),
     }
 
 
