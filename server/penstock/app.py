@@ -19,6 +19,7 @@ from penstock.engine import Engine, isa
 from penstock.errors import OptionsError, RepositoryError
 from penstock.hosting import ServiceHost, register_services
 from penstock.hosting.reflection import add_reflection
+from penstock.logs import LogOutput
 from penstock.metrics import ServerMetrics
 from penstock.metrics_server import MetricsServer, listening_socket
 from penstock.open_files import allow_open_files
@@ -37,7 +38,7 @@ log = logging.getLogger(__name__)
 FILES_BESIDE_CONNECTIONS = 1024
 
 
-def serve(options: ServerOptions, console: Console) -> None:
+def serve(options: ServerOptions, console: Console, log_output: LogOutput) -> None:
     """Serves until SIGTERM or SIGINT has drained the server.
 
     Raises PenstockError if it cannot start: no repository, a taken port, or with exit_on_error a
@@ -55,7 +56,7 @@ def serve(options: ServerOptions, console: Console) -> None:
     models_at_start(options.model_control_mode, options.load_model, found.names)
     # Kept until the loop has ended: the engine's exit timeout then also bounds what the loop waits
     # for, such as threads of a service that never return.
-    server = _Server(options, console)
+    server = _Server(options, console, log_output)
     uvloop.run(server.run())
     # A model's own prints may have found a full disk.
     flush_or_forget(sys.stdout)
@@ -64,6 +65,8 @@ def serve(options: ServerOptions, console: Console) -> None:
 
 def _make_room(options: ServerOptions) -> None:
     wanted = options.connections_max + FILES_BESIDE_CONNECTIONS
+    if options.allow_client_shm:
+        wanted += options.client_shm_regions_max
     allowed = allow_open_files(wanted)
     if allowed < wanted:
         log.warning(
@@ -79,9 +82,10 @@ def _make_room(options: ServerOptions) -> None:
 class _Server:
     """The life of one server, on the control thread's event loop."""
 
-    def __init__(self, options: ServerOptions, console: Console) -> None:
+    def __init__(self, options: ServerOptions, console: Console, log_output: LogOutput) -> None:
         self._options = options
         self._console = console
+        self._log_output = log_output  # for the control application's log settings
         self._library = find_onnxruntime()
         self._engine = Engine(options, self._library)
         self._metrics = ServerMetrics(self._engine.metrics_text, isa())
@@ -139,16 +143,17 @@ class _Server:
 
     def _announce(self, reports: list[LoadReport], seconds: float) -> None:
         options = self._options
-        if options.model_fields_set & {"http_port"}:
-            log.info("rest_not_served", extra={"http_port": options.http_port})
+        grpc, rest = self._engine.grpc_port, self._engine.rest_port
         listening = Listening(
-            grpc=_address(options.grpc_address, self._engine.grpc_port),
+            grpc=_address(options.grpc_address, grpc) if grpc else "",
+            rest=_address(options.http_address, rest) if rest else "",
             metrics=_address(options.metrics_host, self._http.port) if self._http else "",
         )
         log.info(
             "server_ready",
             extra={
                 "grpc": listening.grpc,
+                "rest": listening.rest,
                 "metrics": listening.metrics,
                 "io_threads": options.grpc_infer_thread_count,
                 "isa": isa(),

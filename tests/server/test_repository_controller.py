@@ -13,7 +13,7 @@ from tests.doubles.recording_engine import RecordingEngine
 
 from penstock.config import ServerOptions
 from penstock.control.parts import IndexEntry, LoadWish
-from penstock.errors import ModelControlError, RepositoryError
+from penstock.errors import ControlError, RepositoryError
 from penstock.repository.changes import PollChanges
 from penstock.repository.controller import CALLS_MAX, NOT_EXPLICIT, RepositoryController
 from penstock.repository.instances import Machine
@@ -64,8 +64,8 @@ class House:
     async def load(self, name: str, **wish: object) -> None:
         await self.controller.load(LoadWish(model=name, **wish))  # type: ignore[arg-type]
 
-    async def failure(self, name: str, **wish: object) -> ModelControlError:
-        with pytest.raises(ModelControlError) as caught:
+    async def failure(self, name: str, **wish: object) -> ControlError:
+        with pytest.raises(ControlError) as caught:
             await self.load(name, **wish)
         return caught.value
 
@@ -121,7 +121,7 @@ def test_clients_load_nothing_where_the_server_decides(tmp_path: Path, mode: str
         await house.controller.start()
         refusal = await house.failure("m")
         assert (str(refusal), refusal.code) == (NOT_EXPLICIT, "UNAVAILABLE")
-        with pytest.raises(ModelControlError, match="is not allowed if polling is enabled"):
+        with pytest.raises(ControlError, match="is not allowed if polling is enabled"):
             await house.controller.unload("m")
         assert await house.states() == [("m", "1", "READY", "")]
 
@@ -177,9 +177,7 @@ def test_a_failing_reload_keeps_what_serves_and_says_so(tmp_path: Path) -> None:
         refusal = await house.failure("m")
         assert str(refusal).startswith("failed to load 'm', load failed for model 'm': version 1")
         assert refusal.code == "INVALID_ARGUMENT"
-        assert await house.states() == [
-            ("m", "1", "READY", "the last reload failed: it is sick")
-        ]
+        assert await house.states() == [("m", "1", "READY", "the last reload failed: it is sick")]
         (house.repository / "m" / "config.pbtxt").write_text("max_batch_seize: 3")
         assert "max_batch_seize" in str(await house.failure("m"))
         assert house.engine.serving == {("m", 1)}
@@ -541,7 +539,7 @@ def test_the_configuration_of_what_serves_is_told(tmp_path: Path) -> None:
             ("m", "x", "NOT_FOUND"),
             ("broken", "", "UNAVAILABLE"),
         ):
-            with pytest.raises(ModelControlError, match="Request for unknown model") as caught:
+            with pytest.raises(ControlError, match="Request for unknown model") as caught:
                 house.controller.config(model, version)
             assert caught.value.code == code
 

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from penstock.config import ServerOptions
 from penstock.control.parts import IndexEntry, LoadWish
 from penstock.engine import Engine
-from penstock.errors import ModelControlError, RepositoryError
+from penstock.errors import ControlError, RepositoryError
 from penstock.repository.bring_up import ModelLifts
 from penstock.repository.changes import QUIET_NS, PollChanges, poll_changes
 from penstock.repository.config_file import ModelConfig
@@ -121,7 +121,7 @@ class RepositoryController:
     async def load(self, wish: LoadWish) -> None:
         """Loads a model, or loads it again if it is not as its files are.
 
-        Raises ModelControlError if that is not allowed here, or if a wanted version fails. What
+        Raises ControlError if that is not allowed here, or if a wanted version fails. What
         was serving goes on in that case.
         """
         self._check_explicit()
@@ -144,12 +144,12 @@ class RepositoryController:
             numbers = [n for n in (record.versions if record else ()) if str(n) == version]
         if record is None or not numbers:
             which = f" version {version}" if version else ""
-            raise ModelControlError(
+            raise ControlError(
                 f"Request for unknown model: '{model}'{which} is not found", code="NOT_FOUND"
             )
         found = record.versions[numbers[-1]]
         if not found.is_serving or found.config is None:
-            raise ModelControlError(
+            raise ControlError(
                 f"Request for unknown model: '{model}' version {numbers[-1]} is at {found.state} "
                 f"state: {found.reason}",
                 code="UNAVAILABLE",
@@ -160,13 +160,13 @@ class RepositoryController:
 
     def _check_explicit(self) -> None:
         if self._options.model_control_mode != "explicit":
-            raise ModelControlError(NOT_EXPLICIT, code="UNAVAILABLE")
+            raise ControlError(NOT_EXPLICIT, code="UNAVAILABLE")
 
     async def _call(self, work: Coroutine[Any, Any, None]) -> None:
         """Does `work` to its end, even if the caller is cancelled."""
         if self._calls >= CALLS_MAX:
             work.close()
-            raise ModelControlError(
+            raise ControlError(
                 f"{CALLS_MAX} loads and unloads are under way: wanted fewer at a time.",
                 code="RESOURCE_EXHAUSTED",
             )
@@ -193,7 +193,7 @@ class RepositoryController:
                 model = override.model if override else None
                 model = model or await self._located(wish.model, wish.repository)
             except RepositoryError as error:
-                raise ModelControlError(
+                raise ControlError(
                     f"failed to load '{wish.model}', {NOT_POLLED}: {error}", code=error.code
                 ) from None
             reports = await self._lifts.bring_up(record, model, override)
@@ -204,7 +204,7 @@ class RepositoryController:
             if one.loaded is None
         )
         if told:
-            raise ModelControlError(
+            raise ControlError(
                 f"failed to load '{wish.model}', load failed for model '{wish.model}': {told}",
                 code="INVALID_ARGUMENT",
             )
@@ -215,7 +215,7 @@ class RepositoryController:
             raise RepositoryError(f"{DUPLICATE}.")
         if name not in found.models:
             where = f"repository {repository!r}" if repository else "a repository"
-            raise ModelControlError(
+            raise ControlError(
                 f"failed to load '{name}', {NOT_POLLED}: wanted {where} that has a folder of this "
                 "name.",
                 code="INTERNAL",
@@ -239,7 +239,7 @@ class RepositoryController:
         for name, folder in self._repositories.items():
             if repository in (name, folder.name):
                 return [folder]
-        raise ModelControlError(
+        raise ControlError(
             f"there is no repository {repository!r}: wanted one of "
             f"{', '.join(self._repositories)}, or none to mean all of them.",
             code="INVALID_ARGUMENT",

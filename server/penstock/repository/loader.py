@@ -11,9 +11,11 @@ from dataclasses import dataclass
 
 from penstock.backends.isolation import worker_launch
 from penstock.backends.python_class import python_executes
+from penstock.backends.triton.auto_complete import self_completed
 from penstock.config import ServerOptions
 from penstock.engine import Engine, LoadedVersion
 from penstock.errors import PenstockError
+from penstock.repository.completed import completed_config
 from penstock.repository.config_file import ModelConfig, WrittenConfig, read_config
 from penstock.repository.instances import Machine
 from penstock.repository.layout import FoundModel
@@ -88,8 +90,10 @@ class ModelLoader:
         model, written = examined.model, examined.written
         started = time.monotonic()
         try:
+            if self._options.is_completing_configs:
+                written = self_completed(model, version, written)
             plan = _plan(model, version, written, self._options, self._machine)
-            loaded = _loaded(plan, written, self._engine, self._options)
+            loaded = _loaded(plan, written, self._engine, self._options, started)
         except LOAD_ERRORS as error:
             seconds = time.monotonic() - started
             return self.failed(model.name, version, error, seconds=seconds, is_serving=is_serving)
@@ -110,7 +114,7 @@ class ModelLoader:
             seconds=seconds,
             backend=plan.backend,
             loaded=loaded,
-            config=written.config,
+            config=completed_config(written, plan, loaded),
         )
 
     def failed(
@@ -133,14 +137,16 @@ class ModelLoader:
 
 
 def _loaded(
-    plan: ModelPlan, written: WrittenConfig, engine: Engine, options: ServerOptions
+    plan: ModelPlan, written: WrittenConfig, engine: Engine, options: ServerOptions, began: float
 ) -> LoadedVersion:
     if plan.isolation is not None:  # its code is not to run here
-        worker = worker_launch(plan, written.config, log_format=options.log_format)
-        return engine.load(plan, worker=worker)
+        worker = worker_launch(
+            plan, written.config, log_format=options.log_format, log_file=options.log_file
+        )
+        return engine.load(plan, worker=worker, began=began)
     if plan.backend == "python":
-        return engine.load(plan, python_executes(plan, written.config))
-    return engine.load(plan)
+        return engine.load(plan, python_executes(plan, written.config), began=began)
+    return engine.load(plan, began=began)
 
 
 def _plan(
@@ -158,6 +164,7 @@ def _plan(
         files=files,
         machine=machine,
         batch_rows_default=options.batch_rows_default("onnxruntime"),
+        is_completing=options.is_completing_configs,
     )
 
 
