@@ -4,7 +4,7 @@
 import asyncio
 import shutil
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,6 @@ from penstock.errors import ControlError, RepositoryError
 from penstock.repository.changes import PollChanges
 from penstock.repository.controller import CALLS_MAX, NOT_EXPLICIT, RepositoryController
 from penstock.repository.instances import Machine
-from penstock.repository.loader import LoadReport
 from penstock.repository.records import DUPLICATE
 
 X = [("x", "TYPE_FP32", [1])]
@@ -36,7 +35,6 @@ class House:
     def __init__(self, *repositories: Path, mode: str = "explicit", **options: object) -> None:
         self.repository = repositories[0]
         self.engine = RecordingEngine()
-        self.reports: list[LoadReport] = []
         self.controller = RepositoryController(
             self.engine,
             ServerOptions.model_validate(
@@ -47,11 +45,7 @@ class House:
                 }
             ),
             Machine(),
-            self.heard,
         )
-
-    def heard(self, reports: Sequence[LoadReport]) -> None:
-        self.reports += reports
 
     def add(self, name: str, *, version: int = 1, more: str = "") -> None:
         add_identity(self.repository, name, X, 4)
@@ -109,7 +103,6 @@ def test_explicit_control_starts_with_the_models_that_are_named(tmp_path: Path) 
         assert ("a", "", "", "") in await house.states()
 
     tell(house, story)
-    assert {report.name for report in house.reports} == {"absent", "b"}
 
 
 @pytest.mark.parametrize("mode", ["none", "poll"])
