@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/engine.h"
 
-#include <malloc.h>
-
 #include <algorithm>
 #include <ctime>
 #include <thread>
 #include <utility>
 
-#include "base/buffer.h"
+#include "base/heap.h"
 #include "telemetry/exposition.h"
 
 namespace penstock::engine {
@@ -38,6 +36,7 @@ model::OrtRuntime::Log ort_log(base::Log& log) {
 Result<std::unique_ptr<Engine>> Engine::open(Options options) {
   auto log = base::Log::open();
   if (!log) return std::unexpected(log.error());
+  base::keep_heap_small();
   std::unique_ptr<Engine> engine(new Engine(std::move(options), std::move(*log)));
   const Options& wanted = engine->options_;
   if (!wanted.onnxruntime_library.empty()) {
@@ -175,10 +174,7 @@ Result<> Engine::unload(const std::string& name, std::int64_t version) {
   return publish(name, {.number = version, .version = nullptr, .failure = {}});
 }
 
-void Engine::trim_memory() {
-  base::Buffer::trim_pool();
-  malloc_trim(0);
-}
+void Engine::trim_memory() { base::trim_heap(); }
 
 Result<> Engine::publish(const std::string& name, serving::VersionEntry entry) {
   std::shared_ptr<serving::Version> before;
