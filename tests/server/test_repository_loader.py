@@ -9,7 +9,7 @@ from penstock.config import ServerOptions
 from penstock.engine import Engine, LoadedVersion
 from penstock.repository.instances import Machine
 from penstock.repository.layout import find_models
-from penstock.repository.loader import LOADING, load_models
+from penstock.repository.loader import LOADING, LoadReport, load_models
 from penstock.repository.plan import ModelPlan
 
 IDENTITY = """
@@ -50,14 +50,19 @@ class RecordingEngine(Engine):
 
 
 def told_of(tmp_path: Path, *configs: str, versions: Sequence[int] = (1,)) -> RecordingEngine:
+    return loaded(tmp_path, *configs, versions=versions)[0]
+
+
+def loaded(
+    tmp_path: Path, *configs: str, versions: Sequence[int] = (1,)
+) -> tuple[RecordingEngine, list[LoadReport]]:
     for number, config in enumerate(configs):
         for version in versions:
             (tmp_path / f"m{number}" / str(version)).mkdir(parents=True)
         (tmp_path / f"m{number}" / "config.pbtxt").write_text(config)
     engine = RecordingEngine()
     options = ServerOptions.model_validate({"model_load_thread_count": 1})
-    load_models(find_models([tmp_path]), engine, options, Machine())
-    return engine
+    return engine, load_models(find_models([tmp_path]), engine, options, Machine())
 
 
 def test_every_model_is_loading_before_the_first_is_loaded(tmp_path: Path) -> None:
@@ -75,3 +80,16 @@ def test_a_version_that_the_policy_leaves_out_is_not_left_loading(tmp_path: Path
         (LOADING, "m0", 1),
         ("loaded", "m0", 1),
     ]
+
+
+def test_a_report_has_the_completed_configuration_of_its_version(tmp_path: Path) -> None:
+    _, reports = loaded(tmp_path, IDENTITY, "sequence_batching { }")
+    config = reports[0].config
+    assert config is not None
+    assert config.name == "m0"
+    assert config.version_policy.latest.num_versions == 1
+    assert [(group.name, group.count) for group in config.instance_group] == [("m0", 1)]
+    assert reports[1].config is None
+    assert reports[1].reason == (
+        "The configuration sets sequence_batching: sequences are not served yet."
+    )
