@@ -167,9 +167,8 @@ def value_of(field: Any) -> st.SearchStrategy[Any]:
     if kind == FieldDescriptor.CPPTYPE_STRING:
         words = st.sampled_from(["", "m", "x", "python", "onnxruntime", "model.py", "1", "../x"])
         return st.one_of(words, st.text(max_size=6))
-    if kind == FieldDescriptor.CPPTYPE_FLOAT:
-        return st.floats(allow_nan=False, allow_infinity=False, width=32)
-    return st.floats(allow_nan=False, allow_infinity=False)
+    is_short = kind == FieldDescriptor.CPPTYPE_FLOAT
+    return st.floats(allow_nan=False, allow_infinity=False, width=32 if is_short else 64)
 
 
 @st.composite
@@ -279,8 +278,8 @@ def test_any_json_is_taken_or_refused_with_a_sentence(value: Any) -> None:
 def test_any_configuration_survives_text_and_json(config: ModelConfig) -> None:
     as_text = text_format.MessageToString(config)
     assert parse_config(as_text).config == config
-    for keeps_names in (False, True):
-        as_json = json_format.MessageToJson(config, preserving_proto_field_name=keeps_names)
+    for as_written in (True, False):
+        as_json = json_format.MessageToJson(config, preserving_proto_field_name=as_written)
         assert config_from_json(as_json).config == config
     taken(WrittenConfig(config=config, has_batch_size=True))
 
