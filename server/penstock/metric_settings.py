@@ -23,7 +23,7 @@ HISTOGRAMS = (
     "nv_inference_compute_infer_duration_histogram_us",
     "nv_inference_compute_output_duration_histogram_us",
 )
-QUANTILES_DEFAULT = (0.5, 0.9, 0.95, 0.99, 0.999)
+QUANTILES_DEFAULT: tuple[float, ...] = (0.5, 0.9, 0.95, 0.99, 0.999)
 #: Of one histogram, and of the quantiles of a summary.
 BOUNDS_MAX = 64
 QUANTILES_MAX = 32
