@@ -69,8 +69,15 @@ def messages() -> dict[str, bytes]:
     strings = inference_pb2.ModelInferRequest(model_name="m")
     strings.inputs.add(name="s", datatype="BYTES", shape=[2])
     strings.raw_input_contents.append(b"\x03\0\0\0abc\0\0\0\0")
+    shared = infer_request()
+    tensor = shared.inputs.add(name="z", datatype="FP32", shape=[1, 4])
+    for place in (tensor.parameters, shared.outputs[0].parameters):
+        place["shared_memory_region"].string_param = "r"
+        place["shared_memory_byte_size"].int64_param = 16
+        place["shared_memory_offset"].int64_param = 8
     made = {
         "raw": encoded(infer_request()),
+        "shared": encoded(shared),
         "typed": encoded(infer_request(raw=False)),
         "raw_strings": encoded(strings),
         "model_query": encoded(inference_pb2.ModelReadyRequest(name="m", version="1")),
@@ -229,7 +236,7 @@ H_CALL, H_BODY, H_RESET, H_PASS, H_EVENT, H_CONTROL = 0, 2, 3, 4, 5, 6
 C_HEADERS, C_MESSAGE, C_CONSUMED, C_FINISH = 0, 1, 3, 4
 PATH_INFER, PATH_METADATA, PATH_READY, PATH_CHECK, PATH_WATCH, PATH_LIST = 0, 2, 3, 5, 6, 7
 PATH_HOSTED, PATH_UNKNOWN = 8, 11
-M_INFER, M_INFER_ID, M_NAMED, M_LARGE, M_EMPTY, M_BYTES = 0, 1, 2, 3, 4, 5
+M_INFER, M_INFER_ID, M_NAMED, M_LARGE, M_EMPTY, M_BYTES, M_SHARED = 0, 1, 2, 3, 4, 5, 6
 
 
 def program(*steps: Iterable[int]) -> bytes:
@@ -254,7 +261,18 @@ def front_seeds() -> dict[str, bytes]:
     wild_answer = program(*((W_CONTROL, *one) for one in answer), (W_WRITE,))
     honest_answer = program(*((H_CONTROL, *one) for one in answer), (H_PASS,))
     large = program((W_DATA, 0, 0, M_LARGE, 255, 255))
+    # [1,4] from byte 8 on, given back from byte 32 on: of the region as it was registered, and
+    # when its object has become shorter.
+    shared = (M_SHARED, 4, 8, 16, 1, 32, 16)
     return {
+        "wild_shared": b"\0\0"
+        + wild(PATH_INFER, *shared)
+        + program((W_EVENT, 7, 20), (W_WRITE,))
+        + wild(PATH_INFER, *shared),
+        "honest_shared": b"\1\0\0\0\0"
+        + honest(PATH_INFER, *shared)
+        + program((H_EVENT, 7, 40))
+        + honest(PATH_INFER, *shared),
         "wild_native": b"\0\0" + b"".join(wild(*call) for call in native),
         "wild_hosted": b"\0\0" + wild(PATH_HOSTED, M_BYTES, 3, 97, 98, 99) + wild_answer,
         "wild_hosted_unread": b"\0\2"
