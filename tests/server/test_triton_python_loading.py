@@ -195,10 +195,8 @@ def test_a_model_that_cannot_be_initialized_is_not_ready_and_says_why(
     assert "TritonPythonModel of 1/model.py failed to initialize: the weights are missing" in why
 
 
-def test_instances_that_were_made_before_one_failed_are_finalized(
-    where: str, tmp_path: Path
-) -> None:
-    add_triton(tmp_path, "half", HALF, f"{where} instance_group {{ count: 2 }}")
+def test_instances_that_were_made_before_one_failed_are_finalized(tmp_path: Path) -> None:
+    add_triton(tmp_path, "half", HALF, "instance_group { count: 2 }")
     with RunningServer(tmp_path) as running:
         running.drain()
         assert running.wait() == 0

@@ -19,6 +19,7 @@ REPEATABLE = (list, dict)
 PANELS = {
     "model": "Models",
     "backend": "Models",
+    "disable_auto": "Models",
     "exit_on": "Models",
     "strict": "Models",
     "grpc": "gRPC",
