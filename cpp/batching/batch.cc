@@ -74,15 +74,20 @@ void BatchRunner::run(Tickets tickets, ExecuteRef execute_ref, std::vector<Reply
   if (is_executed) result = execute(execute_ref);
   const Nanos executed_ns = executed_ns_ = now_();
   if (is_executed) last_run_ns_ = executed_ns - gathered_ns;
+  report_ = {.rows = rows_,
+             .is_ok = result.has_value(),
+             .compute_input_ns = gathered_ns - cut_ns,
+             .compute_infer_ns = executed_ns - gathered_ns};
 
   replies.reserve(first + tickets.size());
   for (const auto& ticket : tickets) {
     Reply& reply = replies.emplace_back();
     reply.address = ticket->reply;
     reply.outcome.batch_rows = is_executed ? rows_ : 0;
+    reply.outcome.rows = ticket->rows;
     reply.outcome.queue_ns = std::max<Nanos>(0, cut_ns - ticket->enqueued_ns);
-    reply.outcome.compute_input_ns = gathered_ns - cut_ns;
-    reply.outcome.compute_infer_ns = executed_ns - gathered_ns;
+    reply.outcome.compute_input_ns = report_.compute_input_ns;
+    reply.outcome.compute_infer_ns = report_.compute_infer_ns;
     if (!result) reply.outcome.outputs = std::unexpected(result.error());
   }
   const std::span<Reply> own = std::span(replies).subspan(first);
@@ -96,8 +101,8 @@ void BatchRunner::run(Tickets tickets, ExecuteRef execute_ref, std::vector<Reply
     }
   } else if (result) {
     scatter(own);
-    const Nanos scattered_ns = now_();
-    for (Reply& reply : own) reply.outcome.compute_output_ns = scattered_ns - executed_ns;
+    report_.compute_output_ns = now_() - executed_ns;
+    for (Reply& reply : own) reply.outcome.compute_output_ns = report_.compute_output_ns;
   }
   inputs_ = {};
   gathered_.clear();

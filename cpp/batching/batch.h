@@ -30,6 +30,15 @@ struct BatchView {
   std::vector<base::Answer>* answers = nullptr;
 };
 
+// What became of a batch, and how long each step took.
+struct BatchReport {
+  std::int64_t rows = 0;
+  bool is_ok = false;  // executed, with outputs as they should be
+  base::Nanos compute_input_ns = 0;
+  base::Nanos compute_infer_ns = 0;
+  base::Nanos compute_output_ns = 0;
+};
+
 // Whatever executes a batch, borrowed for the length of a call: anything callable as
 //   base::Result<>(const BatchView& batch, std::vector<base::Tensor>& outputs)
 // that fills `outputs` (empty at the call) in the order of Signature::outputs, or `*batch.answers`
@@ -87,6 +96,8 @@ class BatchRunner {
   void recycle(std::vector<base::Tensor>&& outputs);
   // How long the last batch took to execute; 0 before the first.
   base::Nanos last_run_ns() const { return last_run_ns_; }
+  // Of the last batch.
+  const BatchReport& report() const { return report_; }
 
  private:
   using Tickets = std::span<const std::unique_ptr<Ticket>>;
@@ -111,6 +122,7 @@ class BatchRunner {
   const Clock now_;
   base::Nanos last_run_ns_ = 0;
   base::Nanos executed_ns_ = 0;
+  BatchReport report_;
   std::vector<std::vector<base::Tensor>> spare_outputs_;
 
   // Of the batch under way.

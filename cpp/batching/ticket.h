@@ -41,6 +41,7 @@ struct Ticket {
 struct Outcome {
   base::Result<std::vector<base::Tensor>> outputs;
   std::int64_t batch_rows = 0;        // of the whole batch; 0: never executed
+  std::int64_t rows = 1;              // of the ticket
   base::Nanos queue_ns = 0;           // enqueued -> cut
   base::Nanos compute_input_ns = 0;   // gather
   base::Nanos compute_infer_ns = 0;   // the executor

@@ -69,6 +69,13 @@ class Executor {
   // the bytes of an input. Fails the whole batch with a sentence that names no request.
   virtual base::Result<> run(const ExecutorBatch& batch, std::vector<base::Tensor>& outputs) = 0;
 
+  // run() on every instance that stands behind this executor, before any of them is in use. Fails
+  // with the first that fails.
+  virtual base::Result<> run_on_each(const ExecutorBatch& batch) {
+    std::vector<base::Tensor> outputs;
+    return run(batch, outputs);
+  }
+
   // Nobody waits for what run() computes any more: where the executor can, it lets go of it. From
   // any thread, before the executor is destroyed.
   virtual void interrupt() {}

@@ -60,6 +60,7 @@ class ProcessExecutor : public Executor {
             .sees_requests = sees_requests_};
   }
   base::Result<> run(const ExecutorBatch& batch, std::vector<base::Tensor>& outputs) override;
+  base::Result<> run_on_each(const ExecutorBatch& batch) override;
   // Ends the batches that run: they fail, and so do all that come after.
   void interrupt() override;
   std::optional<WorkerCounts> workers() override;
@@ -102,6 +103,8 @@ class ProcessExecutor : public Executor {
 
   // On the instance threads. A worker that is free becomes the caller's.
   base::Result<std::size_t> acquire();
+  base::Result<> run_on(std::size_t instance, const ExecutorBatch& batch,
+                        std::vector<base::Tensor>& outputs);
   void release(std::size_t instance);
   base::Error why_none_is_up(const State& state) const;
   base::Error named(base::Code code, std::string_view rest) const;

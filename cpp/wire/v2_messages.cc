@@ -17,7 +17,18 @@ void put_text(pbf_writer& writer, std::uint32_t field, std::string_view text) {
   if (!text.empty()) writer.add_string(field, text.data(), text.size());
 }
 
-std::string encode_tensor_metadata(const base::TensorSpec& spec, bool has_batch_dimension) {
+std::string encode_tensor_parameter(const ModelNotes::TensorParameter& parameter) {
+  std::string value;
+  pbf_writer(value).add_string(3, parameter.value);  // InferParameter's string_param
+  std::string entry;
+  pbf_writer writer(entry);
+  put_text(writer, 1, parameter.name);
+  writer.add_message(2, value);
+  return entry;
+}
+
+std::string encode_tensor_metadata(const base::TensorSpec& spec, bool has_batch_dimension,
+                                   const ModelNotes& notes) {
   std::string message;
   pbf_writer writer(message);
   put_text(writer, 1, spec.name);
@@ -26,6 +37,9 @@ std::string encode_tensor_metadata(const base::TensorSpec& spec, bool has_batch_
   if (has_batch_dimension) dims.push_back(-1);
   dims.insert(dims.end(), spec.dims.begin(), spec.dims.end());
   writer.add_packed_int64(3, dims.begin(), dims.end());
+  for (const ModelNotes::TensorParameter& parameter : notes.tensors) {
+    if (parameter.tensor == spec.name) writer.add_message(4, encode_tensor_parameter(parameter));
+  }
   return message;
 }
 
@@ -117,6 +131,8 @@ std::string encode_server_metadata(const ServerDescription& server) {
 
 std::string encode_model_metadata(const ModelDescription& model) {
   PENSTOCK_CHECK(model.signature != nullptr);
+  const ModelNotes none;
+  const ModelNotes& notes = model.notes != nullptr ? *model.notes : none;
   const base::Signature& signature = *model.signature;
   const bool has_batch_dimension = signature.batch_rows_max > 0;
   std::string message;
@@ -125,10 +141,17 @@ std::string encode_model_metadata(const ModelDescription& model) {
   for (const std::string& version : model.versions) writer.add_string(2, version);
   put_text(writer, 3, model.platform);
   for (const base::TensorSpec& input : signature.inputs) {
-    writer.add_message(4, encode_tensor_metadata(input, has_batch_dimension));
+    writer.add_message(4, encode_tensor_metadata(input, has_batch_dimension, notes));
   }
   for (const base::TensorSpec& output : signature.outputs) {
-    writer.add_message(5, encode_tensor_metadata(output, has_batch_dimension));
+    writer.add_message(5, encode_tensor_metadata(output, has_batch_dimension, notes));
+  }
+  for (const auto& [name, value] : notes.properties) {
+    std::string entry;
+    pbf_writer properties(entry);
+    put_text(properties, 1, name);
+    put_text(properties, 2, value);
+    writer.add_message(6, entry);
   }
   return message;
 }

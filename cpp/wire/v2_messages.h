@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "base/tensor.h"
@@ -40,11 +41,26 @@ struct ServerDescription {
 };
 std::string encode_server_metadata(const ServerDescription& server);
 
+// What a model's metadata say besides its signature; told only where a configuration asks for it.
+struct ModelNotes {
+  struct TensorParameter {
+    std::string tensor;
+    std::string name;
+    std::string value;
+  };
+  // OIP's field 6, a map of texts. MLServer has a map of another kind there, so that its client
+  // cannot read the metadata of a model that has any.
+  std::vector<std::pair<std::string, std::string>> properties = {};
+  // MLServer's field 4 of a tensor, a map of InferParameter.
+  std::vector<TensorParameter> tensors = {};
+};
+
 struct ModelDescription {
   std::string_view name;
   std::span<const std::string> versions;
   std::string_view platform;
   const base::Signature* signature = nullptr;
+  const ModelNotes* notes = nullptr;  // or none
 };
 // With a batch dimension every shape starts with -1.
 std::string encode_model_metadata(const ModelDescription& model);

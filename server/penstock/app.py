@@ -6,24 +6,36 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 import uvloop
 from rich.console import Console
 
 from penstock.backends.onnxruntime_library import find_machine, find_onnxruntime
 from penstock.config import ServerOptions
+from penstock.control.application import ControlApplication
+from penstock.control.grpc_methods import add_control_methods
+from penstock.control.log_settings import LogSettings
+from penstock.control.rest_application import RestControl
+from penstock.control.trace_settings import TraceSettings
 from penstock.engine import Engine, isa
 from penstock.errors import OptionsError, RepositoryError
 from penstock.hosting import ServiceHost, register_services
 from penstock.hosting.reflection import add_reflection
+from penstock.logs import LogOutput
 from penstock.metrics import ServerMetrics
 from penstock.metrics_server import MetricsServer, listening_socket
 from penstock.open_files import allow_open_files
-from penstock.repository.layout import FoundModel, find_models
-from penstock.repository.loader import LoadReport, load_models
+from penstock.repository.controller import RepositoryController
+from penstock.repository.layout import survey
+from penstock.repository.loader import LoadReport
+from penstock.repository.startup import models_at_start
+from penstock.shared_memory import SharedMemory
 from penstock.standard_streams import flush_or_forget, open_closed
 from penstock.startup_report import Listening, print_startup
+from penstock.statistics import EngineStatistics
 
 __all__ = ["serve"]
 
@@ -33,7 +45,7 @@ log = logging.getLogger(__name__)
 FILES_BESIDE_CONNECTIONS = 1024
 
 
-def serve(options: ServerOptions, console: Console) -> None:
+def serve(options: ServerOptions, console: Console, log_output: LogOutput) -> None:
     """Serves until SIGTERM or SIGINT has drained the server.
 
     Raises PenstockError if it cannot start: no repository, a taken port, or with exit_on_error a
@@ -46,10 +58,12 @@ def serve(options: ServerOptions, console: Console) -> None:
         )
     open_closed()
     _make_room(options)
-    models = find_models(options.repositories)
+    # Now, for a wrong flag or folder is to be told before anything starts.
+    found = survey(options.repositories)
+    models_at_start(options.model_control_mode, options.load_model, found.names)
     # Kept until the loop has ended: the engine's exit timeout then also bounds what the loop waits
     # for, such as threads of a service that never return.
-    server = _Server(options, console, models)
+    server = _Server(options, console, log_output)
     uvloop.run(server.run())
     # A model's own prints may have found a full disk.
     flush_or_forget(sys.stdout)
@@ -58,6 +72,8 @@ def serve(options: ServerOptions, console: Console) -> None:
 
 def _make_room(options: ServerOptions) -> None:
     wanted = options.connections_max + FILES_BESIDE_CONNECTIONS
+    if options.allow_client_shm:
+        wanted += options.client_shm_regions_max
     allowed = allow_open_files(wanted)
     if allowed < wanted:
         log.warning(
@@ -73,13 +89,22 @@ def _make_room(options: ServerOptions) -> None:
 class _Server:
     """The life of one server, on the control thread's event loop."""
 
-    def __init__(self, options: ServerOptions, console: Console, models: list[FoundModel]) -> None:
+    def __init__(self, options: ServerOptions, console: Console, log_output: LogOutput) -> None:
         self._options = options
         self._console = console
-        self._models = models
         self._library = find_onnxruntime()
         self._engine = Engine(options, self._library)
         self._metrics = ServerMetrics(self._engine.metrics_text, isa())
+        self._repository = RepositoryController(
+            self._engine, options, find_machine(self._library)
+        )
+        self._control = ControlApplication(
+            repository=self._repository,
+            statistics=EngineStatistics(self._engine.statistics),
+            shared_memory=SharedMemory(self._engine),
+            logs=LogSettings(log_output),
+            traces=TraceSettings(),
+        )
         self._http: MetricsServer | None = None
         self._services = ServiceHost(self._engine.bridge, options.grpc_service_thread_count)
 
@@ -91,6 +116,8 @@ class _Server:
             self._http = MetricsServer(sock, self._metrics.text)
         try:
             add_reflection(self._services)
+            add_control_methods(self._services, self._control)
+            self._services.answer_rest(RestControl(self._control))
             await register_services(self._services, self._options.grpc_service)
             self._engine.start()
             self._services.start()
@@ -101,10 +128,11 @@ class _Server:
             loop.add_reader(self._engine.log_fd, self._engine.pass_on_log)
             if self._http is not None:
                 self._http.start()
-            await self._load()
+            await _first_of(self._load(), drained.wait())  # a drain waits for no model
             await drained.wait()
             loop.remove_reader(self._engine.drained_fd)
         finally:
+            await self._repository.stop()
             if self._http is not None:
                 await self._http.stop()
             await self._services.stop()
@@ -113,13 +141,9 @@ class _Server:
         log.info("server_stopped")
 
     async def _load(self) -> None:
-        machine = find_machine(self._library)
         if self._library is None:
             log.warning("onnxruntime_missing", extra={"mend": "pip install onnxruntime"})
-        reports = await asyncio.to_thread(
-            load_models, self._models, self._engine, self._options, machine
-        )
-        self._metrics.count_loads(reports)
+        reports = await self._repository.start()
         failed = [report for report in reports if report.loaded is None]
         if failed and self._options.exit_on_error:
             first = failed[0]
@@ -127,22 +151,24 @@ class _Server:
                 f"{len(failed)} of {len(reports)} models failed to load, and --exit-on-error is "
                 f"set. {first.name}: {first.reason}"
             )
+        self._repository.start_polling()
         self._engine.set_ready(not (failed and self._options.strict_readiness))
         if not self._engine.is_draining:
             self._announce(reports, _process_age_s())
 
     def _announce(self, reports: list[LoadReport], seconds: float) -> None:
         options = self._options
-        if options.model_fields_set & {"http_port"}:
-            log.info("rest_not_served", extra={"http_port": options.http_port})
+        grpc, rest = self._engine.grpc_port, self._engine.rest_port
         listening = Listening(
-            grpc=_address(options.grpc_address, self._engine.grpc_port),
+            grpc=_address(options.grpc_address, grpc) if grpc else "",
+            rest=_address(options.http_address, rest) if rest else "",
             metrics=_address(options.metrics_host, self._http.port) if self._http else "",
         )
         log.info(
             "server_ready",
             extra={
                 "grpc": listening.grpc,
+                "rest": listening.rest,
                 "metrics": listening.metrics,
                 "io_threads": options.grpc_infer_thread_count,
                 "isa": isa(),
@@ -154,6 +180,19 @@ class _Server:
         except (OSError, SystemExit) as error:  # rich ends the program when nobody reads it
             reason = str(error) if isinstance(error, OSError) else "nobody reads standard output"
             log.warning("startup_not_printed", extra={"reason": reason})
+
+
+async def _first_of(work: Coroutine[Any, Any, None], end: Coroutine[Any, Any, Any]) -> None:
+    """Does `work` until `end`; raises what it raises."""
+    tasks = [asyncio.ensure_future(work), asyncio.ensure_future(end)]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if tasks[0].done():
+            tasks[0].result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
 
 
 def _process_age_s() -> float:

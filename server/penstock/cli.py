@@ -4,6 +4,7 @@
 Imports inside the verbs are there so that `penstock --help` answers at once.
 """
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ import typer
 from rich.console import Console
 
 from penstock import __version__
-from penstock.config.flags import with_option_flags
+from penstock.config.flags import OptionCommand, with_option_flags
 from penstock.errors import PenstockError
 
 __all__ = ["app", "main"]
@@ -73,7 +74,7 @@ def penstock(
     """An inference server whose path from socket to batch to kernel is native code."""
 
 
-@app.command()
+@app.command(cls=OptionCommand)
 @with_option_flags
 def serve(
     config: Annotated[
@@ -87,18 +88,24 @@ def serve(
 ) -> None:
     """Serve the models of a repository until SIGTERM or Ctrl-C."""
     with _sentences(debug):
-        from penstock.config import options_as_toml, read_options
+        from penstock.config import options_as_toml, read_options, without_triton_flags
 
-        options = read_options(config, flags)
+        own_flags, unused = without_triton_flags(flags)
+        options = read_options(config, own_flags)
         if print_config:
             typer.echo(options_as_toml(options), nl=False)
             return
         from penstock.logs import start_logging
 
-        start_logging(options.log_format, options.logged_level)
+        output = start_logging(options.log_choice, file=options.log_file)
+        if unused:
+            logging.getLogger(__name__).warning(
+                "flags_without_effect",
+                extra={"flags": " ".join(unused), "meaning": "see docs/triton.md"},
+            )
         from penstock.app import serve as run_server
 
-        run_server(options, Console())
+        run_server(options, Console(), output)
 
 
 @app.command()

@@ -12,11 +12,14 @@ import json
 import logging
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-__all__ = ["start_logging"]
+from penstock.errors import OptionsError
+
+__all__ = ["LogChoice", "LogOutput", "start_logging"]
 
 STANDARD_ERROR = 2
 
@@ -31,16 +34,88 @@ RECORD_FIELDS = frozenset(vars(logging.LogRecord("", 0, "", 0, "", (), None))) |
 }
 
 
-def start_logging(log_format: str, level: str, write: Write | None = None) -> None:
-    """Sends every log record of `level` or above to `write`, by default to standard error.
+NOISY = ("asyncio", "uvicorn", "uvicorn.access", "uvicorn.error")
 
-    `log_format` is "console" or "json".
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogChoice:
+    """Which events are logged, and how their lines look: `format` is "console" or "json"."""
+
+    info: bool = True
+    warning: bool = True
+    error: bool = True
+    verbose: int = 0  # 1 or more: debug events, too
+    format: str = "console"
+
+    @staticmethod
+    def from_level(level: str, log_format: str = "console") -> "LogChoice":
+        """Events of `level` and more serious ones; of "critical", none."""
+        least = logging.getLevelNamesMapping()[level.upper()]
+        return LogChoice(
+            info=least <= logging.INFO,
+            warning=least <= logging.WARNING,
+            error=least <= logging.ERROR,
+            verbose=int(least <= logging.DEBUG),
+            format=log_format,
+        )
+
+    def takes(self, level: int) -> bool:
+        """Whether an event of this level of Python's is logged."""
+        if level < logging.INFO:
+            return self.verbose > 0
+        if level < logging.WARNING:
+            return self.info
+        return self.warning if level < logging.ERROR else self.error
+
+    @property
+    def least_level(self) -> int:
+        """The least serious level that is logged; a level that is logged may be above it."""
+        levels = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR)
+        return next(filter(self.takes, levels), logging.CRITICAL)
+
+
+class LogOutput:
+    """Where the process's log goes. `file` is empty for standard error."""
+
+    def __init__(self, choice: LogChoice, write: Write, file: str = "") -> None:
+        self.file = file
+        self._choice = choice
+        self._writer = LineWriter(write)
+        self._writer.addFilter(lambda record: self._choice.takes(record.levelno))
+        logging.basicConfig(handlers=[self._writer], force=True)
+        self.choose(choice)
+
+    @property
+    def choice(self) -> LogChoice:
+        """What is chosen now."""
+        return self._choice
+
+    def choose(self, choice: LogChoice) -> None:
+        """Goes on as `choice` says, from the next event on."""
+        self._choice = choice
+        self._writer.setFormatter(JsonLines() if choice.format == "json" else ConsoleLines())
+        logging.root.setLevel(choice.least_level)
+        for name in NOISY:
+            logging.getLogger(name).setLevel(max(logging.WARNING, choice.least_level))
+
+
+def start_logging(choice: LogChoice, *, file: str = "", write: Write | None = None) -> LogOutput:
+    """Sends the log to `write`; without it to the end of `file`; without that to standard error.
+
+    Raises OptionsError if the file cannot be opened.
     """
-    handler = LineWriter(write or partial(os.write, STANDARD_ERROR))
-    handler.setFormatter(JsonLines() if log_format == "json" else ConsoleLines())
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    for noisy in ("asyncio", "uvicorn", "uvicorn.access", "uvicorn.error"):
-        logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.root.level))
+    if write is None:
+        write = partial(os.write, _appended(file) if file else STANDARD_ERROR)
+    return LogOutput(choice, write, file)
+
+
+def _appended(file: str) -> int:
+    try:
+        return os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise OptionsError(
+            f"--log-file: {file} cannot be opened for writing: {error.strerror}."
+        ) from None
 
 
 class LineWriter(logging.Handler):

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from penstock.config import ServerOptions
+from penstock.config.sources import flag_name
+from penstock.config.triton_flags import TRITON_FLAGS
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMED = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "cpp/README.md")
@@ -27,6 +29,7 @@ FLAGS_OF_OTHERS = {
     "--force-reinstall",
     "--no-deps",
     "--strict",
+    "--model-store",  # of Triton: --model-repository
 }
 document = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 
@@ -60,6 +63,7 @@ def test_every_named_test_exists(path: Path) -> None:
 
 @document
 def test_every_named_flag_exists(path: Path) -> None:
-    ours = {f"--{name.replace('_', '-')}" for name in ServerOptions.model_fields}
-    named = set(re.findall(r"`[^`]*?(?<![\w-])(--[a-z][a-z-]+)", path.read_text()))
+    options = {flag_name(name) for name in ServerOptions.model_fields}
+    ours = options | {flag.flag for flag in TRITON_FLAGS.values()}
+    named = set(re.findall(r"`[^`]*?(?<![\w-])(--[a-z][a-z0-9-]+)", path.read_text()))
     assert named - ours - FLAGS_OF_OTHERS == set()

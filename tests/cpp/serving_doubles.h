@@ -195,7 +195,8 @@ class FrontRig {
     }
   };
 
-  explicit FrontRig(const serving::FrontOptions& front_options = {})
+  explicit FrontRig(const serving::FrontOptions& front_options = {},
+                    memory::RegionTable* regions = nullptr)
       : options(front_options),
         front({.io_thread = 0,
                .options = &options,
@@ -204,6 +205,7 @@ class FrontRig {
                .versions = &versions,
                .mailbox = &mailbox_,
                .bridge = bridge.get(),
+               .regions = regions,
                .metrics = &metrics.shard(0),
                .touch = [this](std::uint32_t slot) { links_[slot]->is_touched = true; },
                .peer_of_slot = [](std::uint32_t slot) { return "test:" + std::to_string(slot); }}) {
@@ -245,7 +247,7 @@ class FrontRig {
     Link& link = *links_.emplace_back(std::make_unique<Link>(client_options));
     link.session = std::move(*http2::Session::open(limits, workspace_));
     link.slot = static_cast<std::uint32_t>(links_.size() - 1);
-    front.opened(link.slot, next_id_++, *link.session);
+    front.opened(link.slot, next_id_++, serving::Protocol::kGrpc, *link.session);
     return link;
   }
   void disconnect(Link& link) {

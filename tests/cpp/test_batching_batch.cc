@@ -335,10 +335,30 @@ TEST(batching_batch, its_phases_are_timed) {
   EXPECT_EQ(replies[0].outcome.compute_infer_ns, 501);
   EXPECT_EQ(replies[0].outcome.compute_output_ns, 1);
   EXPECT_EQ(runner.last_run_ns(), 501);
+  EXPECT_EQ(runner.report().rows, 2);
+  EXPECT(runner.report().is_ok);
+  EXPECT_EQ(runner.report().compute_input_ns, 1);
+  EXPECT_EQ(runner.report().compute_infer_ns, 501);
+  EXPECT_EQ(runner.report().compute_output_ns, 1);
   runner.run(std::span(tickets).first(1), slow, replies);
   EXPECT_EQ(replies[2].outcome.compute_input_ns, 0);
   EXPECT_EQ(replies[2].outcome.compute_infer_ns, 501);
   EXPECT_EQ(replies[2].outcome.compute_output_ns, 0);
+  EXPECT_EQ(runner.report().rows, 1);
+  EXPECT_EQ(runner.report().compute_output_ns, 0);
+}
+
+TEST(batching_batch, a_batch_that_failed_is_reported_as_such) {
+  const base::Signature signature = one_to_one(8);
+  BatchRunner runner("m", signature, false);
+  auto tickets = tickets_of(ticket_of(1, 3));
+  std::vector<Reply> replies;
+  const auto empty = [](const BatchView&, Outputs&) -> base::Result<> { return {}; };
+  runner.run(tickets, empty, replies);
+  EXPECT(!replies[0].outcome.outputs.has_value());
+  EXPECT_EQ(replies[0].outcome.rows, 3);
+  EXPECT_EQ(runner.report().rows, 3);
+  EXPECT(!runner.report().is_ok);
 }
 
 TEST(batching_batch, shape_keys_tell_apart_what_may_not_share_a_batch) {

@@ -102,5 +102,34 @@ TEST(wire_v2_messages, model_metadata_is_what_another_implementation_writes) {
             unhex(golden::kModelMetadata));
 }
 
+// Golden bytes by hand, from the field numbers: OIP's properties are 6, a map of texts; MLServer's
+// parameters of a tensor are 4, a map of InferParameter, whose string is 3.
+TEST(wire_v2_messages, a_models_notes_are_told_in_oips_and_mlservers_fields) {
+  const base::Signature signature{
+      .inputs = {{.name = "x", .dtype = base::DType::kInt8, .dims = {2}}},
+      .outputs = {{.name = "y", .dtype = base::DType::kInt8, .dims = {2}}}};
+  const wire::ModelNotes notes{.properties = {{"a", "b"}, {"empty", ""}},
+                               .tensors = {{.tensor = "x", .name = "t", .value = "np"},
+                                           {.tensor = "absent", .name = "t", .value = "np"}}};
+  const std::string_view bytes =
+      "\x0a\x01m"
+      "\x22\x19\x0a\x01x\x12\x04INT8\x1a\x01\x02\x22\x09\x0a\x01t\x12\x04\x1a\x02np"
+      "\x2a\x0c\x0a\x01y\x12\x04INT8\x1a\x01\x02"
+      "\x32\x06\x0a\x01"
+      "a\x12\x01"
+      "b"
+      "\x32\x07\x0a\x05"
+      "empty";
+  EXPECT_EQ(
+      wire::encode_model_metadata(
+          {.name = "m", .versions = {}, .platform = "", .signature = &signature, .notes = &notes}),
+      bytes);
+  EXPECT_EQ(
+      wire::encode_model_metadata(
+          {.name = "m", .versions = {}, .platform = "", .signature = &signature}),
+      wire::encode_model_metadata(
+          {.name = "m", .versions = {}, .platform = "", .signature = &signature, .notes = {}}));
+}
+
 }  // namespace
 }  // namespace penstock

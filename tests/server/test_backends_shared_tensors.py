@@ -131,6 +131,7 @@ def test_a_load_order_is_read_as_it_was_written() -> None:
         shared_bytes_max=1 << 20,
         python_path=("/a", "/b"),
         log_format="json",
+        log_file="",
         log_level="info",
     )
     assert LoadOrder.read(order.document().encode()) == order

@@ -153,11 +153,6 @@ def test_tritons_log_formats_are_the_console(wanted: str, used: str) -> None:
     assert read_options(flags={"log_format": wanted}).log_format == used
 
 
-def test_tritons_verbose_flag_logs_debug_events() -> None:
-    assert read_options(flags={"log_verbose": "1"}).logged_level == "debug"
-    assert read_options(flags={"log_level": "error"}).logged_level == "error"
-
-
 @pytest.mark.parametrize(
     ("quota", "cores"), [("150000 100000", 2), ("1000 100000", 1), ("max 100000", None)]
 )

@@ -7,10 +7,12 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 import pytest
 
-from penstock.logs import start_logging
+from penstock.errors import OptionsError
+from penstock.logs import LogChoice, start_logging
 
 
 @contextmanager
@@ -22,7 +24,7 @@ def logging_to(
     logging.root.handlers = []
     stream = io.BytesIO()
     try:
-        start_logging(log_format, level, write or stream.write)
+        start_logging(LogChoice.from_level(level, log_format), write=write or stream.write)
         yield stream
     finally:
         logging.root.handlers = handlers
@@ -122,3 +124,22 @@ def test_a_log_that_nobody_reads_any_more_stops_nothing() -> None:
     with logging_to("console", write=partial(os.write, writer)):
         logging.getLogger("penstock.test").info("said to nobody")
     os.close(writer)
+
+
+def test_a_log_file_is_appended_to(tmp_path: Path) -> None:
+    file = tmp_path / "log"
+    file.write_text("before\n")
+    with logging_to("console"):
+        start_logging(LogChoice(), file=str(file))
+        logging.getLogger("penstock.test").info("event")
+    before, line = file.read_text().splitlines()
+    assert before == "before"
+    assert line.endswith(" info    event")
+
+
+def test_a_log_file_that_cannot_be_opened_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(OptionsError) as caught:
+        start_logging(LogChoice(), file=str(tmp_path))
+    assert str(caught.value) == (
+        f"--log-file: {tmp_path} cannot be opened for writing: Is a directory."
+    )

@@ -215,3 +215,67 @@ def test_reading_a_parameter_that_is_missing_does_not_make_it() -> None:
     written = parse_config("")
     translate(MODEL, 1, written, files=["model.onnx"], machine=Machine(), batch_rows_default=1)
     assert not written.config.parameters
+
+
+def test_a_reshaped_tensor_has_both_shapes() -> None:
+    made = plan(
+        """
+        max_batch_size: 2
+        input { name: "x" data_type: TYPE_FP32 dims: 1 reshape { shape: [] } }
+        output { name: "y" data_type: TYPE_FP32 dims: [-1, 4] reshape { shape: [-1, 2, 2] } }
+        """
+    )
+    assert (made.inputs[0].dims, made.inputs[0].reshape, made.inputs[0].model_dims) == (
+        (1,),
+        (),
+        (),
+    )
+    assert made.outputs[0].reshape == made.outputs[0].model_dims == (-1, 2, 2)
+    with pytest.raises(RepositoryError, match=r"input 'x' has reshape \[0\]: wanted sizes"):
+        plan('input { name: "x" data_type: TYPE_FP32 dims: 1 reshape { shape: 0 } }')
+
+
+def test_a_request_has_a_say_in_its_wait_if_the_configuration_lets_it() -> None:
+    allowed = "dynamic_batching { default_queue_policy { allow_timeout_override: true } }"
+    assert plan(f"max_batch_size: 2 {allowed}").queue.allows_timeout
+    assert not plan("max_batch_size: 2 dynamic_batching { }").queue.allows_timeout
+
+
+def test_what_metrics_and_labels_are_to_be_is_passed_on() -> None:
+    made = plan(
+        """
+        output { name: "y" data_type: TYPE_FP32 dims: 1 label_filename: "l.txt" }
+        metric_tags { key: "team" value: "a" }
+        model_metrics { metric_control { metric_identifier { family: "f" }
+                                         histogram_options { buckets: [1, 2] } } }
+        model_warmup { name: "w" }
+        """
+    )
+    assert made.label_files == {"y": Path("models/iris/l.txt")}
+    assert made.metric_tags == {"team": "a"}
+    assert made.metric_buckets == {"f": (1.0, 2.0)}
+    assert [warmup.name for warmup in made.warmups] == ["w"]
+
+
+@pytest.mark.parametrize(
+    ("text", "missing"), [("", "input"), (TENSORS.split("output")[0], "output")]
+)
+def test_without_completion_a_configuration_must_be_whole(text: str, missing: str) -> None:
+    def strict(text: str) -> ModelPlan:
+        return translate(
+            MODEL,
+            2,
+            parse_config(text),
+            files=["model.onnx"],
+            machine=Machine(),
+            batch_rows_default=32,
+            is_completing=False,
+        )
+
+    assert strict(TENSORS).batch_rows_max == 0
+    with pytest.raises(
+        RepositoryError,
+        match=f"^The configuration lists no {missing}, and --disable-auto-complete-config is set: "
+        f"wanted every `{missing}` with its data_type and dims, and max_batch_size if the model",
+    ):
+        strict(text)

@@ -7,11 +7,24 @@ import sys
 from base64 import b64decode, b64encode
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from penstock.repository.config_file import ModelConfig
 from penstock.repository.plan import IsolationPlan, ModelPlan, TensorPlan
 
 __all__ = ["LoadOrder", "WorkerLaunch", "worker_launch"]
+
+#: Fields of a plan that a model's process has no use for.
+SERVERS_BUSINESS = (
+    "queue",
+    "notes",
+    "session",
+    "isolation",
+    "label_files",
+    "warmups",
+    "metric_tags",
+    "metric_buckets",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,12 +46,13 @@ class LoadOrder:
     python_path: tuple[str, ...]
     log_format: str
     log_level: str
+    log_file: str
 
     def document(self) -> str:
         """As JSON."""
         plan = asdict(self.plan) | {"model_path": str(self.plan.model_path)}
-        for key in ("queue", "session", "isolation"):
-            del plan[key]  # the server's business
+        for key in SERVERS_BUSINESS:
+            del plan[key]
         return json.dumps(
             {
                 "plan": plan,
@@ -47,6 +61,7 @@ class LoadOrder:
                 "python_path": self.python_path,
                 "log_format": self.log_format,
                 "log_level": self.log_level,
+                "log_file": self.log_file,
             }
         )
 
@@ -57,7 +72,8 @@ class LoadOrder:
         plan = told["plan"]
         for key in ("inputs", "outputs"):
             plan[key] = tuple(
-                TensorPlan(**{**tensor, "dims": tuple(tensor["dims"])}) for tensor in plan[key]
+                TensorPlan(**{field: _plain(value) for field, value in tensor.items()})
+                for tensor in plan[key]
             )
         plan["model_path"] = Path(plan["model_path"])
         return cls(
@@ -67,10 +83,18 @@ class LoadOrder:
             python_path=tuple(told["python_path"]),
             log_format=told["log_format"],
             log_level=told["log_level"],
+            log_file=told["log_file"],
         )
 
 
-def worker_launch(plan: ModelPlan, config: ModelConfig, *, log_format: str) -> WorkerLaunch:
+def _plain(value: object) -> Any:
+    """JSON knows no tuples."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+def worker_launch(
+    plan: ModelPlan, config: ModelConfig, *, log_format: str, log_file: str = ""
+) -> WorkerLaunch:
     """How the workers of `plan`, which has an isolation, are started on this machine."""
     if plan.isolation is None:
         raise ValueError(f"{plan.name} is not isolated")
@@ -81,6 +105,7 @@ def worker_launch(plan: ModelPlan, config: ModelConfig, *, log_format: str) -> W
         python_path=tuple(sys.path),
         log_format=log_format,
         log_level=logging.getLevelName(logging.getLogger().getEffectiveLevel()).lower(),
+        log_file=log_file,
     )
     return WorkerLaunch(
         command=(sys.executable, "-P", "-m", "penstock.backends.worker"),

@@ -260,7 +260,7 @@ def _output(answer: Mapping[str, Any], tensor: TensorPlan) -> NDArray[Any]:
 
 def _check_shape(value: NDArray[Any], tensor: TensorPlan, batches: bool) -> None:
     """The rows are the core's to check, which knows how many there must be."""
-    wanted = (-1, *tensor.dims) if batches else tensor.dims
+    wanted = (-1, *tensor.model_dims) if batches else tensor.model_dims
     fits = len(value.shape) == len(wanted) and all(
         dim in (-1, size) for dim, size in zip(wanted, value.shape, strict=True)
     )

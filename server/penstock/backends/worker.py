@@ -24,7 +24,7 @@ from penstock.backends.python_class import Instance, python_execute, running_mod
 from penstock.backends.shared_tensors import Answers, Requests, TooLargeError, cut_sentence
 from penstock.backends.triton.current import settle_in
 from penstock.backends.triton.instance import TritonInstance
-from penstock.logs import start_logging
+from penstock.logs import LogChoice, start_logging
 
 __all__ = ["main"]
 
@@ -85,7 +85,8 @@ class _Worker:
     def _load(self, instance: int, size: int) -> None:
         order = LoadOrder.read(self._requests.take(size))
         sys.path[:] = order.python_path
-        start_logging(order.log_format, order.log_level)
+        choice = LogChoice.from_level(order.log_level, order.log_format)
+        start_logging(choice, file=order.log_file)
         self._requests.tensors = order.plan.inputs
         self._answers.tensors = order.plan.outputs
         self._answers.bytes_max = order.shared_bytes_max

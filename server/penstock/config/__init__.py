@@ -4,5 +4,6 @@
 from penstock.config.options import ServerOptions
 from penstock.config.sources import read_options
 from penstock.config.toml import options_as_toml
+from penstock.config.triton_flags import without_triton_flags
 
-__all__ = ["ServerOptions", "options_as_toml", "read_options"]
+__all__ = ["ServerOptions", "options_as_toml", "read_options", "without_triton_flags"]

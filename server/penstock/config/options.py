@@ -6,6 +6,7 @@ line of `--print-config`; the description is the help of all three. Names are Tr
 has the flag. Durations and sizes carry their unit, except in names that are Triton's.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,12 +14,14 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from penstock.cores import usable_cores
+from penstock.logs import LogChoice
 
 __all__ = ["ServerOptions"]
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Milliseconds = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
+ThreadCount = Annotated[int, Field(ge=1, le=1024)]
 Bytes = Annotated[int, Field(ge=1, le=2**40)]
 
 
@@ -35,7 +38,30 @@ class ServerOptions(BaseModel):
         extra="forbid", frozen=True, validate_default=False, protected_namespaces=()
     )
 
+    id: str = Field("triton", description="The name that ServerMetadata tells; Triton's default.")
+
     model_repository: list[str] = Field([], description="Folder of models. May be repeated.")
+    model_control_mode: Literal["none", "poll", "explicit"] = Field(
+        "none",
+        description="How models come and go. none: all are loaded at start, and stay; poll: "
+        "changes of the repositories are followed; explicit: clients load and unload.",
+    )
+    repository_poll_secs: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(
+        15, description="Seconds between looks at the repositories, if they are polled. 0: none."
+    )
+    load_model: list[str] = Field(
+        [],
+        description="With explicit control: a model to load at start; * alone: every one. May be "
+        "repeated.",
+    )
+    allow_model_file_override: bool = Field(
+        False,
+        description="With explicit control: let clients send a model's files with a load. Whoever "
+        "may call it can then run code in the server.",
+    )
+    model_file_override_bytes_max: Bytes = Field(
+        256 << 20, description="Bytes of the files that one load may bring."
+    )
     model_load_thread_count: Count = Field(4, description="Models loaded at the same time.")
     backend_config: BackendConfig = Field(
         {},
@@ -53,9 +79,10 @@ class ServerOptions(BaseModel):
         False, description="Ready only if every model is. False: once each was tried."
     )
 
+    allow_grpc: bool = Field(True, description="Serve gRPC.")
     grpc_address: str = Field("0.0.0.0", description="Address that gRPC listens on.")
     grpc_port: Port = Field(8001, description="Port of gRPC. 0: one the system chooses.")
-    grpc_infer_thread_count: Count = Field(
+    grpc_infer_thread_count: ThreadCount = Field(
         default_factory=usable_cores,
         description="Threads that serve connections. Default: the cores this process may use.",
     )
@@ -112,13 +139,45 @@ class ServerOptions(BaseModel):
         4096, description="Calls of such services open at a time."
     )
 
-    http_port: Port = Field(8000, description="Port of REST, which this version does not serve.")
+    allow_http: bool = Field(True, description="Serve REST.")
+    http_address: str = Field("0.0.0.0", description="Address that REST listens on.")
+    http_port: Port = Field(8000, description="Port of REST. 0: one the system chooses.")
+    reuse_http_port: bool = Field(False, description="Let several servers share the REST port.")
+    http_max_input_size: Bytes = Field(
+        64 << 20,
+        description="Largest body of a REST request, in bytes, before and after decompression.",
+    )
+    http_idle_timeout_ms: Milliseconds = Field(
+        600_000,
+        description="Milliseconds after which an HTTP/1.1 connection without a request is closed. "
+        "0: never.",
+    )
+
+    allow_client_shm: bool = Field(
+        False,
+        description="Let clients on this machine send and receive tensors in shared memory that "
+        "they register. Whoever may call the server can then use every object in /dev/shm that "
+        "its user can.",
+    )
+    client_shm_regions_max: Annotated[int, Field(ge=1, le=65_536)] = Field(
+        1024, description="Regions of shared memory registered at a time; each is an open file."
+    )
 
     allow_metrics: bool = Field(True, description="Serve metrics.")
     metrics_address: str = Field(
         "", description="Address that metrics listen on. Empty: the address of gRPC."
     )
     metrics_port: Port = Field(8002, description="Port of metrics. 0: one the system chooses.")
+    metrics_interval_ms: Annotated[int, Field(ge=1, le=2**31 - 1)] = Field(
+        2000, description="Milliseconds that a reading of the machine's metrics is good for."
+    )
+    metrics_config: list[str] = Field(
+        [],
+        description="What the metrics tell: SETTING=VALUE, e.g. summary_latencies=true. "
+        "May be repeated.",
+    )
+    allow_cpu_metrics: bool = Field(True, description="Tell the machine's CPU and memory.")
+    allow_gpu_metrics: bool = Field(True, description="Tell the machine's GPUs, if it has any.")
 
     drain_delay_secs: Annotated[float, Field(ge=0, le=86_400)] = Field(
         0.0, description="Seconds to go on accepting calls, not ready, after SIGTERM."
@@ -136,6 +195,10 @@ class ServerOptions(BaseModel):
     log_verbose: Annotated[int, Field(ge=0)] = Field(
         0, description="1 or more: the same as --log-level debug."
     )
+    log_info: bool = Field(True, description="Log events that are only told.")
+    log_warning: bool = Field(True, description="Log warnings.")
+    log_error: bool = Field(True, description="Log errors.")
+    log_file: str = Field("", description="File to append the log to. Empty: standard error.")
 
     @field_validator("log_format")
     @classmethod
@@ -167,9 +230,16 @@ class ServerOptions(BaseModel):
         return self.metrics_address or self.grpc_address
 
     @property
-    def logged_level(self) -> str:
-        """The least serious event to log, with `log_verbose` counted in."""
-        return "debug" if self.log_verbose else self.log_level
+    def log_choice(self) -> LogChoice:
+        """The events to log: those of `log_level` and above that no switch takes out."""
+        chosen = LogChoice.from_level(self.log_level, self.log_format)
+        return replace(
+            chosen,
+            info=self.log_info and (chosen.info or self.log_verbose > 0),
+            warning=self.log_warning and (chosen.warning or self.log_verbose > 0),
+            error=self.log_error,
+            verbose=self.log_verbose or chosen.verbose,
+        )
 
     @property
     def is_completing_configs(self) -> bool:

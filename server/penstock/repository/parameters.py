@@ -15,13 +15,17 @@ Parameters = Mapping[str, ModelParameter]
 OWN_PREFIX = "penstock."
 
 
-def refuse_unknown(parameters: Parameters, known: Collection[str]) -> None:
+def refuse_unknown(
+    parameters: Parameters, known: Collection[str], prefixes: tuple[str, ...] = ()
+) -> None:
     """Raises RepositoryError for a key in Penstock's own name that means nothing to it.
+
+    A key that begins with one of `prefixes` does.
 
     Other keys are the model's, or of its backend. A misspelt one of ours would bind nothing.
     """
     for key in parameters:
-        if key.startswith(OWN_PREFIX) and key not in known:
+        if key.startswith(OWN_PREFIX) and key not in known and not key.startswith(prefixes):
             near = get_close_matches(key, known, n=1)
             meant = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(known))}."
             raise RepositoryError(f"parameters.{key} means nothing to this server: {meant}")
