@@ -26,6 +26,8 @@ class Load:
     body: Path
     frame_bytes_max: int = 16384
     path: str = PATH
+    headers: tuple[str, ...] = ("content-type: application/grpc", "te: trailers")
+    is_http1: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +45,8 @@ def command(load: Load, port: int, requests: int, log: Path | None = None) -> li
     """Return h2load's command line; `log` receives a line for each request."""
     argv = ["h2load", "-n", str(requests), "-c", str(load.connections), "-m", str(load.streams)]
     argv += ["-d", str(load.body), "-f", str(load.frame_bytes_max)]
-    argv += ["-H", "content-type: application/grpc", "-H", "te: trailers"]
+    argv += [word for header in load.headers for word in ("-H", header)]
+    argv += ["--h1"] if load.is_http1 else []
     if log is not None:
         argv += [f"--log-file={log}"]
     return [*argv, f"http://127.0.0.1:{port}{load.path}"]

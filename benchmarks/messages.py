@@ -36,14 +36,55 @@ def _field(number: int, content: bytes) -> bytes:
     return _varint(number << 3 | _LENGTH_DELIMITED) + _varint(len(content)) + content
 
 
-def encode_request(model: str, shape: tuple[int, ...], raw: bytes) -> bytes:
-    """Return a ModelInferRequest with one input, INPUT0, FP32, its bytes in raw_input_contents."""
-    tensor = (
+def _number(number: int, value: int) -> bytes:
+    return _varint(number << 3) + _varint(value)
+
+
+def _tensor(shape: tuple[int, ...]) -> bytes:
+    return (
         _field(1, b"INPUT0")
         + _field(2, b"FP32")
         + _field(3, b"".join(_varint(extent) for extent in shape))
     )
-    return _field(1, model.encode()) + _field(5, tensor) + _field(7, raw)
+
+
+def encode_request(model: str, shape: tuple[int, ...], raw: bytes) -> bytes:
+    """Return a ModelInferRequest with one input, INPUT0, FP32, its bytes in raw_input_contents."""
+    return _field(1, model.encode()) + _field(5, _tensor(shape)) + _field(7, raw)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Bytes of a region of shared memory."""
+
+    region: str
+    offset: int
+    byte_size: int
+
+
+def _parameters(number: int, place: Place) -> bytes:
+    def entry(key: str, value: bytes) -> bytes:
+        return _field(number, _field(1, key.encode()) + _field(2, value))
+
+    return (
+        entry("shared_memory_region", _field(3, place.region.encode()))
+        + entry("shared_memory_byte_size", _number(2, place.byte_size))
+        + entry("shared_memory_offset", _number(2, place.offset))
+    )
+
+
+def encode_shared_request(model: str, shape: tuple[int, ...], given: Place, wanted: Place) -> bytes:
+    """Return a ModelInferRequest whose INPUT0 is in shared memory and whose OUTPUT0 is to be."""
+    return (
+        _field(1, model.encode())
+        + _field(5, _tensor(shape) + _parameters(4, given))
+        + _field(6, _field(1, b"OUTPUT0") + _parameters(2, wanted))
+    )
+
+
+def encode_registration(name: str, key: str, byte_size: int) -> bytes:
+    """Return a SystemSharedMemoryRegisterRequest for an object from its begin on."""
+    return _field(1, name.encode()) + _field(2, key.encode()) + _number(4, byte_size)
 
 
 def framed(message: bytes) -> bytes:

@@ -19,7 +19,7 @@ from typing import Any
 import onnxruntime
 
 from benchmarks import compare, h2load, messages, record
-from benchmarks.servers import Check, Server, cpu_ns, free_port, running, verify
+from benchmarks.servers import Ask, Check, Server, ask, cpu_ns, free_port, running, verify
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "benchmarks" / "build"
@@ -28,7 +28,7 @@ PENSTOCK = "penstock"
 
 _PENSTOCK_COMMAND = (
     ".venv/bin/penstock serve --model-repository {repository} --grpc-port {grpc_port} "
-    "--metrics-port {metrics_port} --grpc-infer-thread-count 1"
+    "--http-port {rest_port} --metrics-port {metrics_port} --grpc-infer-thread-count 1"
 )
 
 
@@ -92,29 +92,43 @@ class Stage:
         self.machine = record.machine()
         self.servers: list[Server] = []
 
-    def _start(self, name: str, argv: Sequence[str], probe: bytes, port: int | None) -> Server:
+    def _start(
+        self, name: str, argv: Sequence[str], probe: bytes, port: int | None, asking: Ask
+    ) -> Server:
         core = self.options.server_core
-        server = self._stack.enter_context(running(name, argv, core, probe, port))
+        server = self._stack.enter_context(running(name, argv, core, probe, port, asking))
         self.servers.append(server)
         return server
 
-    def penstock(self, repository: Path, probe: bytes, *flags: str, name: str = PENSTOCK) -> Server:
+    def penstock(
+        self,
+        repository: Path,
+        probe: bytes,
+        *flags: str,
+        name: str = PENSTOCK,
+        rest: Ask | None = None,
+    ) -> Server:
         """Start Penstock over a model repository; with another `name`, as its own rival.
 
-        Services that `flags` name are looked for in rivals/.
+        Its port is that of gRPC, or, asked by `rest`, that of REST. Services that `flags` name are
+        looked for in rivals/.
         """
-        port = free_port()
+        grpc_port, rest_port = free_port(), free_port()
         command = self.options.penstock.format(
-            repository=repository, grpc_port=port, metrics_port=free_port()
+            repository=repository,
+            grpc_port=grpc_port,
+            rest_port=rest_port,
+            metrics_port=free_port(),
         )
         argv = ["env", f"PYTHONPATH={RIVALS}", *shlex.split(command), *flags]
-        return self._start(name, argv, probe, port)
+        port = rest_port if rest else grpc_port
+        return self._start(name, argv, probe, port, rest or ask)
 
-    def rival(self, name: str, probe: bytes, *arguments: str) -> Server:
+    def rival(self, name: str, probe: bytes, *arguments: str, asking: Ask = ask) -> Server:
         """Start a rival by the name of its program in rivals/."""
         script = RIVALS / f"{name}.py"
         program = [sys.executable, str(script)] if script.exists() else [str(BUILD / name)]
-        return self._start(name, [*program, "0", *arguments], probe, None)
+        return self._start(name, [*program, "0", *arguments], probe, None, asking)
 
     def body(self, name: str, request: bytes) -> Path:
         """Write the request as h2load sends it."""

@@ -22,6 +22,13 @@ _NOT_YET = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.NOT_FOUND)
 _ROOT = Path(__file__).resolve().parent.parent
 
 Check = Callable[[messages.Answer], None]
+# Sends a request to a port and returns the answer's bytes. Raises NotYetError while the server is
+# still starting, anything else where the answer is wrong.
+Ask = Callable[[int, bytes], bytes]
+
+
+class NotYetError(Exception):
+    """A server does not answer yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,12 +78,17 @@ def cpu_ns(pid: int) -> int:
 def ask(port: int, request: bytes) -> bytes:
     """Send a ModelInferRequest by grpcio and return the response's bytes.
 
-    Raises grpc.RpcError unless grpc-status is 0.
+    Raises grpc.RpcError unless grpc-status is 0; NotYetError if that may change.
     """
     options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
     with grpc.insecure_channel(f"127.0.0.1:{port}", options=options) as channel:
         call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(h2load.PATH)
-        return call(request, timeout=_CALL_SECONDS_MAX)
+        try:
+            return call(request, timeout=_CALL_SECONDS_MAX)
+        except grpc.RpcError as error:
+            if isinstance(error, grpc.Call) and error.code() in _NOT_YET:
+                raise NotYetError(str(error)) from error
+            raise
 
 
 def verify(server: Server, request: bytes, check: Check) -> int:
@@ -87,7 +99,7 @@ def verify(server: Server, request: bytes, check: Check) -> int:
     try:
         response = ask(server.port, request)
         check(messages.decode_response(response))
-    except (grpc.RpcError, ValueError, AssertionError) as error:
+    except (grpc.RpcError, NotYetError, ValueError, AssertionError) as error:
         raise h2load.WrongAnswersError(f"{server.name}: {error}") from error
     return len(messages.framed(response))
 
@@ -103,26 +115,33 @@ def _announced_port(process: subprocess.Popen[bytes], log: Path) -> int:
     raise RuntimeError(f"{process.args!r} did not start:\n{log.read_text(errors='replace')}")
 
 
-def _await_answer(process: subprocess.Popen[bytes], port: int, request: bytes, log: Path) -> None:
+def _await_answer(
+    process: subprocess.Popen[bytes], port: int, request: bytes, log: Path, asking: Ask
+) -> None:
     until = time.monotonic() + _START_SECONDS_MAX
     last = "nothing was asked"
     while time.monotonic() < until and process.poll() is None:
         try:
-            ask(port, request)
+            asking(port, request)
             return
+        except NotYetError as error:
+            last = str(error)
+            time.sleep(0.1)
         except grpc.RpcError as error:
             last = str(error)
-            is_early = isinstance(error, grpc.Call) and error.code() in _NOT_YET
-            if not is_early:
-                break
-            time.sleep(0.1)
+            break
     said = log.read_text(errors="replace")
     raise RuntimeError(f"{process.args!r} did not answer: {last}\nIt printed:\n{said}")
 
 
 @contextlib.contextmanager
 def running(
-    name: str, argv: Sequence[str], core: int, probe: bytes, port: int | None = None
+    name: str,
+    argv: Sequence[str],
+    core: int,
+    probe: bytes,
+    port: int | None = None,
+    asking: Ask = ask,
 ) -> Iterator[Server]:
     """Run a server on one core until the block ends; it has answered `probe` when that begins.
 
@@ -140,7 +159,7 @@ def running(
             )
         try:
             bound = _announced_port(process, log) if port is None else port
-            _await_answer(process, bound, probe, log)
+            _await_answer(process, bound, probe, log, asking)
             yield Server(name=name, pid=process.pid, port=bound)
         finally:
             process.terminate()

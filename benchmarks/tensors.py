@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks of answers: the one output OUTPUT0, its datatype, shape and values."""
 
+import mmap
+
 import numpy as np
 import numpy.typing as npt
 
@@ -24,6 +26,19 @@ def echoes(rows: Floats) -> Check:
         _check_form(answer, rows.shape)
         if answer.raw[0] != rows.tobytes():
             raise ValueError("the tensor that came back is not the one that was sent")
+
+    return check
+
+
+def echoes_in_place(rows: Floats, memory: mmap.mmap, offset: int) -> Check:
+    """Return a check that these rows were written to `memory`, and are not in the answer."""
+
+    def check(answer: Answer) -> None:
+        _check_form(answer, rows.shape)
+        if answer.raw[0]:
+            raise ValueError("the tensor came in the answer")
+        if memory[offset : offset + rows.nbytes] != rows.tobytes():
+            raise ValueError("the tensor that was written is not the one that was given")
 
     return check
 

@@ -44,20 +44,24 @@ COMPILE = shlex.split(
 )
 WARNINGS = shlex.split("-Wall -Wextra -Wpedantic -Wconversion -Wshadow")
 LINK = shlex.split("-pthread -Wl,--as-needed -Wl,-z,relro,-z,now")
-LIBRARIES = shlex.split("-lnghttp2 -lz -ldl")
+LIBRARIES = shlex.split("-lnghttp2 -lsimdjson -lz -ldl")
 RELEASE = shlex.split("-O2 -g1 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2")
 WATCHED = shlex.split("-g1 -fno-omit-frame-pointer -D_GLIBCXX_ASSERTIONS")
 
 #: The rooms that have no socket and no thread of their own.
-FUZZED_ROOMS = ("base", "wire", "http2", "grpc", "batching", "model", "serving", "telemetry")
+FUZZED_ROOMS = (
+    "base", "wire", "http", "http1", "http2", "grpc", "rest", "batching", "model", "serving", "telemetry",
+)  # fmt: skip
 #: libFuzzer's compiler, and what Debian 12 calls it and its runtime.
 FUZZ_COMPILER = "clang++-16"
 FUZZ_PACKAGES = "clang-16 libclang-rt-16-dev"
 
 #: Header that the build needs -> the Debian package that has it.
 DEBIAN_PACKAGE = {
+    "boost/beast/http/basic_parser.hpp": "libboost-dev",
     "nghttp2/nghttp2.h": "libnghttp2-dev",
     "protozero/pbf_reader.hpp": "libprotozero-dev",
+    "simdjson.h": "libsimdjson-dev",
     "zlib.h": "zlib1g-dev",
     "Python.h": "python3-dev",
 }

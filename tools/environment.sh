@@ -27,10 +27,12 @@ missing_packages() {
     local python=$1 include
     command -v g++ >/dev/null || echo g++
     has_header cstdint && {
+        has_header boost/version.hpp || echo libboost-dev
         has_header nghttp2/nghttp2.h || echo libnghttp2-dev
         has_header protozero/pbf_reader.hpp || echo libprotozero-dev
+        has_header simdjson.h || echo libsimdjson-dev
         has_header zlib.h || echo zlib1g-dev
-    } || echo libnghttp2-dev libprotozero-dev zlib1g-dev
+    } || echo libboost-dev libnghttp2-dev libprotozero-dev libsimdjson-dev zlib1g-dev
     if [ -z "$python" ]; then
         echo python3 python3-dev python3-venv
     else

@@ -28,4 +28,11 @@ std::string_view name_of(Code code) {
   return kNames[static_cast<std::size_t>(code)];
 }
 
+Code failure_code(std::int64_t number) {
+  if (number <= 0 || number > static_cast<std::int64_t>(Code::kUnauthenticated)) {
+    return Code::kInternal;
+  }
+  return static_cast<Code>(number);
+}
+
 }  // namespace penstock::base

@@ -34,6 +34,9 @@ enum class Code : std::uint8_t {
 // The upper-case name gRPC gives a code, e.g. "INVALID_ARGUMENT".
 std::string_view name_of(Code code);
 
+// The failure that has this number among gRPC's; kInternal for one that is none.
+Code failure_code(std::int64_t number);
+
 // A failure that a peer, a file or a user can cause: a code and one sentence that says what was
 // wanted, what was found and how to mend it.
 struct Error {

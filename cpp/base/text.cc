@@ -44,21 +44,21 @@ bool is_utf8_beyond_ascii(std::string_view text) {
   return true;
 }
 
-std::string quote(std::string_view text) {
-  std::string quoted = "\"";
+std::string quote(std::string_view text, char mark) {
+  std::string quoted(1, mark);
   for (std::size_t count = 0; !text.empty(); ++count) {
-    if (count == kQuotedCharactersMax) return quoted += "\"...";
+    if (count == kQuotedCharactersMax) return (quoted += mark) += "...";
     const std::size_t length = utf8_length(text);
     const std::string_view bytes = text.substr(0, length == 0 ? 1 : length);
     if (length == 0 || deceives(code_point(bytes))) {
       append_escaped(quoted, bytes);
     } else {
-      if (bytes == "\"" || bytes == "\\") quoted += '\\';
+      if (bytes.front() == mark || bytes == "\\") quoted += '\\';
       quoted += bytes;
     }
     text.remove_prefix(bytes.size());
   }
-  return quoted += '"';
+  return quoted += mark;
 }
 
 }  // namespace penstock::base

@@ -29,10 +29,10 @@ inline bool is_utf8(std::string_view text) {
   return (high & 0x8080808080808080U) == 0 || is_utf8_beyond_ascii(text);
 }
 
-// `text` in double quotes, fit for a log line and a terminal: quotes and backslashes are escaped;
-// control characters, bytes that are not UTF-8 and characters that reorder or hide their
+// `text` in quotes, those of `mark`, fit for a log line and a terminal: quotes and backslashes are
+// escaped; control characters, bytes that are not UTF-8 and characters that reorder or hide their
 // neighbours become \xNN. After kQuotedCharactersMax characters it is cut, with "..." outside the
 // quotes.
-std::string quote(std::string_view text);
+std::string quote(std::string_view text, char mark = '"');
 
 }  // namespace penstock::base

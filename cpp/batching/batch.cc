@@ -57,9 +57,14 @@ void BatchRunner::run(Tickets tickets, ExecuteRef execute_ref, std::vector<Reply
   const std::size_t first = replies.size();
   rows_ = 0;
   request_rows_.clear();
+  bool has_facts = false;
   for (const auto& ticket : tickets) {
     rows_ += ticket->rows;
     request_rows_.push_back(ticket->rows);
+    has_facts = has_facts || !ticket->facts.empty();
+  }
+  for (std::size_t i = 0; has_facts && i < tickets.size(); ++i) {
+    request_facts_.push_back(tickets[i]->facts);
   }
 
   Result<> result = gather(tickets);
@@ -69,19 +74,26 @@ void BatchRunner::run(Tickets tickets, ExecuteRef execute_ref, std::vector<Reply
   if (is_executed) result = execute(execute_ref);
   const Nanos executed_ns = executed_ns_ = now_();
   if (is_executed) last_run_ns_ = executed_ns - gathered_ns;
+  report_ = {.rows = rows_,
+             .is_ok = result.has_value(),
+             .compute_input_ns = gathered_ns - cut_ns,
+             .compute_infer_ns = executed_ns - gathered_ns};
 
   replies.reserve(first + tickets.size());
   for (const auto& ticket : tickets) {
     Reply& reply = replies.emplace_back();
     reply.address = ticket->reply;
     reply.outcome.batch_rows = is_executed ? rows_ : 0;
+    reply.outcome.rows = ticket->rows;
     reply.outcome.queue_ns = std::max<Nanos>(0, cut_ns - ticket->enqueued_ns);
-    reply.outcome.compute_input_ns = gathered_ns - cut_ns;
-    reply.outcome.compute_infer_ns = executed_ns - gathered_ns;
+    reply.outcome.compute_input_ns = report_.compute_input_ns;
+    reply.outcome.compute_infer_ns = report_.compute_infer_ns;
     if (!result) reply.outcome.outputs = std::unexpected(result.error());
   }
   const std::span<Reply> own = std::span(replies).subspan(first);
-  if (result && own.size() == 1) {
+  if (result && !answers_.empty()) {
+    give_answers(own);
+  } else if (result && own.size() == 1) {
     own.front().outcome.outputs = std::move(outputs_);
     if (!spare_outputs_.empty()) {
       outputs_ = std::move(spare_outputs_.back());
@@ -89,12 +101,14 @@ void BatchRunner::run(Tickets tickets, ExecuteRef execute_ref, std::vector<Reply
     }
   } else if (result) {
     scatter(own);
-    const Nanos scattered_ns = now_();
-    for (Reply& reply : own) reply.outcome.compute_output_ns = scattered_ns - executed_ns;
+    report_.compute_output_ns = now_() - executed_ns;
+    for (Reply& reply : own) reply.outcome.compute_output_ns = report_.compute_output_ns;
   }
   inputs_ = {};
   gathered_.clear();
   outputs_.clear();
+  request_facts_.clear();
+  answers_.clear();
 }
 
 void BatchRunner::recycle(std::vector<Tensor>&& outputs) {
@@ -153,9 +167,26 @@ Result<> BatchRunner::gather_input(Tickets tickets, std::size_t input) {
 }
 
 Result<> BatchRunner::execute(ExecuteRef execute_ref) {
-  const BatchView batch{.rows = rows_, .inputs = inputs_, .request_rows = request_rows_};
+  const BatchView batch{.rows = rows_,
+                        .inputs = inputs_,
+                        .request_rows = request_rows_,
+                        .request_facts = request_facts_,
+                        .answers = &answers_};
   if (auto done = execute_ref(batch, outputs_); !done) return done;
-  return check_outputs();
+  PENSTOCK_CHECK(answers_.empty() || answers_.size() == request_rows_.size());
+  return answers_.empty() ? check_outputs() : Result<>();
+}
+
+void BatchRunner::give_answers(std::span<Reply> replies) {
+  for (std::size_t i = 0; i < replies.size(); ++i) {
+    base::Answer& answer = answers_[i];
+    if (answer) {
+      if (auto checked = check_answer(*answer, request_rows_[i]); !checked) {
+        answer = std::unexpected(std::move(checked).error());
+      }
+    }
+    replies[i].outcome.outputs = std::move(answer);
+  }
 }
 
 base::Error BatchRunner::broken(std::string why) const {
@@ -163,17 +194,33 @@ base::Error BatchRunner::broken(std::string why) const {
 }
 
 Result<> BatchRunner::check_outputs() const {
-  if (outputs_.size() != signature_.outputs.size()) {
-    return std::unexpected(broken("returned " + std::to_string(outputs_.size()) +
-                                  " outputs, wanted " + std::to_string(signature_.outputs.size())));
-  }
+  if (auto counted = check_count(outputs_.size()); !counted) return counted;
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
-    if (auto checked = check_output(outputs_[i], signature_.outputs[i]); !checked) return checked;
+    auto checked = check_output(outputs_[i], signature_.outputs[i], rows_);
+    if (!checked) return checked;
   }
   return {};
 }
 
-Result<> BatchRunner::check_output(const Tensor& output, const base::TensorSpec& spec) const {
+Result<> BatchRunner::check_answer(std::span<const Tensor> outputs, std::int64_t rows) const {
+  if (auto counted = check_count(outputs.size()); !counted) return counted;
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (!outputs[i].is_present) continue;
+    if (auto checked = check_output(outputs[i], signature_.outputs[i], rows); !checked) {
+      return checked;
+    }
+  }
+  return {};
+}
+
+Result<> BatchRunner::check_count(std::size_t outputs) const {
+  if (outputs == signature_.outputs.size()) return {};
+  return std::unexpected(broken("returned " + std::to_string(outputs) + " outputs, wanted " +
+                                std::to_string(signature_.outputs.size())));
+}
+
+Result<> BatchRunner::check_output(const Tensor& output, const base::TensorSpec& spec,
+                                   std::int64_t rows) const {
   const auto wrong = [&](const std::string& wanted, const std::string& found) {
     return std::unexpected(
         broken("returned output \"" + spec.name + "\" with " + found + ", wanted " + wanted));
@@ -183,8 +230,8 @@ Result<> BatchRunner::check_output(const Tensor& output, const base::TensorSpec&
     return wrong("datatype " + std::string(name_of(spec.dtype)),
                  "datatype " + std::string(name_of(output.dtype)));
   }
-  if (is_batching() && (shape.rank() == 0 || shape[0] != rows_)) {
-    return wrong(std::to_string(rows_) + " rows as its first dimension", "shape " + shape.text());
+  if (is_batching() && (shape.rank() == 0 || shape[0] != rows)) {
+    return wrong(std::to_string(rows) + " rows as its first dimension", "shape " + shape.text());
   }
   const auto elements = shape.elements();
   if (!elements) return wrong("dimensions that are not negative", "shape " + shape.text());

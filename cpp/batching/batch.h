@@ -6,9 +6,11 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <vector>
 
+#include "base/answer.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/tensor.h"
@@ -18,16 +20,29 @@ namespace penstock::batching {
 
 // One batch as an executor is handed it: `inputs` in the order of Signature::inputs; with a batch
 // dimension each has `rows` as its first one, and request_rows says how many of them each ticket
-// brought.
+// brought. `request_facts` are Ticket::facts, in order; empty if no ticket has any. `answers` is
+// where an answer for each ticket goes, by whoever gives these in place of outputs.
 struct BatchView {
   std::int64_t rows = 0;
   std::span<const base::Tensor> inputs;
   std::span<const std::int64_t> request_rows;
+  std::span<const std::string_view> request_facts = {};
+  std::vector<base::Answer>* answers = nullptr;
+};
+
+// What became of a batch, and how long each step took.
+struct BatchReport {
+  std::int64_t rows = 0;
+  bool is_ok = false;  // executed, with outputs as they should be
+  base::Nanos compute_input_ns = 0;
+  base::Nanos compute_infer_ns = 0;
+  base::Nanos compute_output_ns = 0;
 };
 
 // Whatever executes a batch, borrowed for the length of a call: anything callable as
 //   base::Result<>(const BatchView& batch, std::vector<base::Tensor>& outputs)
-// that fills `outputs` (empty at the call) in the order of Signature::outputs, or fails them all.
+// that fills `outputs` (empty at the call) in the order of Signature::outputs, or `*batch.answers`
+// (empty, too) with one for each ticket, or fails them all.
 class ExecuteRef {
  public:
   template <class Callable>
@@ -54,7 +69,8 @@ class ExecuteRef {
 //    fails its own tickets and nothing else.
 //  * The inputs of several tickets are copied together once, into aligned blocks. A ticket alone
 //    is passed as it came, unless it is unaligned and the executor minds.
-//  * Outputs are not copied: each ticket's are slices of the batch's.
+//  * Outputs are not copied: each ticket's are slices of the batch's, or the tensors of its answer.
+//  * An answer that is an error, or wrong, fails its own ticket only.
 //
 // Lives on one thread; keeps its vectors between batches.
 class BatchRunner {
@@ -80,6 +96,8 @@ class BatchRunner {
   void recycle(std::vector<base::Tensor>&& outputs);
   // How long the last batch took to execute; 0 before the first.
   base::Nanos last_run_ns() const { return last_run_ns_; }
+  // Of the last batch.
+  const BatchReport& report() const { return report_; }
 
  private:
   using Tickets = std::span<const std::unique_ptr<Ticket>>;
@@ -89,7 +107,11 @@ class BatchRunner {
   base::Result<> gather_input(Tickets tickets, std::size_t input);
   base::Result<> execute(ExecuteRef execute);
   base::Result<> check_outputs() const;
-  base::Result<> check_output(const base::Tensor& output, const base::TensorSpec& spec) const;
+  base::Result<> check_answer(std::span<const base::Tensor> outputs, std::int64_t rows) const;
+  base::Result<> check_count(std::size_t outputs) const;
+  base::Result<> check_output(const base::Tensor& output, const base::TensorSpec& spec,
+                              std::int64_t rows) const;
+  void give_answers(std::span<Reply> replies);
   void scatter(std::span<Reply> replies);
   void scatter_output(const base::Tensor& output, std::span<Reply> replies) const;
   base::Error broken(std::string why) const;
@@ -100,6 +122,7 @@ class BatchRunner {
   const Clock now_;
   base::Nanos last_run_ns_ = 0;
   base::Nanos executed_ns_ = 0;
+  BatchReport report_;
   std::vector<std::vector<base::Tensor>> spare_outputs_;
 
   // Of the batch under way.
@@ -108,6 +131,8 @@ class BatchRunner {
   std::vector<base::Tensor> gathered_;
   std::span<const base::Tensor> inputs_;  // gathered_, or those of the only ticket
   std::vector<base::Tensor> outputs_;
+  std::vector<std::string_view> request_facts_;
+  std::vector<base::Answer> answers_;
 };
 
 // For the inline lane, which has all its tickets at hand: brings those that may share a batch with

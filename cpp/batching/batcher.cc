@@ -87,6 +87,7 @@ void Batcher::work(const Instance& instance) {
     if (pulled.tickets.empty()) continue;
     runner.run(pulled.tickets, instance.execute, replies);
     run_ns = runner.last_run_ns();
+    if (instance.observe) instance.observe(runner.report());
     deliver_(replies);
     replies.clear();
   }

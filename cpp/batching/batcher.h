@@ -30,10 +30,12 @@ namespace penstock::batching {
 // where an executor takes that lock.
 class Batcher {
  public:
-  // One executor on one thread. `thread_name` is cut to 15 bytes by the system.
+  // One executor on one thread. `thread_name` is cut to 15 bytes by the system. `observe`, if there
+  // is one, is told of each batch on that thread, before its answers are delivered.
   struct Instance {
     std::string thread_name;
     std::function<base::Result<>(const BatchView&, std::vector<base::Tensor>&)> execute;
+    std::function<void(const BatchReport&)> observe = nullptr;
   };
   // Sends answers on their way; may move out of them. Called by every instance thread, and by the
   // thread in stop(): once for each batch that was executed, and by itself for each lot of tickets

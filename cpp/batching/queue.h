@@ -25,6 +25,7 @@ struct QueueSettings {
   std::size_t tickets_max = 0;         // 0: kDefaultQueueTicketsMax
   base::Nanos default_timeout_ns = 0;  // longest wait in the queue; 0: no bound
   TimeoutAction timeout_action = TimeoutAction::kReject;
+  bool allows_timeout = false;  // a ticket's own queue_deadline_ns may be earlier than the model's
   PolicySettings policy;
 };
 

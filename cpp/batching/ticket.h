@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "base/buffer.h"
@@ -33,12 +34,14 @@ struct Ticket {
   std::uint64_t shape_key = 0;                   // equal for tickets that may share a batch
   // In the order of Signature::inputs. Bytes are kept alive by each tensor's own slice.
   std::vector<base::Tensor> inputs;
+  std::string facts = {};  // what the request says beside its tensors, if its version wants that
 };
 
 // What a ticket got: its own rows of every output (slices of the batch's outputs), or why not.
 struct Outcome {
   base::Result<std::vector<base::Tensor>> outputs;
   std::int64_t batch_rows = 0;        // of the whole batch; 0: never executed
+  std::int64_t rows = 1;              // of the ticket
   base::Nanos queue_ns = 0;           // enqueued -> cut
   base::Nanos compute_input_ns = 0;   // gather
   base::Nanos compute_infer_ns = 0;   // the executor

@@ -16,6 +16,7 @@
 #include "bindings/errors.h"
 #include "bindings/options.h"
 #include "bindings/python_executor.h"
+#include "bindings/statistics.h"
 #include "engine/drain.h"
 #include "engine/engine.h"
 #include "model/signature.h"
@@ -76,7 +77,8 @@ class Server {
   void start() {
     value_or_raise(unlocked([&] { return engine_->start(); }));
   }
-  int port() const { return engine_->port(); }
+  int grpc_port() const { return engine_->grpc_port(); }
+  int rest_port() const { return engine_->rest_port(); }
 
   LoadedModel load(const ModelSpec& spec) {
     auto made = value_or_raise(model_spec(spec));
@@ -107,6 +109,7 @@ class Server {
   void unload(const std::string& name, std::int64_t version) {
     value_or_raise(unlocked([&] { return engine_->unload(name, version); }));
   }
+  void trim_memory() { engine_->trim_memory(); }
   void set_ready(bool is_ready) { engine_->set_ready(is_ready); }
   void install_signal_handlers() { drain_->install_signal_handlers(); }
   void drain() { drain_->begin(); }
@@ -114,6 +117,31 @@ class Server {
   bool is_draining() const { return engine_->readiness().is_draining(); }
   void stop() { engine_->stop(); }
   std::string metrics_text() { return engine_->metrics_text(); }
+  std::vector<VersionStatistics> statistics(const std::string& model) {
+    return plain_statistics(engine_->statistics(model));
+  }
+  void register_region(const std::string& name, const std::string& key, std::uint64_t offset,
+                       std::uint64_t byte_size) {
+    memory::RegionTable& regions = *value_or_raise(engine_->regions());
+    value_or_raise(unlocked([&] { return regions.add({name, key, offset, byte_size}); }));
+  }
+  void unregister_region(const std::string& name) {
+    memory::RegionTable& regions = *value_or_raise(engine_->regions());
+    unlocked([&] { regions.remove(name); });
+  }
+  void unregister_regions() {
+    memory::RegionTable& regions = *value_or_raise(engine_->regions());
+    unlocked([&] { regions.remove_all(); });
+  }
+  std::vector<std::tuple<std::string, std::string, std::uint64_t, std::uint64_t>> regions(
+      const std::string& name) {
+    std::vector<std::tuple<std::string, std::string, std::uint64_t, std::uint64_t>> told;
+    memory::RegionTable& regions = *value_or_raise(engine_->regions());
+    for (memory::RegionSpec& spec : value_or_raise(regions.list(name))) {
+      told.emplace_back(std::move(spec.name), std::move(spec.key), spec.offset, spec.byte_size);
+    }
+    return told;
+  }
   ControlBridge& bridge() { return *bridge_; }
   int log_fd() const { return engine_->log().fd(); }
   std::vector<std::tuple<std::string, std::string, std::map<std::string, std::string>>> take_log();
@@ -148,14 +176,17 @@ Server::take_log() {
 void bind_values(py::module_& module) {
   py::class_<TensorSpec>(module, "TensorSpec")
       .def(py::init([](std::string name, std::string datatype, std::vector<std::int64_t> dims,
-                       bool is_optional) {
-             return TensorSpec{std::move(name), std::move(datatype), std::move(dims), is_optional};
+                       bool is_optional, std::optional<std::vector<std::int64_t>> reshape) {
+             return TensorSpec{std::move(name), std::move(datatype), std::move(dims), is_optional,
+                               std::move(reshape)};
            }),
-           py::arg("name"), py::arg("datatype"), py::arg("dims"), py::arg("is_optional") = false)
+           py::arg("name"), py::arg("datatype"), py::arg("dims"), py::arg("is_optional") = false,
+           py::arg("reshape") = py::none())
       .def_readwrite("name", &TensorSpec::name)
       .def_readwrite("datatype", &TensorSpec::datatype)
       .def_readwrite("dims", &TensorSpec::dims)
-      .def_readwrite("is_optional", &TensorSpec::is_optional);
+      .def_readwrite("is_optional", &TensorSpec::is_optional)
+      .def_readwrite("reshape", &TensorSpec::reshape);
   py::class_<OrtOptions>(module, "OrtOptions")
       .def(py::init<>())
       .def_readwrite("intra_op_threads", &OrtOptions::intra_op_threads)
@@ -173,7 +204,22 @@ void bind_values(py::module_& module) {
       .def_readwrite("delay_max_us", &QueueOptions::delay_max_us)
       .def_readwrite("tickets_max", &QueueOptions::tickets_max)
       .def_readwrite("default_timeout_us", &QueueOptions::default_timeout_us)
-      .def_readwrite("is_timeout_delay", &QueueOptions::is_timeout_delay);
+      .def_readwrite("is_timeout_delay", &QueueOptions::is_timeout_delay)
+      .def_readwrite("allows_timeout", &QueueOptions::allows_timeout);
+  py::class_<WarmupInput>(module, "WarmupInput")
+      .def(py::init([](std::string name, std::string datatype, std::vector<std::int64_t> dims,
+                       std::string source, std::string bytes) {
+             return WarmupInput{std::move(name), std::move(datatype), std::move(dims),
+                                std::move(source), std::move(bytes)};
+           }),
+           py::arg("name"), py::arg("datatype"), py::arg("dims"), py::arg("source"),
+           py::arg("bytes") = py::bytes());
+  py::class_<Warmup>(module, "Warmup")
+      .def(py::init([](std::string name, std::int64_t rows, std::uint32_t count,
+                       std::vector<WarmupInput> inputs) {
+             return Warmup{std::move(name), rows, count, std::move(inputs)};
+           }),
+           py::arg("name"), py::arg("rows"), py::arg("count"), py::arg("inputs"));
   py::class_<WorkerOptions>(module, "WorkerOptions")
       .def(py::init<>())
       .def_readwrite("command", &WorkerOptions::command)
@@ -215,10 +261,15 @@ void bind_model_spec(py::module_& module) {
       .def_readwrite("lane", &ModelSpec::lane)
       .def_readwrite("queue", &ModelSpec::queue)
       .def_readwrite("ort", &ModelSpec::ort)
+      .def_readwrite("warmups", &ModelSpec::warmups)
+      .def_readwrite("labels", &ModelSpec::labels)
       .def_readwrite("python_executes", &ModelSpec::python_executes)
       .def_readwrite("properties", &ModelSpec::properties)
       .def_readwrite("tensor_parameters", &ModelSpec::tensor_parameters)
-      .def_readwrite("worker", &ModelSpec::worker);
+      .def_readwrite("worker", &ModelSpec::worker)
+      .def_readwrite("metric_tags", &ModelSpec::metric_tags)
+      .def_readwrite("metric_bounds_ns", &ModelSpec::metric_bounds_ns)
+      .def_readwrite("load_began_ns", &ModelSpec::load_began_ns);
 }
 
 void bind_engine_options(py::module_& module) {
@@ -226,7 +277,12 @@ void bind_engine_options(py::module_& module) {
       .def(py::init<>())
       .def_readwrite("grpc_address", &EngineOptions::grpc_address)
       .def_readwrite("grpc_port", &EngineOptions::grpc_port)
-      .def_readwrite("is_port_shared", &EngineOptions::is_port_shared)
+      .def_readwrite("is_grpc_port_shared", &EngineOptions::is_grpc_port_shared)
+      .def_readwrite("rest_address", &EngineOptions::rest_address)
+      .def_readwrite("rest_port", &EngineOptions::rest_port)
+      .def_readwrite("is_rest_port_shared", &EngineOptions::is_rest_port_shared)
+      .def_readwrite("rest_body_bytes_max", &EngineOptions::rest_body_bytes_max)
+      .def_readwrite("rest_idle_timeout_ms", &EngineOptions::rest_idle_timeout_ms)
       .def_readwrite("io_threads", &EngineOptions::io_threads)
       .def_readwrite("message_bytes_max", &EngineOptions::message_bytes_max)
       .def_readwrite("inflight_bytes_max", &EngineOptions::inflight_bytes_max)
@@ -248,18 +304,28 @@ void bind_engine_options(py::module_& module) {
       .def_readwrite("server_version", &EngineOptions::server_version)
       .def_readwrite("extensions", &EngineOptions::extensions)
       .def_readwrite("onnxruntime_library", &EngineOptions::onnxruntime_library)
-      .def_readwrite("preload_libraries", &EngineOptions::preload_libraries);
+      .def_readwrite("preload_libraries", &EngineOptions::preload_libraries)
+      .def_readwrite("has_metric_counters", &EngineOptions::has_metric_counters)
+      .def_readwrite("has_metric_histograms", &EngineOptions::has_metric_histograms)
+      .def_readwrite("metric_quantiles", &EngineOptions::metric_quantiles)
+      .def_readwrite("has_cpu_metrics", &EngineOptions::has_cpu_metrics)
+      .def_readwrite("has_gpu_metrics", &EngineOptions::has_gpu_metrics)
+      .def_readwrite("metrics_interval_ms", &EngineOptions::metrics_interval_ms)
+      .def_readwrite("allow_client_shm", &EngineOptions::allow_client_shm)
+      .def_readwrite("client_shm_regions_max", &EngineOptions::client_shm_regions_max);
 }
 
 void bind_server(py::module_& module) {
   py::class_<Server>(module, "Engine")
       .def(py::init<const EngineOptions&>(), py::arg("options"))
       .def("start", &Server::start)
-      .def_property_readonly("grpc_port", &Server::port)
+      .def_property_readonly("grpc_port", &Server::grpc_port)
+      .def_property_readonly("rest_port", &Server::rest_port)
       .def("load", &Server::load, py::arg("spec"))
       .def("set_failed", &Server::set_failed, py::arg("name"), py::arg("version"),
            py::arg("reason"), Unlocked())
       .def("unload", &Server::unload, py::arg("name"), py::arg("version"))
+      .def("trim_memory", &Server::trim_memory, Unlocked())
       .def("set_ready", &Server::set_ready, py::arg("is_ready"))
       .def("install_signal_handlers", &Server::install_signal_handlers)
       .def("drain", &Server::drain)
@@ -269,7 +335,13 @@ void bind_server(py::module_& module) {
       .def_property_readonly("bridge", &Server::bridge, py::return_value_policy::reference_internal)
       .def_property_readonly("log_fd", &Server::log_fd)
       .def("take_log", &Server::take_log)
-      .def("metrics_text", &Server::metrics_text, Unlocked());
+      .def("metrics_text", &Server::metrics_text, Unlocked())
+      .def("statistics", &Server::statistics, py::arg("model"), Unlocked())
+      .def("register_region", &Server::register_region, py::arg("name"), py::arg("key"),
+           py::arg("offset"), py::arg("byte_size"))
+      .def("unregister_region", &Server::unregister_region, py::arg("name"))
+      .def("unregister_regions", &Server::unregister_regions)
+      .def("regions", &Server::regions, py::arg("name"));
 }
 
 std::string isa() {
@@ -287,6 +359,7 @@ PYBIND11_MODULE(_core, module) {
   bind_model_spec(module);
   bind_engine_options(module);
   bind_control_bridge(module);
+  bind_statistics(module);
   bind_server(module);
   module.def("isa", isa);
 }

@@ -2,6 +2,7 @@
 #include "bindings/options.h"
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 
 #include "grpc/encoding.h"
@@ -17,6 +18,8 @@ using base::Result;
 // What gRPC's frames and zlib can count.
 constexpr std::size_t kMessageBytesMax = std::numeric_limits<std::uint32_t>::max();
 
+bool is_port(std::optional<int> port) { return !port || (*port >= 0 && *port <= UINT16_MAX); }
+
 // 0 means "no bound" wherever a duration is a bound.
 Nanos bound_of(std::int64_t milliseconds) {
   return milliseconds == 0 ? base::kNever : milliseconds * base::kMillisecond;
@@ -30,8 +33,11 @@ Result<std::vector<model::ConfigTensor>> config_tensors(const std::vector<Tensor
       return fail(Code::kInvalidArgument,
                   "tensor '" + spec.name + "': '" + spec.datatype + "' is no V2 datatype");
     }
-    tensors.push_back(
-        {.name = spec.name, .dtype = dtype, .dims = spec.dims, .is_optional = spec.is_optional});
+    tensors.push_back({.name = spec.name,
+                       .dtype = dtype,
+                       .dims = spec.dims,
+                       .is_optional = spec.is_optional,
+                       .reshape = spec.reshape});
   }
   return tensors;
 }
@@ -65,8 +71,29 @@ batching::QueueSettings queue_settings(const QueueOptions& options) {
   made.default_timeout_ns = options.default_timeout_us * base::kMicrosecond;
   made.timeout_action =
       options.is_timeout_delay ? batching::TimeoutAction::kDelay : batching::TimeoutAction::kReject;
+  made.allows_timeout = options.allows_timeout;
   made.policy.preferred_rows = options.preferred_batch_sizes;
   made.policy.delay_ns = options.delay_max_us * base::kMicrosecond;
+  return made;
+}
+
+Result<model::Warmup> warmup(const Warmup& given) {
+  model::Warmup made{.name = given.name, .rows = given.rows, .count = given.count, .inputs = {}};
+  for (const WarmupInput& input : given.inputs) {
+    const auto dtype = base::dtype_named(input.datatype);
+    if (!dtype) {
+      return fail(Code::kInvalidArgument, "warm-up '" + given.name + "', input '" + input.name +
+                                              "': '" + input.datatype + "' is no V2 datatype");
+    }
+    const model::WarmupSource source = input.source == "zero"     ? model::WarmupSource::kZero
+                                       : input.source == "random" ? model::WarmupSource::kRandom
+                                                                  : model::WarmupSource::kBytes;
+    made.inputs.push_back({.name = input.name,
+                           .dtype = *dtype,
+                           .dims = input.dims,
+                           .source = source,
+                           .bytes = input.bytes});
+  }
   return made;
 }
 
@@ -79,6 +106,24 @@ model::WorkerOptions worker_options(const WorkerOptions& options) {
           .shared_bytes_max = options.shared_bytes_max};
 }
 
+// Of each of the five durations, in the order of telemetry::Duration, or of none.
+Result<> check_bounds(const std::vector<std::vector<std::int64_t>>& bounds_ns) {
+  if (!bounds_ns.empty() && bounds_ns.size() != telemetry::kDurationCount) {
+    return fail(Code::kInvalidArgument, "metric_bounds_ns: five lists are wanted, or none, got " +
+                                            std::to_string(bounds_ns.size()));
+  }
+  for (const std::vector<std::int64_t>& bounds : bounds_ns) {
+    const bool is_rising =
+        std::ranges::adjacent_find(bounds, std::greater_equal<>()) == bounds.end();
+    if (bounds.size() > telemetry::kExactBoundsMax || !is_rising) {
+      return fail(Code::kInvalidArgument, "metric_bounds_ns: at most " +
+                                              std::to_string(telemetry::kExactBoundsMax) +
+                                              " rising bounds are wanted");
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<engine::Options> engine_options(const EngineOptions& options) {
@@ -88,17 +133,28 @@ Result<engine::Options> engine_options(const EngineOptions& options) {
                 "compression level: one of none, low, medium, high is wanted, got " +
                     options.compression_level);
   }
-  if (options.io_threads == 0 || options.grpc_port < 0 || options.grpc_port > UINT16_MAX) {
+  const bool has_ports = is_port(options.grpc_port) && is_port(options.rest_port);
+  if (options.io_threads == 0 || !has_ports) {
     return fail(Code::kInvalidArgument,
-                "at least one io thread and a port of 0 to 65535 are wanted, got " +
-                    std::to_string(options.io_threads) + " and " +
-                    std::to_string(options.grpc_port));
+                "at least one io thread and ports of 0 to 65535 are wanted, got " +
+                    std::to_string(options.io_threads) + " threads and " +
+                    std::to_string(options.grpc_port.value_or(0)) + " and " +
+                    std::to_string(options.rest_port.value_or(0)));
   }
   engine::Options made;
   made.io_threads = options.io_threads;
-  made.listen.address = options.grpc_address;
-  made.listen.port = static_cast<std::uint16_t>(options.grpc_port);
-  made.listen.is_port_shared = options.is_port_shared;
+  if (options.grpc_port) {
+    made.grpc = {.address = options.grpc_address,
+                 .port = static_cast<std::uint16_t>(*options.grpc_port),
+                 .is_port_shared = options.is_grpc_port_shared};
+  }
+  if (options.rest_port) {
+    made.rest = {.address = options.rest_address,
+                 .port = static_cast<std::uint16_t>(*options.rest_port),
+                 .is_port_shared = options.is_rest_port_shared,
+                 .port_flag = "--http-port",
+                 .share_flag = "--reuse-http-port"};
+  }
   // New connections go where there are fewest, so the threads fill up together.
   made.io.connections_max = (options.connections_max + options.io_threads - 1) / options.io_threads;
   made.io.http2.concurrent_streams_max = options.concurrent_streams_max;
@@ -108,9 +164,11 @@ Result<engine::Options> engine_options(const EngineOptions& options) {
                       .age_max_ns = bound_of(options.connection_age_max_ms),
                       .age_grace_ns = bound_of(options.connection_age_grace_ms),
                       .header_timeout_ns = bound_of(options.header_timeout_ms),
-                      .stall_timeout_ns = bound_of(options.stall_timeout_ms)};
+                      .stall_timeout_ns = bound_of(options.stall_timeout_ms),
+                      .idle_timeout_ns = bound_of(options.rest_idle_timeout_ms)};
   made.front = {.message_bytes_max = std::min(options.message_bytes_max, kMessageBytesMax),
                 .inflight_bytes_max = options.inflight_bytes_max,
+                .rest_body_bytes_max = std::min(options.rest_body_bytes_max, kMessageBytesMax),
                 .answer_compression = *level};
   made.hosted_calls_max = options.hosted_calls_max;
   // The rest of the time is for the connections to close behind them.
@@ -120,8 +178,17 @@ Result<engine::Options> engine_options(const EngineOptions& options) {
                    .extensions = options.extensions};
   made.drain = {.delay_ns = options.drain_delay_ms * base::kMillisecond,
                 .exit_timeout_ns = options.exit_timeout_ms * base::kMillisecond};
+  made.metrics = {.exposition = {.has_counters = options.has_metric_counters,
+                                 .has_histograms = options.has_metric_histograms,
+                                 .has_summaries = !options.metric_quantiles.empty()},
+                  .quantiles = options.metric_quantiles,
+                  .machine = {.has_cpu = options.has_cpu_metrics,
+                              .has_gpus = options.has_gpu_metrics,
+                              .interval_ns = options.metrics_interval_ms * base::kMillisecond}};
   made.onnxruntime_library = options.onnxruntime_library;
   made.preload_libraries = options.preload_libraries;
+  made.allows_client_shm = options.allow_client_shm;
+  made.client_shm_regions_max = options.client_shm_regions_max;
   return made;
 }
 
@@ -154,7 +221,19 @@ Result<engine::ModelSpec> model_spec(const ModelSpec& spec) {
     made.notes.tensors.push_back({.tensor = tensor, .name = name, .value = value});
   }
   made.ort.log_id = spec.name;
+  for (const Warmup& given : spec.warmups) {
+    auto converted = warmup(given);
+    if (!converted) return std::unexpected(converted.error());
+    made.warmups.push_back(*std::move(converted));
+  }
+  made.labels = spec.labels;
   if (spec.worker) made.worker = worker_options(*spec.worker);
+  made.metric_tags = spec.metric_tags;
+  if (auto checked = check_bounds(spec.metric_bounds_ns); !checked) {
+    return std::unexpected(checked.error());
+  }
+  std::ranges::copy(spec.metric_bounds_ns, made.metric_bounds_ns.begin());
+  made.load_began_ns = spec.load_began_ns;
   return made;
 }
 

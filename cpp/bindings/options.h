@@ -20,8 +20,13 @@ namespace penstock::bindings {
 
 struct EngineOptions {
   std::string grpc_address = "0.0.0.0";
-  int grpc_port = 8001;
-  bool is_port_shared = false;
+  std::optional<int> grpc_port = 8001;
+  bool is_grpc_port_shared = false;
+  std::string rest_address = "0.0.0.0";
+  std::optional<int> rest_port;
+  bool is_rest_port_shared = false;
+  std::size_t rest_body_bytes_max = std::size_t{64} << 20;
+  std::int64_t rest_idle_timeout_ms = 600'000;
   std::size_t io_threads = 1;
   std::size_t message_bytes_max = std::size_t{64} << 20;
   std::size_t inflight_bytes_max = std::size_t{2} << 30;
@@ -43,6 +48,14 @@ struct EngineOptions {
   std::vector<std::string> extensions;
   std::string onnxruntime_library;
   std::vector<std::string> preload_libraries;
+  bool has_metric_counters = true;
+  bool has_metric_histograms = true;
+  std::vector<double> metric_quantiles;  // empty: no summaries
+  bool has_cpu_metrics = true;
+  bool has_gpu_metrics = true;
+  std::int64_t metrics_interval_ms = 2000;
+  bool allow_client_shm = false;
+  std::size_t client_shm_regions_max = 1024;
 };
 
 struct TensorSpec {
@@ -50,6 +63,7 @@ struct TensorSpec {
   std::string datatype;
   std::vector<std::int64_t> dims;
   bool is_optional = false;
+  std::optional<std::vector<std::int64_t>> reshape{};
 };
 
 struct OrtOptions {
@@ -70,6 +84,22 @@ struct QueueOptions {
   std::size_t tickets_max = 0;
   std::int64_t default_timeout_us = 0;
   bool is_timeout_delay = false;
+  bool allows_timeout = false;
+};
+
+struct WarmupInput {
+  std::string name;
+  std::string datatype;
+  std::vector<std::int64_t> dims;
+  std::string source;
+  std::string bytes;
+};
+
+struct Warmup {
+  std::string name;
+  std::int64_t rows = 1;
+  std::uint32_t count = 1;
+  std::vector<WarmupInput> inputs;
 };
 
 struct WorkerOptions {
@@ -95,10 +125,15 @@ struct ModelSpec {
   std::string lane = "auto";
   QueueOptions queue;
   OrtOptions ort;
+  std::vector<Warmup> warmups;
+  std::map<std::string, std::vector<std::string>> labels;
   std::vector<pybind11::object> python_executes;
   std::vector<std::pair<std::string, std::string>> properties;
   std::vector<std::tuple<std::string, std::string, std::string>> tensor_parameters;
   std::optional<WorkerOptions> worker;
+  std::vector<std::pair<std::string, std::string>> metric_tags;
+  std::vector<std::vector<std::int64_t>> metric_bounds_ns;
+  std::int64_t load_began_ns = 0;
 };
 
 base::Result<engine::Options> engine_options(const EngineOptions& options);

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/engine.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <ctime>
 #include <thread>
 #include <utility>
 
+#include "base/buffer.h"
 #include "telemetry/exposition.h"
 
 namespace penstock::engine {
@@ -52,7 +55,11 @@ Engine::Engine(Options options, std::unique_ptr<base::Log> log)
     : options_(std::move(options)),
       log_(std::move(log)),
       server_metrics_(options_.io_threads),
-      versions_(options_.io_threads) {
+      machine_(options_.metrics.machine),
+      versions_(options_.io_threads),
+      regions_(options_.allows_client_shm
+                   ? std::make_unique<memory::RegionTable>(options_.client_shm_regions_max)
+                   : nullptr) {
   versions_.publish(std::make_shared<serving::VersionTable>());
 }
 
@@ -81,6 +88,7 @@ Result<> Engine::make_io_threads() {
                    .versions = &versions_,
                    .mailbox = made.mailbox.get(),
                    .bridge = bridge_.get(),
+                   .regions = regions_.get(),
                    .metrics = &server_metrics_.shard(i),
                    .touch = [host = made.thread.get()](std::uint32_t slot) { host->touch(slot); },
                    .peer_of_slot = [host = made.thread.get()](
@@ -94,13 +102,22 @@ Result<> Engine::start() {
   if (*stage != Stage::kOpen) {
     return fail(Code::kFailedPrecondition, "the engine was started before");
   }
-  auto acceptor = net::Acceptor::listen(options_.listen);
-  if (!acceptor) return std::unexpected(acceptor.error());
-  port_ = acceptor->port();
+  std::vector<net::Listener> listeners;
+  const auto listen = [&listeners](const std::optional<net::ListenOptions>& where, net::Port kind,
+                                   std::uint16_t& port) -> Result<> {
+    if (!where) return {};
+    auto acceptor = net::Acceptor::listen(*where);
+    if (!acceptor) return std::unexpected(acceptor.error());
+    port = acceptor->port();
+    listeners.push_back({std::move(*acceptor), kind});
+    return {};
+  };
+  if (auto grpc = listen(options_.grpc, net::Port::kGrpc, grpc_port_); !grpc) return grpc;
+  if (auto rest = listen(options_.rest, net::Port::kRest, rest_port_); !rest) return rest;
   std::vector<net::IoThread*> threads;
   for (const Io& io : io_) threads.push_back(io.thread.get());
   for (std::size_t i = 1; i < io_.size(); ++i) io_[i].thread->start(*io_[i].service, {}, {});
-  io_[0].thread->start(*io_[0].service, std::move(*acceptor), std::move(threads));
+  io_[0].thread->start(*io_[0].service, std::move(listeners), std::move(threads));
   *stage = Stage::kStarted;
   return {};
 }
@@ -130,8 +147,9 @@ void Engine::deliver(std::span<batching::Reply> replies) {
 // Models
 
 Result<LoadedModel> Engine::load(const ModelSpec& spec, Executors given) {
-  auto loaded = load_version(spec, std::move(given), ort_.get(), *log_, io_.size(),
-                             [this](std::span<batching::Reply> replies) { deliver(replies); });
+  auto loaded =
+      load_version(spec, std::move(given), ort_.get(), *log_, options_.metrics, io_.size(),
+                   [this](std::span<batching::Reply> replies) { deliver(replies); });
   if (!loaded) return std::unexpected(loaded.error());
   auto published = publish(
       spec.name, {.number = spec.version, .version = std::move(loaded->version), .failure = {}});
@@ -155,6 +173,11 @@ Result<> Engine::unload(const std::string& name, std::int64_t version) {
                 "model \"" + name + "\" has no version " + std::to_string(version));
   }
   return publish(name, {.number = version, .version = nullptr, .failure = {}});
+}
+
+void Engine::trim_memory() {
+  base::Buffer::trim_pool();
+  malloc_trim(0);
 }
 
 Result<> Engine::publish(const std::string& name, serving::VersionEntry entry) {
@@ -234,14 +257,33 @@ void Engine::stop() {
   for (std::size_t i = 0; i < io_.size(); ++i) versions_.look(i);
 }
 
+Result<memory::RegionTable*> Engine::regions() {
+  if (regions_ == nullptr) return std::unexpected(serving::shared_memory_is_off());
+  return regions_.get();
+}
+
 std::string Engine::metrics_text() {
-  const auto table = versions_.latest();
+  const base::Nanos now = base::monotonic_now();
+  const auto table = versions_.latest();  // keeps alive what samples refer to
   std::vector<telemetry::ModelSample> models;
-  table->for_each_version([&](const std::string& name, const serving::VersionEntry& entry) {
-    if (entry.version == nullptr) return;
-    models.push_back({name, entry.version->number_text(), entry.version->counts()});
+  table->for_each_version([&](const std::string&, const serving::VersionEntry& entry) {
+    if (entry.version != nullptr) models.push_back(entry.version->sample(now));
   });
-  return telemetry::expose(server_metrics_.counts(), models);
+  return telemetry::expose(server_metrics_.counts(), models, machine_.look(now),
+                           options_.metrics.exposition);
+}
+
+std::vector<VersionStatistics> Engine::statistics(std::string_view model) {
+  const auto table = versions_.latest();
+  std::vector<VersionStatistics> told;
+  table->for_each_version([&](const std::string& name, const serving::VersionEntry& entry) {
+    if (entry.version == nullptr || (!model.empty() && name != model)) return;
+    told.push_back({.model = name,
+                    .version = entry.number,
+                    .counts = entry.version->counts(),
+                    .batch_sizes = entry.version->metrics().batch_sizes()});
+  });
+  return told;
 }
 
 }  // namespace penstock::engine

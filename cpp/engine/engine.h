@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -12,16 +13,28 @@
 #include "base/monitor.h"
 #include "engine/io_service.h"
 #include "engine/loader.h"
+#include "engine/machine_gauge.h"
 #include "engine/options.h"
+#include "memory/region_table.h"
 #include "model/ort_runtime.h"
 #include "net/io_thread.h"
 #include "serving/bridge.h"
 #include "serving/front.h"
 #include "serving/server_state.h"
 #include "serving/version_table.h"
+#include "telemetry/batch_sizes.h"
+#include "telemetry/model_metrics.h"
 #include "telemetry/server_metrics.h"
 
 namespace penstock::engine {
+
+// What one loaded version has counted since it was loaded.
+struct VersionStatistics {
+  std::string model;
+  std::int64_t version = 0;
+  telemetry::ModelCounts counts;
+  telemetry::BatchSizeTable batch_sizes;
+};
 
 // Who owns whom, and the three kinds of thread:
 //
@@ -45,7 +58,9 @@ class Engine {
 
   // Listens and starts the io threads. Once.
   base::Result<> start();
-  std::uint16_t port() const { return port_; }
+  // The ports in use, also when the system chose them; 0: not listened on.
+  std::uint16_t grpc_port() const { return grpc_port_; }
+  std::uint16_t rest_port() const { return rest_port_; }
 
   // Loads a version and publishes it; the one that was served under its name and number before is
   // served until then, and retired after. Blocks.
@@ -54,6 +69,9 @@ class Engine {
   void set_failed(const std::string& name, std::int64_t version, std::string reason);
   // kNotFound if there is no such version. Blocks until what it has accepted is answered.
   base::Result<> unload(const std::string& name, std::int64_t version);
+
+  // Gives memory that unloaded models left free back to the system. Blocks for some milliseconds.
+  static void trim_memory();
 
   const serving::Readiness& readiness() const { return readiness_; }
   // What ServerReady and the health service say. Whoever watches is told.
@@ -68,8 +86,12 @@ class Engine {
 
   // Calls that the control thread answers.
   serving::Bridge& bridge() { return *bridge_; }
+  // Memory that clients share. kUnavailable if they may not.
+  base::Result<memory::RegionTable*> regions();
 
   std::string metrics_text();
+  // Of every loaded version of `model`, or of all models where that is empty: by name and number.
+  std::vector<VersionStatistics> statistics(std::string_view model);
   base::Log& log() { return *log_; }
 
  private:
@@ -89,12 +111,15 @@ class Engine {
 
   const Options options_;
   const std::unique_ptr<base::Log> log_;
-  std::uint16_t port_ = 0;
+  std::uint16_t grpc_port_ = 0;
+  std::uint16_t rest_port_ = 0;
   std::unique_ptr<model::OrtRuntime> ort_;
   serving::Readiness readiness_;
   telemetry::ServerMetrics server_metrics_;
+  MachineGauge machine_;
   serving::PublishedVersions versions_;
   std::unique_ptr<serving::Bridge> bridge_;
+  const std::unique_ptr<memory::RegionTable> regions_;  // null: clients may not share memory
   base::Monitor<Stage> stage_;  // guards publishing, too: tables are made from one another
   std::vector<Io> io_;
 };

@@ -15,6 +15,7 @@ telemetry::CloseReason counted_as(net::CloseReason reason) {
     case net::CloseReason::kFlood: return telemetry::CloseReason::kFlood;
     case net::CloseReason::kSlow: return telemetry::CloseReason::kSlow;
     case net::CloseReason::kHttp1: return telemetry::CloseReason::kHttp1;
+    case net::CloseReason::kIdle: return telemetry::CloseReason::kIdle;
   }
   return telemetry::CloseReason::kPeer;
 }
@@ -46,9 +47,11 @@ void IoService::could_not_accept(const base::Error& why) {
   log_.write(base::Severity::kError, "connection_not_accepted", {{"reason", why.why}});
 }
 
-void IoService::opened(net::PeerKey peer, http::Session& session) {
+void IoService::opened(net::PeerKey peer, net::Port port, http::Session& session) {
   metrics_.record_connection_accepted();
-  front_.opened(peer.slot, peer.id, session);
+  front_.opened(peer.slot, peer.id,
+                port == net::Port::kRest ? serving::Protocol::kRest : serving::Protocol::kGrpc,
+                session);
 }
 
 void IoService::closed(net::PeerKey peer, net::CloseReason reason) {

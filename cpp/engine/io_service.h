@@ -15,7 +15,7 @@ class IoService : public net::Service {
   IoService(base::Log& log, serving::Front::Context context)
       : log_(log), metrics_(*context.metrics), front_(std::move(context)) {}
 
-  void opened(net::PeerKey peer, http::Session& session) override;
+  void opened(net::PeerKey peer, net::Port port, http::Session& session) override;
   void received(net::PeerKey peer, std::span<const http::Event> events, base::Nanos now) override {
     front_.received(peer.slot, events, now);
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/loader.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -78,20 +79,51 @@ Result<serving::Lane> choose_lane(const ModelSpec& spec, const model::ExecutorTr
   return can_be_inline && is_cheap ? serving::Lane::kInline : serving::Lane::kBatch;
 }
 
+Result<std::vector<std::vector<std::string>>> labels_in_order(const ModelSpec& spec,
+                                                              const base::Signature& signature) {
+  std::vector<std::vector<std::string>> labels;
+  for (const auto& [output, lines] : spec.labels) {
+    const auto found = std::ranges::find(signature.outputs, output, &base::TensorSpec::name);
+    if (found == signature.outputs.end()) {
+      return fail(Code::kInvalidArgument, "labels: the model has no output '" + output + "'");
+    }
+    labels.resize(signature.outputs.size());
+    labels[static_cast<std::size_t>(found - signature.outputs.begin())] = lines;
+  }
+  return labels;
+}
+
+telemetry::DetailOptions detail_of(const ModelSpec& spec, const MetricsOptions& metrics) {
+  telemetry::DetailOptions detail{.has_quantiles = metrics.exposition.has_summaries,
+                                  .quantiles = metrics.quantiles};
+  if (metrics.exposition.has_histograms) detail.bounds_ns = spec.metric_bounds_ns;
+  return detail;
+}
+
 }  // namespace
 
 Result<Loaded> load_version(const ModelSpec& spec, Executors given, const model::OrtRuntime* ort,
-                            base::Log& log, std::size_t io_threads,
+                            base::Log& log, const MetricsOptions& metrics, std::size_t io_threads,
                             batching::Batcher::Deliver deliver) {
+  const base::Nanos began_ns = spec.load_began_ns != 0 ? spec.load_began_ns : base::monotonic_now();
   auto executors = make_executors(spec, std::move(given), ort, log);
   if (!executors) return std::unexpected(executors.error());
   model::Executor& first = *executors->front();
-  LoadedModel model{.signature = first.signature()};
+  auto reshaping = model::find_reshaping(spec.config, first.signature());
+  if (!reshaping) return std::unexpected(reshaping.error());
+  LoadedModel model{.signature = *reshaping ? (*reshaping)->signature : first.signature()};
+  auto labels = labels_in_order(spec, model.signature);
+  if (!labels) return std::unexpected(labels.error());
   // A Python model decides by itself what it is warmed up with.
   if (first.traits().is_native) model.row_cost_ns = model::measure_row_cost(first);
   const auto lane = choose_lane(spec, first.traits(), model.row_cost_ns);
   if (!lane) return std::unexpected(lane.error());
   model.lane = *lane;
+  for (const auto& executor : *executors) {
+    if (auto warm = model::run_warmups(spec.warmups, *reshaping, *executor); !warm) {
+      return std::unexpected(warm.error());
+    }
+  }
 
   serving::Version::Options options{.name = spec.name,
                                     .number = spec.version,
@@ -100,7 +132,12 @@ Result<Loaded> load_version(const ModelSpec& spec, Executors given, const model:
                                     .lane = *lane,
                                     .queue = spec.queue,
                                     .instance_count = spec.instance_count,
-                                    .log = &log};
+                                    .metric_tags = spec.metric_tags,
+                                    .metric_detail = detail_of(spec, metrics),
+                                    .load_ns = base::monotonic_now() - began_ns,
+                                    .log = &log,
+                                    .reshaping = *std::move(reshaping),
+                                    .labels = *std::move(labels)};
   options.queue.model_name = spec.name;
   options.queue.policy.batch_rows_max = model.signature.batch_rows_max;
   if (!first.traits().gains_from_batching) options.queue.policy.batch_tickets_max = 1;

@@ -26,6 +26,7 @@ struct Loaded {
 // as the model takes to load and to be measured.
 base::Result<Loaded> load_version(const ModelSpec& spec, Executors given,
                                   const model::OrtRuntime* ort, base::Log& log,
-                                  std::size_t io_threads, batching::Batcher::Deliver deliver);
+                                  const MetricsOptions& metrics, std::size_t io_threads,
+                                  batching::Batcher::Deliver deliver);
 
 }  // namespace penstock::engine

@@ -53,8 +53,7 @@ int main(int count, char** arguments) {
     return 2;
   }
   penstock::engine::Options options;
-  options.listen.address = "127.0.0.1";
-  options.listen.port = static_cast<std::uint16_t>(number(arguments[1]));
+  options.grpc = {.address = "127.0.0.1", .port = static_cast<std::uint16_t>(number(arguments[1]))};
   options.identity = {.name = "triton", .version = "0", .extensions = {}};
   options.io_threads = std::max(1U, number(arguments[2]));
   if (count == 5) options.onnxruntime_library = arguments[3];
@@ -76,7 +75,7 @@ int main(int count, char** arguments) {
   if (!drain) return give_up(drain.error());
   (*drain)->install_signal_handlers();
   (*engine)->set_ready(true);
-  std::printf("penstock-core is ready: grpc=127.0.0.1:%u\n", unsigned{(*engine)->port()});
+  std::printf("penstock-core is ready: grpc=127.0.0.1:%u\n", unsigned{(*engine)->grpc_port()});
   std::fflush(stdout);
   pollfd drained{.fd = (*drain)->drained_fd(), .events = POLLIN, .revents = 0};
   while (::poll(&drained, 1, -1) < 0 && errno == EINTR) {

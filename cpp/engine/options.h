@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,14 +11,18 @@
 
 #include "base/clock.h"
 #include "batching/queue.h"
+#include "engine/machine_gauge.h"
 #include "model/executor.h"
 #include "model/ort_options.h"
 #include "model/signature.h"
+#include "model/warmup.h"
 #include "model/worker_process.h"
 #include "net/acceptor.h"
 #include "net/io_thread.h"
 #include "serving/server_state.h"
 #include "serving/version.h"
+#include "telemetry/exposition.h"
+#include "telemetry/request_detail.h"
 #include "wire/v2_messages.h"
 
 namespace penstock::engine {
@@ -28,14 +33,26 @@ struct DrainOptions {
   base::Nanos exit_timeout_ns = 30 * base::kSecond;  // from the drain's begin to the process's end
 };
 
+// What the page of metrics tells.
+struct MetricsOptions {
+  telemetry::ExpositionSettings exposition = {};
+  std::vector<double> quantiles = {};  // of the summaries, if there are any
+  MachineGauge::Settings machine = {};
+};
+
 struct Options {
   std::size_t io_threads = 1;
-  net::ListenOptions listen;
+  // At least one of them: where gRPC and where REST is listened for.
+  std::optional<net::ListenOptions> grpc;
+  std::optional<net::ListenOptions> rest;
   net::IoOptions io;
   serving::FrontOptions front;
   std::size_t hosted_calls_max = 4096;  // open at a time
   serving::ServerIdentity identity;
   DrainOptions drain;
+  MetricsOptions metrics;
+  bool allows_client_shm = false;
+  std::size_t client_shm_regions_max = 1024;
   std::string onnxruntime_library;             // empty: that backend does not exist here
   std::vector<std::string> preload_libraries;  // opened before it
 };
@@ -60,9 +77,16 @@ struct ModelSpec {
   LaneWish lane = LaneWish::kAuto;
   batching::QueueSettings queue = {};
   model::OrtOptions ort = {};
+  std::vector<model::Warmup> warmups = {};                      // in order
+  std::map<std::string, std::vector<std::string>> labels = {};  // of outputs' classes, by output
   wire::ModelNotes notes = {};
   // Of a Python model that runs in processes of its own.
   std::optional<model::WorkerOptions> worker = std::nullopt;
+  telemetry::MetricTags metric_tags = {};
+  // Of its histograms of durations; empty: powers of two.
+  telemetry::PerDuration<std::vector<base::Nanos>> metric_bounds_ns = {};
+  // On the monotonic clock, where loading began before it came here; 0: it did not.
+  base::Nanos load_began_ns = 0;
 };
 
 // What became of it.

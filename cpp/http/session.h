@@ -68,10 +68,17 @@ class Session {
   // Frames what may be sent now onto the end of `output`, until that holds a bounded number of
   // bytes. An error means the same as one of feed().
   virtual base::Result<> take_output(Output& output) = 0;
-  // What happened while output was framed: streams that closed by it, bodies that are framed. The
-  // events last as those of feed() do.
+  // What happened while output was framed: streams that closed by it, bodies that are framed,
+  // requests that had to wait for an answer's end. The events last as those of feed() do, and may
+  // be reason for more output.
   virtual std::span<const Event> take_late_events() = 0;
 
+  // Whether the owner should read on. False while the peer has sent more than there is room for, in
+  // a version of HTTP that has no window to tell it so: whatever comes is then left in the socket.
+  // Ask before each read, and again after verbs and take_late_events().
+  virtual bool wants_input() const = 0;
+  // Whether take_output() has something to give.
+  virtual bool wants_write() const = 0;
   // Nothing more will be read or written: close the socket.
   virtual bool is_finished() const = 0;
   virtual std::size_t open_streams() const = 0;

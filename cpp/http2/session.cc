@@ -148,7 +148,7 @@ int Session::State::on_header(nghttp2_session*, const nghttp2_frame*, const std:
   }
   if (state.head_stream == nullptr) return 0;
   if (state.section_bytes > state.limits.header_list_bytes_max) return 0;
-  HeadText& text = state.work.text;
+  http::HeadText& text = state.work.text;
   state.work.fields.push_back({text.keep({reinterpret_cast<const char*>(name), name_size}),
                                text.keep({reinterpret_cast<const char*>(value), value_size})});
   return 0;

@@ -50,7 +50,8 @@ class Session final : public http::Session {
   base::Result<> take_output(http::Output& output) override;
   std::span<const http::Event> take_late_events() override;
 
-  bool wants_write() const;
+  bool wants_input() const override { return true; }  // its windows hold the peer back
+  bool wants_write() const override;
   bool is_finished() const override;
   std::size_t open_streams() const override;
   std::size_t unsent_bytes() const override;

@@ -10,7 +10,7 @@
 
 #include "base/buffer.h"
 #include "http/event.h"
-#include "http2/head_text.h"
+#include "http/head_text.h"
 #include "http2/recycler.h"
 
 namespace penstock::http2 {
@@ -51,7 +51,7 @@ struct Workspace {
   std::vector<http::Event> events;
   std::vector<http::Field> fields;
   std::vector<Head> heads;
-  HeadText text;  // what `fields` views
+  http::HeadText text;  // what `fields` views
   std::vector<std::unique_ptr<Stream>> spare_streams;
   Recycler recycler;  // of nghttp2's own blocks
 };

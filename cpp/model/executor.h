@@ -5,8 +5,10 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "base/answer.h"
 #include "base/error.h"
 #include "base/tensor.h"
 
@@ -20,7 +22,19 @@ struct ExecutorBatch {
   std::span<const base::Tensor> inputs;
   // How many rows each request of the batch brought, in order; their sum is `rows`.
   std::span<const std::int64_t> request_rows;
+  // What each request says beside its tensors (serving/request_facts.h), in order; empty if none
+  // says anything. Only for an executor that ExecutorTraits::sees_requests.
+  std::span<const std::string_view> request_facts = {};
+  // Where an executor may answer each request by itself, in order, in place of `outputs`: all of
+  // them or none. An answer's first dimension is its request's rows; other dimensions may differ
+  // from those of its neighbours. Null: there is one request, and `outputs` are taken alone.
+  std::vector<base::Answer>* answers = nullptr;
 };
+
+// For an executor that answers each request, of a batch whose `answers` is null: the answer to its
+// only one, as outputs.
+base::Result<> take_only_answer(std::vector<base::Answer> answers,
+                                std::vector<base::Tensor>& outputs);
 
 // What the way of a request may assume about an executor.
 struct ExecutorTraits {
@@ -28,6 +42,7 @@ struct ExecutorTraits {
   bool is_thread_safe = false;      // run() may be called by several threads at a time
   bool takes_unaligned = false;     // reads inputs at any address
   bool gains_from_batching = true;  // false: n rows cost n times one row, so gathering is waste
+  bool sees_requests = false;       // is told what each request says beside its tensors
 };
 
 // Of an executor that runs models in processes of their own.
@@ -48,10 +63,18 @@ class Executor {
   virtual const base::Signature& signature() const = 0;
   virtual ExecutorTraits traits() const = 0;
 
-  // Computes every output of the signature, in its order, into `outputs` (empty at the call).
+  // Computes every output of the signature, in its order, into `outputs` (empty at the call), or an
+  // answer for each request into `*batch.answers`.
   // With a batch dimension each output's first dimension must be `batch.rows`. An output may share
   // the bytes of an input. Fails the whole batch with a sentence that names no request.
   virtual base::Result<> run(const ExecutorBatch& batch, std::vector<base::Tensor>& outputs) = 0;
+
+  // run() on every instance that stands behind this executor, before any of them is in use. Fails
+  // with the first that fails.
+  virtual base::Result<> run_on_each(const ExecutorBatch& batch) {
+    std::vector<base::Tensor> outputs;
+    return run(batch, outputs);
+  }
 
   // Nobody waits for what run() computes any more: where the executor can, it lets go of it. From
   // any thread, before the executor is destroyed.

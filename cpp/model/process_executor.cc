@@ -29,6 +29,8 @@ Result<std::unique_ptr<ProcessExecutor>> ProcessExecutor::open(Settings settings
   auto state = made->state_.lock();
   while (!state->failure && state->loaded < instances) state.wait();
   if (!state->failure) {
+    // Workers that are started again may have a changed model.py: what they are told stays.
+    made->sees_requests_ = state->sees_requests;
     state.release();
     return made;
   }
@@ -98,6 +100,7 @@ Result<> ProcessExecutor::bring_up(std::size_t instance) {
     if (loaded) {
       slot.phase = Phase::kIdle;
       slot.why.clear();
+      state->sees_requests = process.sees_requests();
     } else {
       failed = std::move(slot.process);
     }
@@ -169,10 +172,34 @@ void ProcessExecutor::tell(base::Severity severity, std::string_view event, std:
 Result<> ProcessExecutor::run(const ExecutorBatch& batch, std::vector<base::Tensor>& outputs) {
   const auto instance = acquire();
   if (!instance) return std::unexpected(instance.error());
-  WorkerProcess& process = *state_.lock()->slots[*instance].process;
+  auto done = run_on(*instance, batch, outputs);
+  release(*instance);
+  return done;
+}
+
+// Those that were had are kept until the end, so that each next one is another.
+Result<> ProcessExecutor::run_on_each(const ExecutorBatch& batch) {
+  std::vector<std::size_t> held;
+  Result<> done;
+  while (done && held.size() < settings_.instances) {
+    const auto instance = acquire();
+    if (!instance) {
+      done = std::unexpected(instance.error());
+      break;
+    }
+    held.push_back(*instance);
+    std::vector<base::Tensor> outputs;
+    done = run_on(*instance, batch, outputs);
+  }
+  for (const std::size_t instance : held) release(instance);
+  return done;
+}
+
+Result<> ProcessExecutor::run_on(std::size_t instance, const ExecutorBatch& batch,
+                                 std::vector<base::Tensor>& outputs) {
+  WorkerProcess& process = *state_.lock()->slots[instance].process;
   auto done = process.run(batch, settings_.signature, outputs);
   process.check_memory();
-  release(*instance);
   // What the model raised says already whose it is.
   if (done || done.error().code == Code::kInternal) return done;
   return std::unexpected(named(done.error().code, done.error().why));

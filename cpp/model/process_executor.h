@@ -54,9 +54,13 @@ class ProcessExecutor : public Executor {
 
   const base::Signature& signature() const override { return settings_.signature; }
   ExecutorTraits traits() const override {
-    return {.is_native = false, .is_thread_safe = true, .takes_unaligned = true};
+    return {.is_native = false,
+            .is_thread_safe = true,
+            .takes_unaligned = true,
+            .sees_requests = sees_requests_};
   }
   base::Result<> run(const ExecutorBatch& batch, std::vector<base::Tensor>& outputs) override;
+  base::Result<> run_on_each(const ExecutorBatch& batch) override;
   // Ends the batches that run: they fail, and so do all that come after.
   void interrupt() override;
   std::optional<WorkerCounts> workers() override;
@@ -78,6 +82,7 @@ class ProcessExecutor : public Executor {
   struct State {
     std::vector<Slot> slots;
     bool is_stopping = false;
+    bool sees_requests = false;  // the model that was loaded last
     std::uint64_t restarts = 0;
     std::size_t loaded = 0;              // workers that have been up at least once
     std::optional<base::Error> failure;  // of a worker that has not
@@ -98,6 +103,8 @@ class ProcessExecutor : public Executor {
 
   // On the instance threads. A worker that is free becomes the caller's.
   base::Result<std::size_t> acquire();
+  base::Result<> run_on(std::size_t instance, const ExecutorBatch& batch,
+                        std::vector<base::Tensor>& outputs);
   void release(std::size_t instance);
   base::Error why_none_is_up(const State& state) const;
   base::Error named(base::Code code, std::string_view rest) const;
@@ -105,6 +112,7 @@ class ProcessExecutor : public Executor {
   const Settings settings_;
   const base::EventFd stop_;  // readable from interrupt() on
   base::Monitor<State> state_;
+  bool sees_requests_ = false;  // as the first load said; constant once open() has returned
   std::vector<std::thread> supervisors_;
 };
 

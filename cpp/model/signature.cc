@@ -5,6 +5,8 @@
 #include <string_view>
 #include <utility>
 
+#include "model/reshape.h"
+
 namespace penstock::model {
 namespace {
 
@@ -49,6 +51,20 @@ std::string batch_text(std::int64_t batch_rows_max) {
 
 // --- what is wrong whatever the graph says -----------------------------------------------------
 
+Result<> check_dims(const Dims& dims, const std::string& who) {
+  if (dims.size() >= base::kRankMax) {
+    return refuse(who + " has " + std::to_string(dims.size()) + " dimensions; fewer than " +
+                  std::to_string(base::kRankMax) + " are supported");
+  }
+  for (const std::int64_t dim : dims) {
+    if (dim < -1) {
+      return refuse(who + " " + dims_text(dims) + " has a dimension of " + std::to_string(dim) +
+                    "; write -1 for any size");
+    }
+  }
+  return {};
+}
+
 Result<> check_listed(const std::vector<ConfigTensor>& listed, std::string_view role) {
   for (const ConfigTensor& tensor : listed) {
     const std::string who = named(role, tensor.name);
@@ -57,20 +73,14 @@ Result<> check_listed(const std::vector<ConfigTensor>& listed, std::string_view 
     if (std::ranges::count(listed, tensor.name, &ConfigTensor::name) > 1) {
       return refuse("the config lists " + who + " twice");
     }
-    if (tensor.has_reshape) {
-      return refuse(who +
-                    ": reshape is not supported; give the shape that clients send as dims, "
-                    "with dims: [] for one value per row, and leave reshape out");
-    }
-    if (tensor.dims.size() >= base::kRankMax) {
-      return refuse(who + ": dims has " + std::to_string(tensor.dims.size()) +
-                    " dimensions; fewer than " + std::to_string(base::kRankMax) + " are supported");
-    }
-    for (const std::int64_t dim : tensor.dims) {
-      if (dim < -1) {
-        return refuse(who + ": dims " + dims_text(tensor.dims) + " has a dimension of " +
-                      std::to_string(dim) + "; write -1 for any size");
-      }
+    if (auto checked = check_dims(tensor.dims, who + ": dims"); !checked) return checked;
+    if (!tensor.reshape) continue;
+    if (auto checked = check_dims(*tensor.reshape, who + ": reshape"); !checked) return checked;
+    if (!can_reshape(tensor.dims, *tensor.reshape)) {
+      return refuse(who + ": dims " + dims_text(tensor.dims) + " cannot be reshaped to " +
+                    dims_text(*tensor.reshape) +
+                    "; both need the same number of elements and of -1, and before, between and "
+                    "behind the -1 the same number of elements");
     }
   }
   return {};
@@ -83,6 +93,11 @@ Result<> check_config(const ConfigSignature& config) {
   }
   if (auto checked = check_listed(config.inputs, "input"); !checked) return checked;
   return check_listed(config.outputs, "output");
+}
+
+// The dims that the model itself is to have: those that requests have, unless it is reshaped.
+const Dims& model_dims(const ConfigTensor& listed) {
+  return listed.reshape ? *listed.reshape : listed.dims;
 }
 
 // --- batching ----------------------------------------------------------------------------------
@@ -134,18 +149,21 @@ bool agrees(const Dims& listed, const Dims& wanted) {
 std::string shapes_differ(std::string_view role, const ConfigTensor& listed,
                           const GraphTensor& tensor, const Dims& wanted,
                           std::int64_t batch_rows_max) {
-  std::string why = named(role, listed.name) + ": the config's dims " + dims_text(listed.dims);
+  const std::string field = listed.reshape ? "reshaped dims" : "dims";
+  std::string why =
+      named(role, listed.name) + ": the config's " + field + " " + dims_text(model_dims(listed));
   if (batch_rows_max > 0) {
-    Dims whole = listed.dims;
+    Dims whole = model_dims(listed);
     whole.insert(whole.begin(), -1);
     why += " with " + batch_text(batch_rows_max) + " stand for the shape " + dims_text(whole) +
-           " (dims leave the batch dimension out)";
+           " (" + field + " leave the batch dimension out)";
   } else {
     why += " without max_batch_size are the whole shape";
   }
-  why += ", but the model has " + dims_text(*tensor.dims) + "; write dims: " + dims_text(wanted);
+  why += ", but the model has " + dims_text(*tensor.dims) + "; write " + field + ": " +
+         dims_text(wanted);
   if (batch_rows_max == 0 && has_batch_dim(tensor) &&
-      agrees(listed.dims, without_first(*tensor.dims))) {
+      agrees(model_dims(listed), without_first(*tensor.dims))) {
     why += ", or set max_batch_size to at least 1";
   }
   return why;
@@ -176,19 +194,19 @@ Result<base::TensorSpec> complete_tensor(const ConfigTensor* listed, const Graph
                         .dtype = *tensor.dtype,
                         .dims = {},
                         .is_optional = listed != nullptr && listed->is_optional};
+  const bool gives_dims = listed != nullptr && (!listed->dims.empty() || listed->reshape);
   if (!tensor.dims) {
-    if (listed == nullptr || listed->dims.empty()) {
+    if (!gives_dims) {
       return refuse(who + " has no shape in the model; list it in the config with its dims");
     }
-    spec.dims = listed->dims;
+    spec.dims = model_dims(*listed);
     return spec;
   }
   const Dims wanted = batch_rows_max > 0 ? without_first(*tensor.dims) : *tensor.dims;
-  const bool gives_dims = listed != nullptr && !listed->dims.empty();
-  if (gives_dims && !agrees(listed->dims, wanted)) {
+  if (gives_dims && !agrees(model_dims(*listed), wanted)) {
     return refuse(shapes_differ(role, *listed, tensor, wanted, batch_rows_max));
   }
-  spec.dims = gives_dims ? listed->dims : wanted;
+  spec.dims = gives_dims ? model_dims(*listed) : wanted;
   return spec;
 }
 
@@ -266,7 +284,7 @@ Result<base::Signature> declared_signature(const ConfigSignature& config) {
     for (const ConfigTensor& tensor : listed) {
       if (!tensor.dtype)
         return refuse(named(role, tensor.name) + " has no data_type in the config");
-      specs.push_back({tensor.name, *tensor.dtype, tensor.dims, tensor.is_optional});
+      specs.push_back({tensor.name, *tensor.dtype, model_dims(tensor), tensor.is_optional});
     }
     return {};
   };

@@ -37,7 +37,7 @@ struct ConfigTensor {
   std::optional<base::DType> dtype{};  // nothing: not given
   std::vector<std::int64_t> dims{};    // empty: not given, or no dimension but the batch's
   bool is_optional = false;
-  bool has_reshape = false;
+  std::optional<std::vector<std::int64_t>> reshape{};  // the model's dims, where they differ
 
   friend bool operator==(const ConfigTensor&, const ConfigTensor&) = default;
 };
@@ -59,7 +59,8 @@ inline constexpr std::int64_t kBatchRowsDefault = 64;
 // gives nothing at all, a graph whose tensors all start with a variable dimension batches up to
 // `batch_rows_default`. Inputs and outputs stand in the config's order if it lists them, else in
 // the graph's; only listed outputs are served. Fails with kInvalidArgument and a sentence that
-// names the tensor, both shapes and the mend.
+// names the tensor, both shapes and the mend. A tensor that is reshaped has the dims that the model
+// has for it, here and in declared_signature(); reshape.h says what requests have.
 base::Result<base::Signature> complete_signature(
     const ConfigSignature& config, const GraphSignature& graph,
     std::int64_t batch_rows_default = kBatchRowsDefault);

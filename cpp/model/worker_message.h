@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/answer.h"
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/tensor.h"
@@ -20,15 +21,21 @@
 //   memory    words x i64 | padding to 64 | tensor | padding to 64 | tensor ...      (bytes in all)
 //
 //   load      number: the instance. bytes: of the document, JSON, at the front. No words.
-//   batch     number: counts up. words: rows, requests, rows of each request; for each input of the
-//             signature its rank (-1: left out), offset, bytes and dimensions.
-//   done      number: the request's. To a batch: words of each output, as of an input.
+//   batch     number: counts up. words: rows, requests, rows of each request; the offset of the
+//             requests' facts and the bytes of each (offset 0: no facts, and no bytes follow); for
+//             each input of the signature its rank (-1: left out), offset, bytes and dimensions.
+//   done      number: the request's. To a load: words is 1 if the model sees requests and wants
+//             their facts, else 0, and none are there. To a batch: words of each output, as of an
+//             input.
 //   raised    number: the request's. bytes: of a sentence, UTF-8, at the front. No words.
 //   too_large the same, where the outputs do not fit.
+//   answered  to a batch, by a model that sees requests. words: for each request 0, and words of
+//             each output, as of an input; or gRPC's number of a failure, and offset and bytes of
+//             a sentence.
 namespace penstock::model {
 
 enum class WorkerRequest : std::uint32_t { kLoad = 1, kBatch = 2 };
-enum class WorkerAnswer : std::uint32_t { kDone = 1, kRaised = 2, kTooLarge = 3 };
+enum class WorkerAnswer : std::uint32_t { kDone = 1, kRaised = 2, kTooLarge = 3, kAnswered = 4 };
 
 struct WorkerHeader {
   std::uint32_t kind = 0;
@@ -58,5 +65,13 @@ void write_batch(const ExecutorBatch& batch, const BatchLayout& layout,
 // can write reaches outside of it. False: it is no answer to a model of this signature.
 bool read_outputs(const WorkerHeader& header, const base::Buffer& block,
                   const base::Signature& signature, std::vector<base::Tensor>& outputs);
+
+// The same of a worker that answers each of `requests` by itself.
+bool read_answers(const WorkerHeader& header, const base::Buffer& block,
+                  const base::Signature& signature, std::size_t requests,
+                  std::vector<base::Answer>& answers);
+
+// A sentence of a worker, fit to be passed on.
+std::string sentence_of(std::span<const std::byte> bytes);
 
 }  // namespace penstock::model

@@ -79,6 +79,7 @@ Result<> WorkerProcess::load(std::size_t instance) {
   if (answer->kind != std::to_underlying(WorkerAnswer::kDone)) {
     return std::unexpected(told(*answer));
   }
+  sees_requests_.store(answer->words == 1);
   is_loaded_.store(true);
   return {};
 }
@@ -95,13 +96,22 @@ Result<> WorkerProcess::run(const ExecutorBatch& batch, const base::Signature& s
                          options_.batch_ns_max, Verdict::kBatchTime);
   if (!answer) return std::unexpected(std::move(answer).error());
   requests_->trim(layout_.bytes);
-  if (answer->kind != std::to_underlying(WorkerAnswer::kDone)) {
+  const bool is_answered = answer->kind == std::to_underlying(WorkerAnswer::kAnswered);
+  if (!is_answered && answer->kind != std::to_underlying(WorkerAnswer::kDone)) {
     return std::unexpected(told(*answer));
   }
   auto block = copy_of(*answer);
   if (!block) return std::unexpected(std::move(block).error());
   answers_->trim(answer->bytes);
-  if (read_outputs(*answer, *block, signature, outputs)) return {};
+  const std::size_t requests = batch.request_rows.size();
+  std::vector<base::Answer> answers;
+  if (is_answered && sees_requests() &&
+      read_answers(*answer, *block, signature, requests, answers)) {
+    if (batch.answers == nullptr) return take_only_answer(std::move(answers), outputs);
+    *batch.answers = std::move(answers);
+    return {};
+  }
+  if (!is_answered && read_outputs(*answer, *block, signature, outputs)) return {};
   outputs.clear();
   end(Verdict::kNonsense);
   return std::unexpected(failure());
@@ -124,7 +134,7 @@ Result<WorkerHeader> WorkerProcess::exchange(WorkerHeader request, Nanos ns_max,
   if (got <= 0) return std::unexpected(failure());  // it has closed its socket, or has ended
   if (got == ssize_t{sizeof answer} && answer.number == request.number &&
       answer.kind >= std::to_underlying(WorkerAnswer::kDone) &&
-      answer.kind <= std::to_underlying(WorkerAnswer::kTooLarge)) {
+      answer.kind <= std::to_underlying(WorkerAnswer::kAnswered)) {
     return answer;
   }
   end(Verdict::kNonsense);
@@ -172,10 +182,8 @@ base::Error WorkerProcess::told(const WorkerHeader& answer) {
   }
   const auto block = copy_of(answer);
   if (!block) return block.error();
-  std::string why(reinterpret_cast<const char*>(block->data()), block->size());
-  if (!base::is_utf8(why)) why = base::quote(why);
   const bool is_bound = answer.kind == std::to_underlying(WorkerAnswer::kTooLarge);
-  return {is_bound ? Code::kResourceExhausted : Code::kInternal, std::move(why)};
+  return {is_bound ? Code::kResourceExhausted : Code::kInternal, sentence_of(block->bytes())};
 }
 
 // It has ended, or must: it does not talk any more.

@@ -66,6 +66,9 @@ class WorkerProcess {
   // False: it has ended or is about to; no further batch can be run.
   bool is_usable() const { return verdict_.load() == Verdict::kNone && !has_left_.load(); }
 
+  // Once it is loaded: whether its model sees each request of a batch.
+  bool sees_requests() const { return sees_requests_.load(); }
+
   const ChildProcess& child() const { return *child_; }
   // How it came to its end: a sentence's rest, behind "its process".
   std::string story() const;
@@ -90,6 +93,7 @@ class WorkerProcess {
   std::atomic<Verdict> verdict_ = Verdict::kNone;
   std::atomic<bool> has_left_ = false;  // it ended by itself
   std::atomic<bool> is_loaded_ = false;
+  std::atomic<bool> sees_requests_ = false;
   std::atomic<std::size_t> resident_bytes_ = 0;  // when it held too much
   std::uint32_t number_ = 0;                     // of the last request
   BatchLayout layout_;

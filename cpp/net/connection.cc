@@ -29,16 +29,18 @@ Connection::Speech Connection::hear(std::span<const std::byte> input, std::strin
   const std::size_t heard_before = heard_.size();
   heard_.append(reinterpret_cast<const char*>(input.data()),
                 std::min(input.size(), kRequestLineBytesMax));
-  const Opening opening = opening_of(std::as_bytes(std::span(heard_)));
+  const auto first = std::as_bytes(std::span(heard_));
+  const Opening opening = port == Port::kGrpc ? opening_of(first) : rest_opening_of(first);
   if (opening == Opening::kMore) return speech_;
-  if (opening == Opening::kHttp2) {
+  if (port == Port::kRest || opening == Opening::kHttp2) {
     heard_.resize(heard_before);
-    return speech_ = Speech::kHttp2;
+    const bool needs_other = port == Port::kRest && opening == Opening::kHttp2;
+    return speech_ = needs_other ? Speech::kHttp2 : Speech::kSession;
   }
   heard_ = std::string();
   const std::string answer = plain_answer(opening, about);
   unwritten_.append(std::as_bytes(std::span(answer)));
-  return speech_ = Speech::kHttp1;
+  return speech_ = Speech::kPlain;
 }
 
 Connection::Write Connection::send(http::Output& output) {
@@ -65,7 +67,7 @@ Connection::Write Connection::write(http::Output& scratch) {
     if (const Write sent = send(unwritten_); sent != Write::kAll) return sent;
     unwritten_ = http::Output();
   }
-  if (speech_ != Speech::kHttp2) return Write::kAll;
+  if (speech_ != Speech::kSession) return Write::kAll;
   const std::uint64_t stop = written_bytes_ + kWritePassBytes;
   while (written_bytes_ < stop) {
     // Even a session that has failed may still have a GOAWAY to say.

@@ -20,11 +20,11 @@
 
 namespace penstock::net {
 
-// A socket and the HTTP/2 session that speaks over it. Owned by an io thread, and lives there.
+// A socket and the session that speaks over it. Owned by an io thread, and lives there.
 class Connection {
  public:
-  Connection(base::UniqueFd fd, std::unique_ptr<http::Session> session, PeerKey peer)
-      : key(peer), fd_(std::move(fd)), session_(std::move(session)) {}
+  Connection(base::UniqueFd fd, std::unique_ptr<http::Session> session, PeerKey peer, Port to)
+      : key(peer), port(to), fd_(std::move(fd)), session_(std::move(session)) {}
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
@@ -39,14 +39,23 @@ class Connection {
   static constexpr std::size_t kWritePassBytes = std::size_t{2} << 20;
 
   // What the peer speaks. Until that is known the session says nothing.
-  enum class Speech : std::uint8_t { kUnknown, kHttp2, kHttp1 };
+  enum class Speech : std::uint8_t {
+    kUnknown,
+    kSession,  // what its session understands
+    kHttp2,    // to the REST port: it needs a session for that
+    kPlain,    // HTTP/1 to the gRPC port: it gets one answer
+  };
   Speech speech() const { return speech_; }
-  // HTTP/2 from now on, whatever the peer says first.
-  void speak_http2() { speech_ = Speech::kHttp2; }
-  // Learns from the first bytes what it is. For HTTP/1, the answer that `about` is a part of is all
+  // What the session understands from now on, whatever the peer says first.
+  void speak_session() { speech_ = Speech::kSession; }
+  void speak_over(std::unique_ptr<http::Session> session) {
+    session_ = std::move(session);
+    speech_ = Speech::kSession;
+  }
+  // Learns from the first bytes what it is. For kPlain, the answer that `about` is a part of is all
   // that will be written.
   Speech hear(std::span<const std::byte> input, std::string_view about);
-  // For the session, before anything else: what came before it was known that it is HTTP/2.
+  // For the session, before anything else: what came before it was known what is spoken.
   std::string take_heard() { return std::exchange(heard_, {}); }
 
   enum class Write { kAll, kPart, kBroken };
@@ -63,11 +72,14 @@ class Connection {
   std::uint64_t take_written_bytes() { return std::exchange(written_bytes_, 0); }
 
   const PeerKey key;
+  const Port port;
   LifetimeState lifetime;
   std::optional<CloseReason> ended_by;  // known before the socket closes
   base::Timer timer;                    // for the next step of its lifetime
   bool is_touched = false;              // stands in the thread's list of sessions to write
+  bool is_opened = false;               // the Service knows of it
   bool is_waiting_to_write = false;     // the poller watches for room
+  bool is_reading = true;               // the poller watches for input
 
  private:
   Write send(http::Output& output);

@@ -7,6 +7,7 @@
 #include <limits>
 #include <utility>
 
+#include "http1/session.h"
 #include "http2/session.h"
 
 namespace penstock::net {
@@ -18,7 +19,8 @@ constexpr std::size_t kInputBytes = std::size_t{128} << 10;
 constexpr std::uint64_t kPassBytes = 24 << 10;
 constexpr std::size_t kHandedOverMax = 4096;
 constexpr std::size_t kAcceptedPerPass = 64;
-constexpr std::uint64_t kAcceptorToken = std::numeric_limits<std::uint64_t>::max() - 1;
+// The listeners' tokens; connections' are their slots.
+constexpr std::uint64_t kListenerTokens = std::uint64_t{1} << 62;
 // How long accepting rests when the process has no descriptor left.
 constexpr base::Nanos kAcceptRest = 100 * base::kMillisecond;
 
@@ -48,10 +50,10 @@ IoThread::IoThread(const IoOptions& options, Poller poller)
 
 IoThread::~IoThread() { join(); }
 
-void IoThread::start(Service& service, std::optional<Acceptor> acceptor,
+void IoThread::start(Service& service, std::vector<Listener> listeners,
                      std::vector<IoThread*> accepts_into) {
   service_ = &service;
-  acceptor_ = std::move(acceptor);
+  listeners_ = std::move(listeners);
   accepts_into_ = std::move(accepts_into);
   thread_ = std::thread([this] { run(); });
 }
@@ -62,9 +64,10 @@ void IoThread::join() {
   thread_.join();
 }
 
-bool IoThread::hand_over(base::UniqueFd socket) {
-  const auto pushed = handed_over_.push(std::move(socket));
-  // A socket that finds no room is closed with `socket`.
+bool IoThread::hand_over(base::UniqueFd socket, Port port) {
+  // A socket that finds no room is closed with `accepted`.
+  Accepted accepted{std::move(socket), port};
+  const auto pushed = handed_over_.push(std::move(accepted));
   if (pushed.taken == 0) connections_.fetch_sub(1, std::memory_order_relaxed);
   if (pushed.needs_wake) wake();
   return pushed.taken != 0;
@@ -95,7 +98,7 @@ std::string IoThread::peer_of(std::uint32_t slot) const {
 
 void IoThread::run() {
   pthread_setname_np(pthread_self(), "penstock-io");
-  if (acceptor_ && !poller_.watch(acceptor_->fd(), kAcceptorToken)) acceptor_.reset();
+  watch_listeners();
   base::Nanos now = base::monotonic_now();
   std::span<const Readiness> ready;  // of the last wait, and not yet looked at
   while (stage_ != Stage::kStopped) {
@@ -108,7 +111,7 @@ void IoThread::run() {
     }
     pass(now);
   }
-  acceptor_.reset();
+  listeners_.clear();
   for (const auto& connection : slots_) {
     if (connection != nullptr) close(*connection, CloseReason::kStopped);
   }
@@ -117,12 +120,18 @@ void IoThread::run() {
 }
 
 void IoThread::look_at(const Readiness& one, base::Nanos now) {
-  if (one.token == kAcceptorToken) return accept_waiting(now);
+  if (one.token >= kListenerTokens) {
+    const std::size_t listener = one.token - kListenerTokens;
+    if (listener < listeners_.size()) accept_waiting(listeners_[listener], now);
+    return;
+  }
   // The slot may have another connection by now; then the read finds nothing.
   Connection* const connection = slots_[one.token].get();
   if (connection == nullptr) return;
   if (one.is_writable) touch(connection->key.slot);
-  if (one.is_readable) read(*connection, now);
+  if (!one.is_readable) return;
+  if (!connection->is_reading) return close(*connection, CloseReason::kPeerClosed);
+  read(*connection, now);
 }
 
 void IoThread::pass(base::Nanos now) {
@@ -130,10 +139,7 @@ void IoThread::pass(base::Nanos now) {
   if (wanted == Stage::kDraining && stage_ == Stage::kServing) begin_drain(now);
   stage_ = wanted;
   adopt_handed_over(now);
-  if (now >= accept_again_ns_ && acceptor_) {
-    accept_again_ns_ = base::kNever;
-    if (!poller_.watch(acceptor_->fd(), kAcceptorToken)) accept_again_ns_ = now + kAcceptRest;
-  }
+  if (now >= accept_again_ns_) watch_listeners();
   timers_.advance(now,
                   [&](base::Timer& timer) { step(*static_cast<Connection*>(timer.owner), now); });
   service_->finish_pass(now);
@@ -158,14 +164,22 @@ base::Nanos IoThread::next_wake(base::Nanos now) {
 // ---------------------------------------------------------------------------------------------
 // New connections
 
-void IoThread::accept_waiting(base::Nanos now) {
-  for (std::size_t i = 0; i < kAcceptedPerPass && acceptor_; ++i) {
-    auto socket = acceptor_->accept();
+void IoThread::watch_listeners() {
+  accept_again_ns_ = base::kNever;
+  for (std::size_t i = 0; i < listeners_.size(); ++i) {
+    if (poller_.watch(listeners_[i].acceptor.fd(), kListenerTokens + i)) continue;
+    accept_again_ns_ = base::monotonic_now() + kAcceptRest;
+  }
+}
+
+void IoThread::accept_waiting(Listener& listener, base::Nanos now) {
+  for (std::size_t i = 0; i < kAcceptedPerPass; ++i) {
+    auto socket = listener.acceptor.accept();
     if (!socket) {
       if (socket.error().code == base::Code::kResourceExhausted) {
         service_->could_not_accept(socket.error());
-        // The listener stays readable: watching it on would spin.
-        poller_.unwatch(acceptor_->fd());
+        // The listeners stay readable: watching them on would spin.
+        for (const Listener& one : listeners_) poller_.unwatch(one.acceptor.fd());
         accept_again_ns_ = now + kAcceptRest;
       }
       return;
@@ -175,8 +189,8 @@ void IoThread::accept_waiting(base::Nanos now) {
     // Counted here, so that a burst is spread although no other thread has seen its share yet.
     fewest->connections_.fetch_add(1, std::memory_order_relaxed);
     if (fewest == this) {
-      open_connection(std::move(*socket), now);
-    } else if (!fewest->hand_over(std::move(*socket))) {
+      open_connection({std::move(*socket), listener.port}, now);
+    } else if (!fewest->hand_over(std::move(*socket), listener.port)) {
       service_->refused();
     }
   }
@@ -184,13 +198,21 @@ void IoThread::accept_waiting(base::Nanos now) {
 
 void IoThread::adopt_handed_over(base::Nanos now) {
   handed_over_.drain(adopted_);
-  for (base::UniqueFd& socket : adopted_) open_connection(std::move(socket), now);
+  for (Accepted& accepted : adopted_) open_connection(std::move(accepted), now);
   adopted_.clear();
 }
 
-void IoThread::open_connection(base::UniqueFd socket, base::Nanos now) {
+base::Result<std::unique_ptr<http::Session>> IoThread::open_session(Port port, bool is_http2) {
+  if (port == Port::kRest && !is_http2) {
+    return http1::Session::open(options_.http1, http1_workspace_);
+  }
+  return http2::Session::open(options_.http2, workspace_);
+}
+
+// Every connection to the REST port begins with a session for HTTP/1.1.
+void IoThread::open_connection(Accepted accepted, base::Nanos now) {
   const std::size_t open = slots_.size() - free_slots_.size();
-  auto session = http2::Session::open(options_.http2, workspace_);
+  auto session = open_session(accepted.port, false);
   if (open >= options_.connections_max || stage_ == Stage::kStopped || !session) {
     connections_.fetch_sub(1, std::memory_order_relaxed);
     service_->refused();
@@ -201,21 +223,28 @@ void IoThread::open_connection(base::UniqueFd socket, base::Nanos now) {
     slots_.emplace_back();
   }
   const PeerKey key{free_slots_.back(), next_id_++};
-  if (!poller_.watch(socket.get(), key.slot)) {
+  if (!poller_.watch(accepted.socket.get(), key.slot)) {
     connections_.fetch_sub(1, std::memory_order_relaxed);
     return;
   }
   free_slots_.pop_back();
-  slots_[key.slot] = std::make_unique<Connection>(std::move(socket), std::move(*session), key);
+  slots_[key.slot] = std::make_unique<Connection>(std::move(accepted.socket), std::move(*session),
+                                                  key, accepted.port);
   Connection& connection = *slots_[key.slot];
   connection.timer.owner = &connection;
   connection.lifetime.opened_ns = connection.lifetime.received_ns = now;
   connection.lifetime.header_ns = now;
   connection.lifetime.age_max_ns = jittered_age(lifetime_.age_max_ns, key.id);
-  service_->opened(key, connection.session());
+  if (connection.port == Port::kGrpc) tell_opened(connection);
   // It came just before the end of accepting, and its first requests may be on their way.
   if (stage_ == Stage::kDraining) begin_notice(connection, now);
   step(connection, now);
+}
+
+void IoThread::tell_opened(Connection& connection) {
+  if (std::exchange(connection.is_opened, true)) return;
+  connection.lifetime.can_ping = connection.session().can_ping();
+  service_->opened(connection.key, connection.port, connection.session());
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -235,15 +264,34 @@ void IoThread::read(Connection& connection, base::Nanos now) {
     // A short read means that the socket is empty; the poller tells when it is not.
     budget -= std::min(budget, got.bytes);
     if (got.bytes < input_.size() || budget == 0) return;
+    if (!connection.session().wants_input()) return;
   }
+}
+
+// Whether the session may be fed.
+bool IoThread::hear(Connection& connection, std::span<const std::byte> input, base::Nanos now) {
+  switch (connection.hear(input, options_.about)) {
+    case Connection::Speech::kUnknown:
+    case Connection::Speech::kPlain: return false;
+    case Connection::Speech::kSession: break;
+    case Connection::Speech::kHttp2: {
+      auto session = open_session(connection.port, true);
+      if (!session) {
+        fail(connection, CloseReason::kProtocolError, now);
+        return false;
+      }
+      connection.speak_over(std::move(*session));
+    }
+  }
+  tell_opened(connection);
+  return true;
 }
 
 // False: the connection is no more, or only lingers.
 bool IoThread::take(Connection& connection, std::span<const std::byte> input, base::Nanos now) {
   touch(connection.key.slot);
-  if (connection.speech() == Connection::Speech::kUnknown) {
-    const Connection::Speech speech = connection.hear(input, options_.about);
-    if (speech != Connection::Speech::kHttp2) return speech == Connection::Speech::kUnknown;
+  if (connection.speech() == Connection::Speech::kUnknown && !hear(connection, input, now)) {
+    return connection.speech() == Connection::Speech::kUnknown;
   }
   if (const std::string before = connection.take_heard(); !before.empty()) {
     if (!take(connection, std::as_bytes(std::span(before)), now)) return false;
@@ -279,6 +327,7 @@ void IoThread::write(Connection& connection, base::Nanos now) {
   const Connection::Write wrote = connection.write(scratch_);
   const std::uint64_t written_bytes = connection.take_written_bytes();
   bytes_out_ += written_bytes;
+  if (written_bytes > 0) connection.lifetime.sent_ns = now;
   const auto late = connection.session().take_late_events();
   if (!late.empty()) service_->received(connection.key, late, now);
   if (wrote == Connection::Write::kBroken) return close(connection, CloseReason::kPeerClosed);
@@ -287,12 +336,16 @@ void IoThread::write(Connection& connection, base::Nanos now) {
   // Where the socket has room, it is answers that count, and not, say, what pings are answered.
   note_progress(connection, still_unsent < unsent || (waits && written_bytes > 0),
                 still_unsent > 0 || waits, now);
-  if (waits != connection.is_waiting_to_write) {
+  // What only lingers is read to be thrown away.
+  const bool reads =
+      connection.lifetime.lingering_ns != base::kNever || connection.session().wants_input();
+  if (waits != connection.is_waiting_to_write || reads != connection.is_reading) {
     connection.is_waiting_to_write = waits;
-    poller_.rewatch(connection.fd(), connection.key.slot, waits);
+    connection.is_reading = reads;
+    poller_.rewatch(connection.fd(), connection.key.slot, reads, waits);
   }
   if (waits) return;
-  if (connection.speech() == Connection::Speech::kHttp1) {
+  if (connection.speech() == Connection::Speech::kPlain) {
     connection.ended_by = CloseReason::kHttp1;
     begin_linger(connection, now);
   } else if (connection.session().is_finished()) {
@@ -336,6 +389,7 @@ void IoThread::step(Connection& connection, base::Nanos now) {
     case LifetimeAction::kGoaway: begin_goaway(connection, now); break;
     case LifetimeAction::kCloseKeepalive: return close(connection, CloseReason::kKeepalive);
     case LifetimeAction::kCloseAge: return close(connection, CloseReason::kAge);
+    case LifetimeAction::kCloseIdle: return close(connection, CloseReason::kIdle);
     case LifetimeAction::kCloseSlow:
       connection.session().submit_goaway(http2::kEnhanceYourCalm, "this takes too long");
       return fail(connection, CloseReason::kSlow, now);
@@ -346,7 +400,8 @@ void IoThread::step(Connection& connection, base::Nanos now) {
 
 void IoThread::begin_notice(Connection& connection, base::Nanos now) {
   connection.lifetime.notice_ns = now;
-  connection.speak_http2();  // it may have said nothing yet
+  connection.speak_session();  // it may have said nothing yet
+  tell_opened(connection);
   connection.session().submit_shutdown_notice();
   connection.session().submit_ping();  // its answer shows that the notice was read
   touch(connection.key.slot);
@@ -374,6 +429,9 @@ void IoThread::begin_linger(Connection& connection, base::Nanos now) {
                               : CloseReason::kProtocolError;
   }
   connection.shut_down_writing();
+  if (!std::exchange(connection.is_reading, true)) {
+    poller_.rewatch(connection.fd(), connection.key.slot, true, connection.is_waiting_to_write);
+  }
   timers_.schedule(connection.timer, base::after(now, kLingerMax));
 }
 
@@ -388,7 +446,7 @@ void IoThread::fail(Connection& connection, CloseReason reason, base::Nanos now)
 
 void IoThread::close(Connection& connection, CloseReason reason) {
   const PeerKey key = connection.key;
-  service_->closed(key, connection.ended_by.value_or(reason));
+  if (connection.is_opened) service_->closed(key, connection.ended_by.value_or(reason));
   poller_.unwatch(connection.fd());
   connection.timer.cancel();
   closed_.push_back(std::move(slots_[key.slot]));
@@ -397,12 +455,12 @@ void IoThread::close(Connection& connection, CloseReason reason) {
 }
 
 void IoThread::begin_drain(base::Nanos now) {
-  if (acceptor_) {
-    // Closing the listener resets the connections that wait in its backlog.
-    accept_waiting(now);
-    poller_.unwatch(acceptor_->fd());
-    acceptor_.reset();
+  for (Listener& listener : listeners_) {
+    // Closing it resets the connections that wait in its backlog.
+    accept_waiting(listener, now);
+    poller_.unwatch(listener.acceptor.fd());
   }
+  listeners_.clear();
   accept_again_ns_ = base::kNever;
   service_->ending_connections(now);
   lifetime_.age_grace_ns = base::kNever;  // the engine's exit timeout bounds a drain

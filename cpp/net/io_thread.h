@@ -16,6 +16,8 @@
 #include "base/error.h"
 #include "base/timer_wheel.h"
 #include "http/output.h"
+#include "http1/limits.h"
+#include "http1/workspace.h"
 #include "http2/limits.h"
 #include "http2/workspace.h"
 #include "net/acceptor.h"
@@ -28,11 +30,18 @@ namespace penstock::net {
 
 struct IoOptions {
   http2::Limits http2 = {};
+  http1::Limits http1 = {};
   LifetimeOptions lifetime = {};
   std::size_t connections_max = 20'000;  // of this thread; more are refused
   std::size_t read_bytes_per_pass = 512
                                     << 10;  // of one connection, then the others have their turn
   std::string about = {};                   // the line that answers GET / of HTTP/1
+};
+
+// A listening socket and what its connections are for.
+struct Listener {
+  Acceptor acceptor;
+  Port port = Port::kGrpc;
 };
 
 // One event loop with the connections it owns. A pass reads every socket that has something, lets
@@ -49,16 +58,16 @@ class IoThread : public Host {
   static base::Result<std::unique_ptr<IoThread>> open(const IoOptions& options);
   ~IoThread() override;
 
-  // `service` must outlive the thread. Where `accepts_into` is not empty, this thread owns
-  // `acceptor` and deals its connections out: each goes to the thread that has fewest.
-  void start(Service& service, std::optional<Acceptor> acceptor,
+  // `service` must outlive the thread. A thread that has `listeners` deals their connections out:
+  // each goes to that one of `accepts_into` which has fewest.
+  void start(Service& service, std::vector<Listener> listeners,
              std::vector<IoThread*> accepts_into);
   void join();
 
   void wake() const { poller_.wake(); }
   // A new connection, which the caller has counted; closed at once if the thread has stopped or is
   // full. False: too many were handed over that the thread has not looked at yet; it is closed.
-  bool hand_over(base::UniqueFd socket);
+  bool hand_over(base::UniqueFd socket, Port port);
   // Stops accepting and ends every connection gracefully: GOAWAY in two steps, then close when the
   // last call is answered.
   void post_drain();
@@ -71,14 +80,22 @@ class IoThread : public Host {
 
  private:
   enum class Stage : std::uint8_t { kServing, kDraining, kStopped };
+  struct Accepted {
+    base::UniqueFd socket;
+    Port port = Port::kGrpc;
+  };
 
   IoThread(const IoOptions& options, Poller poller);
   void run();
   void look_at(const Readiness& one, base::Nanos now);
   void pass(base::Nanos now);
-  void accept_waiting(base::Nanos now);
+  void watch_listeners();
+  void accept_waiting(Listener& listener, base::Nanos now);
   void adopt_handed_over(base::Nanos now);
-  void open_connection(base::UniqueFd socket, base::Nanos now);
+  void open_connection(Accepted accepted, base::Nanos now);
+  base::Result<std::unique_ptr<http::Session>> open_session(Port port, bool is_http2);
+  void tell_opened(Connection& connection);
+  bool hear(Connection& connection, std::span<const std::byte> input, base::Nanos now);
   void read(Connection& connection, base::Nanos now);
   bool take(Connection& connection, std::span<const std::byte> input, base::Nanos now);
   void write(Connection& connection, base::Nanos now);
@@ -97,16 +114,17 @@ class IoThread : public Host {
   LifetimeOptions lifetime_;
   Poller poller_;
   Service* service_ = nullptr;
-  std::optional<Acceptor> acceptor_;
+  std::vector<Listener> listeners_;
   std::vector<IoThread*> accepts_into_;
   base::Nanos accept_again_ns_ = base::kNever;  // after the process ran out of descriptors
   base::TimerWheel timers_;
   http2::Workspace workspace_;
+  http1::Workspace http1_workspace_;
   std::vector<std::unique_ptr<Connection>> slots_;
   std::vector<std::uint32_t> free_slots_;
   std::vector<std::unique_ptr<Connection>> closed_;  // kept to the end of the pass that closed them
   std::vector<std::uint32_t> touched_;
-  std::vector<base::UniqueFd> adopted_;  // scratch of adopt_handed_over()
+  std::vector<Accepted> adopted_;  // scratch of adopt_handed_over()
   std::uint64_t next_id_ = 1;
   http::Output scratch_;
   std::vector<std::byte> input_;
@@ -114,7 +132,7 @@ class IoThread : public Host {
   std::uint64_t bytes_out_ = 0;
   Stage stage_ = Stage::kServing;
 
-  base::Channel<base::UniqueFd> handed_over_;
+  base::Channel<Accepted> handed_over_;
   std::atomic<Stage> wanted_stage_ = Stage::kServing;
   std::atomic<std::size_t> connections_ = 0;
   std::thread thread_;

@@ -16,6 +16,10 @@ struct Rule {
 };
 
 Rule keepalive_rule(const LifetimeState& state, const LifetimeOptions& options) {
+  if (!state.can_ping) {
+    return {LifetimeAction::kCloseIdle,
+            after(std::max(state.received_ns, state.sent_ns), options.idle_timeout_ns)};
+  }
   if (state.pinged_ns != kNever) {
     // Any byte after the ping proves the peer alive, whether it is the answer or not.
     if (state.received_ns >= state.pinged_ns) {
@@ -40,8 +44,12 @@ Rule age_rule(const LifetimeState& state, const LifetimeOptions& options) {
 LifetimeStep usual_step(const LifetimeState& state, const LifetimeOptions& options, Nanos now) {
   const Rule age = age_rule(state, options);
   Rule keepalive = keepalive_rule(state, options);
+  const bool is_idle_rule = keepalive.action == LifetimeAction::kCloseIdle;
+  if (is_idle_rule && state.has_calls && now >= keepalive.due_ns) {
+    keepalive = {LifetimeAction::kNone, after(now, options.idle_timeout_ns)};
+  }
   const bool is_waiting = keepalive.action == LifetimeAction::kCloseKeepalive;
-  if (!is_waiting && !state.has_calls && !options.keepalive_without_calls) {
+  if (!is_idle_rule && !is_waiting && !state.has_calls && !options.keepalive_without_calls) {
     // Calls may begin at any time: look again when the ping would have been due.
     if (now >= keepalive.due_ns) keepalive.due_ns = after(now, options.keepalive_time_ns);
     keepalive.action = LifetimeAction::kNone;

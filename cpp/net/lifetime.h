@@ -17,6 +17,8 @@ struct LifetimeOptions {
   base::Nanos header_timeout_ns = 20 * base::kSecond;
   // For a peer that has answers to read to read some of them.
   base::Nanos stall_timeout_ns = 300 * base::kSecond;
+  // Silence without a call after which a connection that cannot be pinged is closed.
+  base::Nanos idle_timeout_ns = 600 * base::kSecond;
 };
 
 // A client that does not answer the ping behind a shutdown notice gets its last id after this.
@@ -30,6 +32,7 @@ struct LifetimeState {
   base::Nanos opened_ns = 0;
   base::Nanos age_max_ns = base::kNever;  // LifetimeOptions' own, spread a little
   base::Nanos received_ns = 0;            // the last byte
+  base::Nanos sent_ns = 0;                // the last byte
   base::Nanos pinged_ns = base::kNever;
   base::Nanos notice_ns = base::kNever;
   base::Nanos goaway_ns = base::kNever;
@@ -37,6 +40,7 @@ struct LifetimeState {
   base::Nanos header_ns = base::kNever;   // when the hello or header block began that is incomplete
   base::Nanos stalled_ns = base::kNever;  // when it last took a part of an answer; others wait
   bool has_calls = false;
+  bool can_ping = true;
 };
 
 enum class LifetimeAction {
@@ -47,6 +51,7 @@ enum class LifetimeAction {
   kCloseKeepalive,  // the ping was not answered
   kCloseAge,        // the grace is over
   kCloseSlow,       // its hello, a header block or its reading took too long
+  kCloseIdle,       // it asks for nothing, and cannot be asked whether it is there
   kCloseLingered,   // nobody reads the rest
 };
 

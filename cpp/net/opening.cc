@@ -27,11 +27,19 @@ Opening meaning_of(std::string_view line) {
 
 }  // namespace
 
-Opening opening_of(std::span<const std::byte> first) {
+Opening rest_opening_of(std::span<const std::byte> first) {
   const std::string_view text(reinterpret_cast<const char*>(first.data()), first.size());
   const std::size_t preface_bytes = std::min(text.size(), http2::kClientPreface.size());
-  if (text.substr(0, preface_bytes) == http2::kClientPreface.substr(0, preface_bytes)) {
-    return preface_bytes == http2::kClientPreface.size() ? Opening::kHttp2 : Opening::kMore;
+  if (text.substr(0, preface_bytes) != http2::kClientPreface.substr(0, preface_bytes)) {
+    return Opening::kOtherHttp1;
+  }
+  return preface_bytes == http2::kClientPreface.size() ? Opening::kHttp2 : Opening::kMore;
+}
+
+Opening opening_of(std::span<const std::byte> first) {
+  const std::string_view text(reinterpret_cast<const char*>(first.data()), first.size());
+  if (const Opening by_preface = rest_opening_of(first); by_preface != Opening::kOtherHttp1) {
+    return by_preface;
   }
   // A method of capitals and a blank, or the beginning of that.
   constexpr std::size_t kMethodBytesMax = 16;

@@ -8,8 +8,8 @@
 
 namespace penstock::net {
 
-// Somebody who speaks HTTP/1 to this port (a person with curl, a browser, a health checker) gets
-// one answer and a closed connection, so that they learn what the port is. This is no HTTP/1
+// Somebody who speaks HTTP/1 to the gRPC port (a person with curl, a browser, a health checker)
+// gets one answer and a closed connection, so that they learn what the port is. This is no HTTP/1
 // server: the request line is all that is read.
 enum class Opening {
   kHttp2,      // HTTP/2, or what its session will find wrong
@@ -22,8 +22,10 @@ enum class Opening {
 // A request line is looked for in so many bytes.
 inline constexpr std::size_t kRequestLineBytesMax = 2048;
 
-// What a connection speaks, by the first bytes that came on it. Pure.
+// What a connection to the gRPC port speaks, by the first bytes that came on it. Pure.
 Opening opening_of(std::span<const std::byte> first);
+// The same for the REST port, which understands both: kHttp2, kMore, or else kOtherHttp1.
+Opening rest_opening_of(std::span<const std::byte> first);
 
 // The whole answer to one of the last three. `about` is one line that says what this is.
 std::string plain_answer(Opening opening, std::string_view about);

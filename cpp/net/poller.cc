@@ -12,9 +12,9 @@ namespace {
 
 constexpr std::uint64_t kWakeToken = std::numeric_limits<std::uint64_t>::max();
 
-epoll_event interest(std::uint64_t token, bool for_room_to_write) {
+epoll_event interest(std::uint64_t token, bool for_input, bool for_room_to_write) {
   epoll_event event{};
-  event.events = EPOLLIN | (for_room_to_write ? EPOLLOUT : 0U);
+  event.events = (for_input ? EPOLLIN : 0U) | (for_room_to_write ? EPOLLOUT : 0U);
   event.data.u64 = token;
   return event;
 }
@@ -44,8 +44,8 @@ base::Result<Poller> Poller::open() {
   return poller;
 }
 
-base::Result<> Poller::watch(int fd, std::uint64_t token, bool for_room_to_write) {
-  epoll_event event = interest(token, for_room_to_write);
+base::Result<> Poller::watch(int fd, std::uint64_t token) {
+  epoll_event event = interest(token, true, false);
   if (epoll_ctl(poll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) {
     return base::fail(base::Code::kResourceExhausted,
                       std::string("cannot watch a socket: ") + std::strerror(errno));
@@ -53,8 +53,8 @@ base::Result<> Poller::watch(int fd, std::uint64_t token, bool for_room_to_write
   return {};
 }
 
-void Poller::rewatch(int fd, std::uint64_t token, bool for_room_to_write) {
-  epoll_event event = interest(token, for_room_to_write);
+void Poller::rewatch(int fd, std::uint64_t token, bool for_input, bool for_room_to_write) {
+  epoll_event event = interest(token, for_input, for_room_to_write);
   epoll_ctl(poll_.get(), EPOLL_CTL_MOD, fd, &event);
 }
 

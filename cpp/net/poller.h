@@ -16,7 +16,7 @@ namespace penstock::net {
 // One thing that happened on a watched file descriptor.
 struct Readiness {
   std::uint64_t token = 0;   // what watch() gave it
-  bool is_readable = false;  // or at its end, or in error: a read tells
+  bool is_readable = false;  // or, whether watched or not, in error: a read tells
   bool is_writable = false;
 };
 
@@ -26,8 +26,9 @@ class Poller {
  public:
   static base::Result<Poller> open();
 
-  base::Result<> watch(int fd, std::uint64_t token, bool for_room_to_write = false);
-  void rewatch(int fd, std::uint64_t token, bool for_room_to_write);
+  // For something to read.
+  base::Result<> watch(int fd, std::uint64_t token);
+  void rewatch(int fd, std::uint64_t token, bool for_input, bool for_room_to_write);
   void unwatch(int fd);
 
   // Waits until something happens or `deadline` comes, which is `now` for no wait at all. Wakes

@@ -19,22 +19,27 @@ struct PeerKey {
   std::uint64_t id = 0;
 };
 
+// What a connection is for, by the port it came to.
+enum class Port : std::uint8_t { kGrpc, kRest };
+
 enum class CloseReason : std::uint8_t {
   kPeerClosed,     // the peer ended or broke the TCP connection
-  kProtocolError,  // it broke HTTP/2
+  kProtocolError,  // it broke the rules of HTTP
   kFinished,       // drained after a GOAWAY
   kKeepalive,      // it did not answer a ping
   kAge,            // the grace after its maximum age is over
   kStopped,        // the server stops
   kFlood,          // it made work without end (http2/flood_guard.h)
   kSlow,           // its hello, a header block or its reading took too long
-  kHttp1,          // it spoke HTTP/1 and was told what this port is
+  kHttp1,          // it spoke HTTP/1 to the gRPC port and was told what that is
+  kIdle,           // it asked nothing for long, over a version of HTTP that has no pings
 };
-inline constexpr std::size_t kCloseReasonCount = 9;
+inline constexpr std::size_t kCloseReasonCount = 10;
 
 // What an io thread does with the connections it owns. All calls come from that thread; the
 // Service may use a session between opened() and closed(), in any of its calls, and says so by
-// Host::touch().
+// Host::touch(). A connection is opened once it is known which HTTP it speaks; one that never says
+// so is never heard of.
 class Service {
  public:
   Service() = default;
@@ -42,7 +47,7 @@ class Service {
   Service& operator=(const Service&) = delete;
   virtual ~Service() = default;
 
-  virtual void opened(PeerKey peer, http::Session& session) = 0;
+  virtual void opened(PeerKey peer, Port port, http::Session& session) = 0;
   // `events` and what they view last until the end of the call.
   virtual void received(PeerKey peer, std::span<const http::Event> events, base::Nanos now) = 0;
   virtual void closed(PeerKey peer, CloseReason reason) = 0;

@@ -83,6 +83,7 @@ bool Front::answer_plain(Call& call, const http::Event& request) {
 
 // Frees the call. What is left of an answer that has begun is not sent: the status counts.
 void Front::refuse(Call& call, const base::Error& error) {
+  if (call.is_rest) return refuse_rest(call, rest::http_status(error.code), error);
   http::Session& session = *peer_of(call).session;
   if (call.has_sent_headers) {
     session.drop_data(call.stream_id);

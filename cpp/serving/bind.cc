@@ -24,17 +24,11 @@ std::string names_of(std::span<const TensorSpec> specs) {
   return text;
 }
 
+// As Triton quotes a name.
+std::string named(std::string_view name) { return base::quote(name, '\''); }
+
 std::string input_of_model(std::string_view input, std::string_view model) {
   return "input " + base::quote(input) + " of model " + base::quote(model);
-}
-
-// The shape a request must bring, as metadata shows it.
-std::string wanted_shape(const TensorSpec& spec, std::int64_t rows_max) {
-  if (rows_max == 0) return base::dims_text(spec.dims);
-  std::vector<std::int64_t> dims = {-1};
-  dims.insert(dims.end(), spec.dims.begin(), spec.dims.end());
-  return base::dims_text(dims) + " (-1 is any size; the first dimension is the batch's, 1 to " +
-         std::to_string(rows_max) + ")";
 }
 
 bool fits(const base::Shape& shape, const TensorSpec& spec, bool batches) {
@@ -46,6 +40,29 @@ bool fits(const base::Shape& shape, const TensorSpec& spec, bool batches) {
   return true;
 }
 
+// Begins as Triton's does, for clients look for it; then the rule that the shape breaks.
+std::string unexpected_shape(const base::Shape& shape, const TensorSpec& spec,
+                             std::int64_t rows_max, std::string_view model) {
+  const std::string dims = base::dims_text(spec.dims);
+  std::vector<std::int64_t> whole = spec.dims;
+  if (rows_max > 0) whole.insert(whole.begin(), -1);
+  std::string why = "unexpected shape for input " + named(spec.name) + " for model " +
+                    named(model) + ". Expected " + base::dims_text(whole) + ", got " +
+                    shape.text() + ". ";
+  if (rows_max == 0) {
+    why += "The model has max_batch_size 0, so its dims " + dims +
+           " are the whole shape, without a batch dimension in front";
+    return why + (shape.rank() == 0 || !fits(shape, spec, true) ? "" : "; leave that out");
+  }
+  why += "The model has max_batch_size " + std::to_string(rows_max) +
+         ", so every shape has a first dimension, the number of rows (1 to " +
+         std::to_string(rows_max) + "), in front of its dims " + dims;
+  if (!fits(shape, spec, false)) return why;
+  base::Shape one = {1};
+  for (const std::int64_t dim : shape.dims()) one.push(dim);
+  return why + "; send one row as " + one.text();
+}
+
 const wire::InferInput* find_input(const wire::InferRequest& request, const std::string& name,
                                    std::size_t likely) {
   if (likely < request.inputs.size() && request.inputs[likely].name == name) {
@@ -55,37 +72,29 @@ const wire::InferInput* find_input(const wire::InferRequest& request, const std:
   return found == request.inputs.end() ? nullptr : &*found;
 }
 
-base::Result<> check_input(const wire::InferInput& input,
-                           std::span<const wire::Parameter> parameters, const TensorSpec& spec,
+base::Result<> check_input(const wire::InferInput& input, const TensorSpec& spec,
                            const base::Signature& signature, std::string_view model,
                            std::int64_t& rows) {
   if (input.dtype != spec.dtype) {
-    return fail(Code::kInvalidArgument, input_of_model(spec.name, model) + ": datatype " +
-                                            std::string(name_of(spec.dtype)) + " is wanted, got " +
-                                            std::string(name_of(input.dtype)));
+    return fail(Code::kInvalidArgument, "inference input " + named(spec.name) + " data-type is " +
+                                            named(name_of(input.dtype)) + ", but model " +
+                                            named(model) + " expects " +
+                                            named(name_of(spec.dtype)));
   }
   const std::int64_t rows_max = signature.batch_rows_max;
-  for (const wire::Parameter& parameter : parameters) {
-    if (parameter.name == "shared_memory_region") {
-      return fail(Code::kUnimplemented, input_of_model(spec.name, model) +
-                                            ": tensors in shared memory are not served by this "
-                                            "version; send the bytes");
-    }
-  }
   if (!fits(input.shape, spec, rows_max > 0)) {
-    return fail(Code::kInvalidArgument, input_of_model(spec.name, model) + ": shape " +
-                                            wanted_shape(spec, rows_max) + " is wanted, got " +
-                                            input.shape.text());
+    return fail(Code::kInvalidArgument, unexpected_shape(input.shape, spec, rows_max, model));
   }
   if (rows_max == 0) return {};
   const std::int64_t brought = input.shape[0];
   if (rows == 0) rows = brought;
   if (brought != rows) {
-    return fail(Code::kInvalidArgument, input_of_model(spec.name, model) +
-                                            ": every input of a request must have the same " +
-                                            "number of rows (first dimension), this one has " +
-                                            std::to_string(brought) + ", another " +
-                                            std::to_string(rows));
+    return fail(Code::kInvalidArgument,
+                "input " + named(spec.name) + " batch size does not match other inputs for " +
+                    named(model) +
+                    ": every input of a request must have the same number of rows (first "
+                    "dimension), this one has " +
+                    std::to_string(brought) + ", another " + std::to_string(rows));
   }
   if (brought < 1) {
     return fail(Code::kInvalidArgument, input_of_model(spec.name, model) +
@@ -93,10 +102,11 @@ base::Result<> check_input(const wire::InferInput& input,
                                             input.shape.text());
   }
   if (brought > rows_max) {
-    return fail(Code::kInvalidArgument, "model " + base::quote(model) + " takes at most " +
-                                            std::to_string(rows_max) +
-                                            " rows in one request (its max_batch_size), got " +
-                                            std::to_string(brought) + "; send them in parts");
+    return fail(Code::kInvalidArgument,
+                "inference request batch-size must be <= " + std::to_string(rows_max) + " for " +
+                    named(model) + ": input " + base::quote(spec.name) + " has shape " +
+                    input.shape.text() + ", which is " + std::to_string(brought) + " rows of " +
+                    base::dims_text(spec.dims) + "; send them in parts");
   }
   return {};
 }
@@ -107,21 +117,14 @@ base::Result<> bind_outputs(const wire::InferRequest& request, const base::Signa
   for (const wire::RequestedOutput& output : request.outputs) {
     const auto found = std::ranges::find(signature.outputs, output.name, &TensorSpec::name);
     if (found == signature.outputs.end()) {
-      return fail(Code::kInvalidArgument, "model " + base::quote(model) + " has no output " +
-                                              base::quote(output.name) + "; its outputs are " +
+      return fail(Code::kInvalidArgument, "unexpected inference output " + named(output.name) +
+                                              " for model " + named(model) + "; its outputs are " +
                                               names_of(signature.outputs));
     }
     const auto index = static_cast<std::uint32_t>(found - signature.outputs.begin());
     if (std::ranges::find(wanted, index) != wanted.end()) {
       return fail(Code::kInvalidArgument,
                   "output " + base::quote(output.name) + " is asked for twice; name each once");
-    }
-    for (const wire::Parameter& parameter : request.parameters_of(output.parameters)) {
-      if (parameter.name == "classification" || parameter.name == "shared_memory_region") {
-        return fail(Code::kUnimplemented, "output " + base::quote(output.name) +
-                                              ": the parameter " + base::quote(parameter.name) +
-                                              " is not served by this version");
-      }
     }
     wanted.push_back(index);
   }
@@ -135,12 +138,28 @@ base::Result<> refuse_unknown_input(const wire::InferRequest& request,
     const bool is_known = std::ranges::find(signature.inputs, input.name, &TensorSpec::name) !=
                           signature.inputs.end();
     if (!is_known) {
-      return fail(Code::kInvalidArgument, "model " + base::quote(model) + " has no input " +
-                                              base::quote(input.name) + "; its inputs are " +
+      return fail(Code::kInvalidArgument, "unexpected inference input " + named(input.name) +
+                                              " for model " + named(model) + "; its inputs are " +
                                               names_of(signature.inputs));
     }
   }
   return {};
+}
+
+base::Result<> refuse_missing_input(const wire::InferRequest& request,
+                                    const base::Signature& signature, std::string_view model,
+                                    std::string_view missing) {
+  const auto all = signature.inputs.size();
+  const auto needed = static_cast<std::size_t>(
+      std::ranges::count(signature.inputs, false, &TensorSpec::is_optional));
+  const std::string wanted = needed == all
+                                 ? "expected " + std::to_string(all) + " inputs"
+                                 : "expected number of inputs between " + std::to_string(needed) +
+                                       " and " + std::to_string(all);
+  return fail(Code::kInvalidArgument,
+              wanted + " but got " + std::to_string(request.inputs.size()) + " inputs for model " +
+                  named(model) + ". Input " + base::quote(missing) +
+                  " is missing; the model's inputs are " + names_of(signature.inputs));
 }
 
 }  // namespace
@@ -161,14 +180,9 @@ base::Result<> bind_request(const wire::InferRequest& request, const base::Signa
         continue;
       }
       if (auto known = refuse_unknown_input(request, signature, model_name); !known) return known;
-      return fail(Code::kInvalidArgument, input_of_model(spec.name, model_name) +
-                                              " is missing; the model's inputs are " +
-                                              names_of(signature.inputs));
+      return refuse_missing_input(request, signature, model_name, spec.name);
     }
-    if (auto fine = check_input(*input, request.parameters_of(input->parameters), spec, signature,
-                                model_name, rows);
-        !fine)
-      return fine;
+    if (auto fine = check_input(*input, spec, signature, model_name, rows); !fine) return fine;
     ticket.inputs.push_back({.dtype = input->dtype, .shape = input->shape, .bytes = input->bytes});
     ++used;
   }

@@ -19,7 +19,7 @@ namespace penstock::serving {
 // all of the signature's.
 //
 // Errors are kInvalidArgument (kUnimplemented for what a later version will serve) and name the
-// tensor, what was wanted and what came.
+// tensor, what was wanted and what came. They begin as Triton's do, which clients look for.
 base::Result<> bind_request(const wire::InferRequest& request, const base::Signature& signature,
                             std::string_view model_name, batching::Ticket& ticket,
                             std::vector<std::uint32_t>& wanted_outputs);

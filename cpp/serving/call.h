@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -16,12 +17,14 @@
 #include "grpc/method.h"
 #include "serving/health.h"
 #include "serving/hosted_call.h"
+#include "serving/rest_call.h"
+#include "serving/shared_tensors.h"
 #include "serving/version.h"
 
 namespace penstock::serving {
 
-// One gRPC call, from its headers to its trailers. Owned by a Front, lives on its io thread, and is
-// used again for a later one.
+// One call, from its headers to the end of its answer. Owned by a Front, lives on its io thread,
+// and is used again for a later one.
 struct Call {
   std::int32_t stream_id = 0;
   std::uint32_t connection_slot = 0;
@@ -30,13 +33,16 @@ struct Call {
   grpc::Encoding answer_encoding = grpc::Encoding::kIdentity;
 
   std::optional<grpc::MessageReader> reader;
-  grpc::Message message;          // complete, until it is decoded
+  grpc::Message message;          // complete, until it is decoded; of REST, the body
   std::size_t charged_bytes = 0;  // counted against FrontOptions::inflight_bytes_max
 
   base::Nanos arrived_ns = 0;
   base::Nanos deadline_ns = base::kNever;
   base::Timer timer;              // at the deadline, or where the queue's patience ends
   bool has_sent_headers = false;  // an answer of several messages has begun
+
+  bool is_rest = false;
+  RestCall rest;  // if it is
 
   std::unique_ptr<HostedCall> hosted;  // if the control thread answers it
   std::optional<HealthWatch> watch;    // if it is a Health/Watch
@@ -46,6 +52,8 @@ struct Call {
   batching::Handle place;             // in the version's queue, on the batch lane
   std::string request_id;
   std::vector<std::uint32_t> wanted_outputs;  // empty: all
+  std::vector<std::uint32_t> wanted_classes;  // of each of these, as classes; empty: as values
+  std::vector<SharedOutput> shared_outputs;   // those that the client wants in its own memory
 
   void clear() {
     reader.reset();
@@ -54,12 +62,15 @@ struct Call {
     deadline_ns = base::kNever;
     timer.cancel();
     has_sent_headers = false;
+    if (std::exchange(is_rest, false)) rest.clear();
     hosted.reset();
     watch.reset();
     share = nullptr;
     place = {};
     request_id.clear();
     wanted_outputs.clear();
+    wanted_classes.clear();
+    shared_outputs.clear();
   }
 };
 

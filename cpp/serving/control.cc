@@ -65,10 +65,7 @@ void Front::answer_model_metadata(Call& call) {
   const VersionTable& table = context_.versions->look(context_.io_thread);
   const auto version = table.find(query->name, query->version);
   if (!version) return refuse(call, version.error());
-  std::vector<std::string> versions;
-  for (const VersionEntry& entry : table.model(query->name)->versions) {
-    if (entry.version != nullptr) versions.push_back(entry.version->number_text());
-  }
+  const std::vector<std::string> versions = table.loaded_versions(query->name);
   answer_small(call, wire::encode_model_metadata({.name = (*version)->name(),
                                                   .versions = versions,
                                                   .platform = (*version)->platform(),

@@ -26,9 +26,11 @@ Error caller_went_away() { return {Code::kCancelled, "the caller went away"}; }
 Front::Front(Context context) : context_(std::move(context)), timers_(base::monotonic_now()) {}
 Front::~Front() = default;
 
-void Front::opened(std::uint32_t slot, std::uint64_t id, http::Session& session) {
+void Front::opened(std::uint32_t slot, std::uint64_t id, Protocol protocol,
+                   http::Session& session) {
   if (slot >= peers_.size()) peers_.resize(slot + std::size_t{1});
   peers_[slot].id = id;
+  peers_[slot].protocol = protocol;
   peers_[slot].session = &session;
 }
 
@@ -69,6 +71,7 @@ void Front::received(std::uint32_t slot, std::span<const http::Event> events, Na
 // Events -> calls
 
 void Front::on_request(Peer& peer, std::uint32_t slot, const http::Event& event, Nanos now) {
+  if (peer.protocol == Protocol::kRest) return on_rest_request(peer, slot, event, now);
   Call& call = open_call(peer, slot, event.stream_id);
   call.arrived_ns = now;
   if (event.kind == http::Event::Kind::kRequestTooLarge) {
@@ -110,6 +113,7 @@ void Front::on_request(Peer& peer, std::uint32_t slot, const http::Event& event,
 void Front::on_data(Peer& peer, const http::Event& event) {
   Call* const call = peer.calls.find(event.stream_id);
   if (call == nullptr) return;  // answered already; the stream is about to be reset
+  if (call->is_rest) return on_rest_data(*call, event.data);
   if (call->hosted != nullptr) return on_hosted_data(*call, event.data);
   std::span<const std::byte> data = event.data;
   while (!data.empty()) {
@@ -125,6 +129,7 @@ void Front::on_data(Peer& peer, const http::Event& event) {
 void Front::on_end(Peer& peer, std::int32_t stream_id, Nanos now) {
   Call* const call = peer.calls.find(stream_id);
   if (call == nullptr) return;
+  if (call->is_rest) return on_rest_end(*call, now);
   if (call->hosted != nullptr) return on_hosted_end(*call);
   if (const auto whole = call->reader->finish(); !whole) return refuse(*call, whole.error());
   call->arrived_ns = now;
@@ -262,7 +267,7 @@ void Front::finish_pass(Nanos now) {
 
 void Front::on_timer(Call& call, Nanos now) {
   if (now >= call.deadline_ns) {
-    if (call.share != nullptr) call.share->metrics->record_expired();
+    if (call.share != nullptr) call.share->metrics->record_expired(now - call.arrived_ns);
     abandon(call);
     return refuse(call, deadline_exceeded());
   }
@@ -272,7 +277,8 @@ void Front::on_timer(Call& call, Nanos now) {
     batching::Batcher& batcher = call.share->version->batcher();
     if (const auto ticket = batcher.cancel(call.place)) {
       const auto why = batching::expiry(*ticket, batcher.queue().settings(), now);
-      call.share->metrics->record_failure(telemetry::FailureReason::kRejected);
+      call.share->metrics->record_failure(telemetry::FailureReason::kRejected,
+                                          now - call.arrived_ns);
       abandon(call);
       return refuse(call, why.value_or(deadline_exceeded()));
     }

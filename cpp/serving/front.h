@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -20,17 +21,24 @@
 #include "grpc/status.h"
 #include "http/event.h"
 #include "http/session.h"
+#include "rest/status.h"
 #include "serving/bridge.h"
 #include "serving/call.h"
 #include "serving/call_table.h"
 #include "serving/health.h"
 #include "serving/server_state.h"
+#include "serving/shared_tensors.h"
 #include "serving/version_table.h"
 #include "telemetry/server_metrics.h"
 #include "wire/infer_codec.h"
+#include "wire/json_infer_encode.h"
+#include "wire/json_scratch.h"
 #include "wire/v2_messages.h"
 
 namespace penstock::serving {
+
+// What the calls of a connection are.
+enum class Protocol : std::uint8_t { kGrpc, kRest };
 
 // Answers from instance threads on their way to one io thread.
 using Mailbox = base::Channel<batching::Reply>;
@@ -58,6 +66,7 @@ class Front {
     PublishedVersions* versions = nullptr;
     Mailbox* mailbox = nullptr;
     Bridge* bridge = nullptr;
+    memory::RegionTable* regions = nullptr;  // null: clients may not share memory
     telemetry::ServerShard* metrics = nullptr;
     std::function<void(std::uint32_t slot)> touch;  // this session has something to write
     // The other end of this connection, as gRPC writes it.
@@ -69,20 +78,24 @@ class Front {
   Front& operator=(const Front&) = delete;
   ~Front();
 
-  void opened(std::uint32_t slot, std::uint64_t id, http::Session& session);
+  void opened(std::uint32_t slot, std::uint64_t id, Protocol protocol, http::Session& session);
   void received(std::uint32_t slot, std::span<const http::Event> events, base::Nanos now);
   void closed(std::uint32_t slot);
   // The server ends its connections: calls that could go on for ever must not hold them open.
   void end_connections(base::Nanos now);
   void finish_pass(base::Nanos now);
-  base::Nanos next_wake(base::Nanos now) { return timers_.next_expiry(now); }
+  // What came after the last pass, in late events of a session, does not wait for another.
+  base::Nanos next_wake(base::Nanos now) {
+    return gathering_.empty() ? timers_.next_expiry(now) : now;
+  }
 
  private:
   struct Peer {
     std::uint64_t id = 0;
+    Protocol protocol = Protocol::kGrpc;
     http::Session* session = nullptr;  // null: no such connection
-    std::size_t charged_bytes = 0;      // of its calls together
-    std::size_t unsent_bytes = 0;       // of its answers, when last looked at
+    std::size_t charged_bytes = 0;     // of its calls together
+    std::size_t unsent_bytes = 0;      // of its answers, when last looked at
     CallTable calls;
   };
 
@@ -114,6 +127,34 @@ class Front {
   static base::Slice framed_message(std::string_view message);
   void refuse(Call& call, const base::Error& error);
 
+  // rest.cc: the same for REST
+  void on_rest_request(Peer& peer, std::uint32_t slot, const http::Event& event, base::Nanos now);
+  void on_rest_data(Call& call, std::span<const std::byte> data);
+  void on_rest_end(Call& call, base::Nanos now);
+  void answer_rest_flag(Call& call, bool is_so);
+  void answer_rest_ready(Call& call);
+  void answer_rest_server(Call& call);
+  void answer_rest_model(Call& call);
+  base::Result<> decode_rest(Call& call);
+  void place_outputs(Call& call, const base::Signature& signature);
+
+  // rest_answer.cc: the ends of a call that came as REST
+  void answer_rest(Call& call, int status, std::span<const http::Field> fields,
+                   const base::Error& end);
+  void answer_rest_text(Call& call, int status, std::string_view json,
+                        const base::Error& end = {base::Code::kOk, {}},
+                        std::span<const http::Field> more = {});
+  base::Result<> encode_rest_answer(Call& call, const Version& version);
+  void answer_rest_inference(Call& call);
+  void refuse_rest(Call& call, int status, const base::Error& error,
+                   std::span<const http::Field> more = {});
+  void refuse_rest(Call& call, const rest::Refusal& refusal) {
+    refuse_rest(call, refusal.status, refusal.error);
+  }
+  void begin_hosted_rest(Call& call);
+  void take_rest_command(Call& call, HostedCommand& command);
+  void send_hosted_rest(Call& call, const base::Slice& message);
+
   // control.cc: every unary method but ModelInfer and health
   void answer_control(Call& call);
   void answer_model_ready(Call& call);
@@ -130,6 +171,7 @@ class Front {
   void end_watch(Call& call);
 
   // hosted.cc: what the control thread answers
+  bool open_hosted(Call& call, std::string path, Metadata metadata, grpc::EncodingSet accepted);
   void begin_hosted(Call& call, const grpc::RequestHead& head);
   void on_hosted_data(Call& call, std::span<const std::byte> data);
   base::Result<> read_hosted(Call& call, std::span<const std::byte>& data);
@@ -148,12 +190,17 @@ class Front {
 
   // infer.cc: ModelInfer
   void start_inference(Call& call, base::Nanos now);
+  base::Result<> decode(Call& call);
   base::Result<> accept(Call& call, base::Nanos now);
+  base::Result<> bind_wishes(Call& call, Version& version, batching::Ticket& ticket,
+                             base::Nanos now);
+  base::Result<> take_shared_inputs(Call& call);
   base::Result<> enqueue(Call& call, std::unique_ptr<batching::Ticket> ticket, base::Nanos now);
   void cancel(Call& call);
   void abandon(Call& call);
   void leave_version(Call& call);
   void finish_replies(base::Nanos now);
+  base::Result<> encode_answer(Call& call, const Version& version);
   void finish_inference(Call& call, batching::Outcome& outcome, base::Nanos now);
   void run_inline_lane(base::Nanos now);
   void run_gathered(Version::IoShare& share, base::Nanos start);
@@ -177,8 +224,15 @@ class Front {
   wire::InferRequest request_;
   wire::EncodedMessage encoded_;
   std::vector<wire::InferOutput> outputs_;
+  std::vector<SharedInput> shared_inputs_;
   std::vector<batching::Reply> replies_;
   std::vector<HostedCommand> commands_;
+  wire::JsonScratch json_;
+  std::vector<wire::JsonOutput> json_outputs_;
+  std::vector<std::array<wire::Parameter, 3>> json_places_;  // of those in shared memory
+  std::vector<http::Field> rest_fields_;
+  std::vector<http::Field> rest_extra_;
+  std::string path_scratch_;
   std::vector<std::unique_ptr<batching::Ticket>> spare_tickets_;
   std::vector<Version::IoShare*> gathering_;  // versions with tickets for the inline lane
 };

@@ -50,19 +50,29 @@ Error no_memory() { return {Code::kResourceExhausted, "no memory for the request
 void Front::begin_hosted(Call& call, const grpc::RequestHead& head) {
   auto metadata = metadata_of(head);
   if (!metadata) return refuse(call, metadata.error());
+  open_hosted(call, std::string(head.path), std::move(*metadata), head.accepted);
+}
+
+// Tells the application of a call; false: there are too many, and it was refused.
+bool Front::open_hosted(Call& call, std::string path, Metadata metadata,
+                        grpc::EncodingSet accepted) {
   Bridge& bridge = *context_.bridge;
-  if (!bridge.admit()) return refuse(call, too_many_calls());
+  if (!bridge.admit()) {
+    refuse(call, too_many_calls());
+    return false;
+  }
   call.hosted = std::make_unique<HostedCall>();
   call.hosted->id = hosted_call_id(context_.io_thread, next_hosted_++);
   hosted_.emplace(call.hosted->id, &call);
   if (draining_until_ns_ != base::kNever) limit_hosted(call);
   bridge.push({.kind = HostedEvent::Kind::kBegin,
                .call = call.hosted->id,
-               .path = std::string(head.path),
-               .metadata = std::move(*metadata),
+               .path = std::move(path),
+               .metadata = std::move(metadata),
                .deadline_ns = call.deadline_ns,
                .peer = context_.peer_of_slot(call.connection_slot),
-               .accepted = head.accepted});
+               .accepted = accepted});
+  return true;
 }
 
 void Front::on_hosted_data(Call& call, std::span<const std::byte> data) {
@@ -139,6 +149,10 @@ void Front::finish_commands() {
     const auto found = hosted_.find(command.call);
     if (found == hosted_.end()) continue;  // the peer went away meanwhile
     Call& call = *found->second;
+    if (call.is_rest) {
+      take_rest_command(call, command);
+      continue;
+    }
     switch (command.kind) {
       case HostedCommand::Kind::kHeaders: send_hosted_headers(call, command); break;
       case HostedCommand::Kind::kMessage: send_hosted_message(call, command); break;

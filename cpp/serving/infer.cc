@@ -4,9 +4,13 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/text.h"
 #include "grpc/framing.h"
 #include "serving/bind.h"
 #include "serving/front.h"
+#include "serving/request_facts.h"
+#include "serving/request_parameters.h"
+#include "wire/classification.h"
 
 namespace penstock::serving {
 namespace {
@@ -24,6 +28,50 @@ telemetry::FailureReason reason_for(const batching::Outcome& outcome) {
                                 : telemetry::FailureReason::kRejected;
 }
 
+// An executor that answers each request by itself may leave out what was not asked for, and only
+// that.
+base::Result<> check_asked(const std::vector<base::TensorSpec>& specs,
+                           const std::vector<std::uint32_t>& wanted, std::string_view model,
+                           const std::vector<base::Tensor>& outputs) {
+  for (std::uint32_t i = 0; i < specs.size(); ++i) {
+    const bool is_asked = wanted.empty() || std::ranges::find(wanted, i) != wanted.end();
+    if (outputs[i].is_present || !is_asked) continue;
+    return base::fail(Code::kInternal, "model " + base::quote(model) + " gave no output " +
+                                           base::quote(specs[i].name) + ", which was asked for");
+  }
+  return {};
+}
+
+// The model's outputs in the shapes that answers have, and as classes where the call wants those.
+base::Result<> show_as_asked(const Call& call, const Version& version,
+                             std::vector<base::Tensor>& outputs) {
+  const bool batches = version.signature().batch_rows_max > 0;
+  if (version.reshaping()) {
+    auto done = model::reshape_outputs(*version.reshaping(), batches, outputs);
+    if (!done) return done;
+  }
+  for (std::size_t i = 0; i < call.wanted_classes.size(); ++i) {
+    if (call.wanted_classes[i] == 0) continue;
+    const std::uint32_t at = call.wanted_outputs[i];
+    auto classes =
+        wire::classify(outputs[at], batches, call.wanted_classes[i], version.labels_of(at));
+    if (!classes) return std::unexpected(classes.error());
+    outputs[at] = *std::move(classes);
+  }
+  return {};
+}
+
+// What the request says beside its tensors, for a version that wants to know.
+base::Result<> bind_facts(const Version& version, const wire::InferRequest& request,
+                          Ticket& ticket) {
+  ticket.facts.clear();
+  if (!version.sees_requests()) return {};
+  auto facts = request_facts(request);
+  if (!facts) return std::unexpected(std::move(facts).error());
+  ticket.facts = std::move(*facts);
+  return {};
+}
+
 }  // namespace
 
 void Front::start_inference(Call& call, Nanos now) {
@@ -35,12 +83,15 @@ void Front::start_inference(Call& call, Nanos now) {
   }
 }
 
+base::Result<> Front::decode(Call& call) {
+  return call.is_rest ? decode_rest(call)
+                      : wire::decode_infer_request(call.message.bytes, request_);
+}
+
 // Steps 5 to 7: message -> views -> version -> ticket -> lane. On failure the call is the caller's
 // to refuse.
 base::Result<> Front::accept(Call& call, Nanos now) {
-  if (auto decoded = wire::decode_infer_request(call.message.bytes, request_); !decoded) {
-    return decoded;
-  }
+  if (auto decoded = decode(call); !decoded) return decoded;
   const VersionTable& table = context_.versions->look(context_.io_thread);
   const auto version = table.find(request_.model_name, request_.model_version);
   if (!version) return std::unexpected(version.error());
@@ -55,10 +106,21 @@ base::Result<> Front::accept(Call& call, Nanos now) {
     ticket = std::move(spare_tickets_.back());
     spare_tickets_.pop_back();
   }
-  auto bound = bind_request(request_, (*version)->signature(), (*version)->name(), *ticket,
-                            call.wanted_outputs);
+  const bool may_share = !request_.parameters_pool.empty();
+  auto bound = may_share ? take_shared_inputs(call) : base::Result<>();
+  if (bound) {
+    bound = bind_request(request_, (*version)->signature(), (*version)->name(), *ticket,
+                         call.wanted_outputs);
+  }
+  if (bound && may_share) {
+    bound =
+        locate_shared_outputs(context_.regions, request_, call.wanted_outputs, call.shared_outputs);
+  }
+  if (bound) bound = bind_wishes(call, **version, *ticket, now);
+  if (bound) bound = bind_facts(**version, request_, *ticket);
   if (!bound) {
-    share.metrics->record_failure(telemetry::FailureReason::kOther);
+    share.metrics->record_failure(telemetry::FailureReason::kOther,
+                                  base::monotonic_now() - call.arrived_ns);
     return bound;
   }
   ticket->reply = {.io_thread = static_cast<std::uint32_t>(context_.io_thread),
@@ -67,8 +129,8 @@ base::Result<> Front::accept(Call& call, Nanos now) {
                    .stream_id = call.stream_id};
   ticket->arrived_ns = ticket->enqueued_ns = now;
   ticket->deadline_ns = call.deadline_ns;
-  ticket->queue_deadline_ns = base::kNever;
   call.request_id = request_.id;
+  if (call.is_rest) place_outputs(call, (*version)->signature());
   call.message = {};  // the ticket's inputs keep the bytes alive
   if ((*version)->lane() == Lane::kInline) {
     if (share.gathered.empty()) {
@@ -81,14 +143,46 @@ base::Result<> Front::accept(Call& call, Nanos now) {
   return enqueue(call, std::move(ticket), now);
 }
 
+// What the request asks for beyond its tensors.
+base::Result<> Front::bind_wishes(Call& call, Version& version, Ticket& ticket, Nanos now) {
+  const auto wishes = read_wishes(request_);
+  if (!wishes) return std::unexpected(wishes.error());
+  ticket.queue_deadline_ns = base::kNever;
+  if (wishes->timeout_ns > 0 && version.batcher().queue().settings().allows_timeout) {
+    ticket.queue_deadline_ns = base::after(now, wishes->timeout_ns);
+  }
+  if (version.reshaping()) {
+    model::reshape_inputs(*version.reshaping(), version.signature().batch_rows_max > 0,
+                          ticket.inputs);
+  }
+  return bind_classes(request_, version.signature(), call.wanted_outputs, call.wanted_classes);
+}
+
+// Inputs in a client's shared memory -> copies, as if they had been sent.
+base::Result<> Front::take_shared_inputs(Call& call) {
+  base::Result<> read;
+  const auto bytes = locate_shared_inputs(context_.regions, request_, shared_inputs_);
+  if (!bytes) {
+    read = std::unexpected(bytes.error());
+  } else if (!shared_inputs_.empty()) {
+    const bool has_room =
+        *bytes <= context_.options->inflight_bytes_max && charge(call, call.charged_bytes + *bytes);
+    read =
+        has_room ? read_shared_inputs(shared_inputs_, request_) : std::unexpected(too_many_bytes());
+  }
+  shared_inputs_.clear();  // nothing but calls holds a region
+  return read;
+}
+
 base::Result<> Front::enqueue(Call& call, std::unique_ptr<Ticket> ticket, Nanos now) {
   const auto place = call.share->version->batcher().enqueue(std::move(ticket), now);
   if (!place) {
     telemetry::ModelShard& metrics = *call.share->metrics;
+    const Nanos age_ns = base::monotonic_now() - call.arrived_ns;
     switch (place.error().code) {
-      case Code::kUnavailable: metrics.record_refused(); break;
-      case Code::kDeadlineExceeded: metrics.record_expired(); break;
-      default: metrics.record_failure(telemetry::FailureReason::kOther);
+      case Code::kUnavailable: metrics.record_refused(age_ns); break;
+      case Code::kDeadlineExceeded: metrics.record_expired(age_ns); break;
+      default: metrics.record_failure(telemetry::FailureReason::kOther, age_ns);
     }
     return std::unexpected(place.error());
   }
@@ -101,7 +195,8 @@ base::Result<> Front::enqueue(Call& call, std::unique_ptr<Ticket> ticket, Nanos 
 // The caller went away.
 void Front::cancel(Call& call) {
   if (call.share != nullptr) {
-    call.share->metrics->record_failure(telemetry::FailureReason::kCanceled);
+    call.share->metrics->record_failure(telemetry::FailureReason::kCanceled,
+                                        base::monotonic_now() - call.arrived_ns);
   }
   abandon(call);
 }
@@ -181,47 +276,65 @@ void Front::finish_replies(Nanos now) {
 void Front::finish_inference(Call& call, batching::Outcome& outcome, Nanos now) {
   telemetry::ModelShard& metrics = *call.share->metrics;
   const Version& version = *call.share->version;
+  const std::vector<base::TensorSpec>& specs = version.signature().outputs;
+  if (outcome.outputs) {
+    auto shown = check_asked(specs, call.wanted_outputs, version.name(), *outcome.outputs);
+    if (shown) shown = show_as_asked(call, version, *outcome.outputs);
+    if (shown) shown = write_shared_outputs(call.shared_outputs, specs, *outcome.outputs);
+    if (!shown) outcome.outputs = std::unexpected(std::move(shown).error());
+  }
   if (!outcome.outputs) {
     if (outcome.outputs.error().code == Code::kDeadlineExceeded) {
-      metrics.record_expired();
+      metrics.record_expired(now - call.arrived_ns);
     } else {
-      metrics.record_failure(reason_for(outcome));
+      metrics.record_failure(reason_for(outcome), now - call.arrived_ns);
     }
     leave_version(call);
     return refuse(call, outcome.outputs.error());
   }
-  metrics.record_success({.request_ns = now - call.arrived_ns,
+  // `now` may be a moment older than the answer, and the parts are never more than the whole.
+  const Nanos parts_ns = outcome.queue_ns + outcome.compute_input_ns + outcome.compute_infer_ns +
+                         outcome.compute_output_ns;
+  metrics.record_success({.rows = static_cast<std::uint64_t>(outcome.rows),
+                          .request_ns = std::max(now - call.arrived_ns, parts_ns),
                           .queue_ns = outcome.queue_ns,
                           .compute_input_ns = outcome.compute_input_ns,
                           .compute_infer_ns = outcome.compute_infer_ns,
                           .compute_output_ns = outcome.compute_output_ns});
-  const std::vector<base::TensorSpec>& specs = version.signature().outputs;
   outputs_.clear();
   for (std::uint32_t i = 0; i < specs.size() && call.wanted_outputs.empty(); ++i) {
     outputs_.push_back({specs[i].name, &(*outcome.outputs)[i]});
   }
   for (const std::uint32_t i : call.wanted_outputs) {
-    outputs_.push_back({specs[i].name, &(*outcome.outputs)[i]});
+    const base::Tensor& tensor = (*outcome.outputs)[i];
+    outputs_.push_back({specs[i].name, &tensor, place_of(call.shared_outputs, i, tensor)});
   }
+  const auto is_encoded = encode_answer(call, version);
+  if (call.place == batching::Handle{}) call.share->runner->recycle(*std::move(outcome.outputs));
+  leave_version(call);
+  if (!is_encoded || !has_room_for_answer(call, encoded_.size)) {
+    encoded_.clear();
+    return refuse(call, is_encoded ? too_many_bytes() : is_encoded.error());
+  }
+  if (call.is_rest) return answer_rest_inference(call);
+  answer(call, encoded_);
+}
+
+// `outputs_` are the answer's.
+base::Result<> Front::encode_answer(Call& call, const Version& version) {
+  if (call.is_rest) return encode_rest_answer(call, version);
   wire::encode_infer_answer({.model_name = version.name(),
                              .model_version = version.number_text(),
                              .id = call.request_id,
                              .outputs = outputs_},
                             grpc::kFramePrefixBytes, encoded_);
-  if (call.place == batching::Handle{}) call.share->runner->recycle(*std::move(outcome.outputs));
-  leave_version(call);
   if (encoded_.pieces.empty()) {
-    return refuse(call, {Code::kResourceExhausted, "no memory for the answer's message"});
+    return base::fail(Code::kResourceExhausted, "no memory for the answer's message");
   }
   if (encoded_.size > kAnswerBytesMax) {
-    encoded_.pieces.clear();
-    return refuse(call, {Code::kResourceExhausted, "the answer is larger than 2 GiB"});
+    return base::fail(Code::kResourceExhausted, "the answer is larger than 2 GiB");
   }
-  if (!has_room_for_answer(call, encoded_.size)) {
-    encoded_.pieces.clear();
-    return refuse(call, too_many_bytes());
-  }
-  answer(call, encoded_);
+  return {};
 }
 
 }  // namespace penstock::serving

@@ -30,6 +30,8 @@ struct FrontOptions {
   std::size_t message_bytes_max = std::size_t{64} << 20;  // of one request, after decompression
   // Requests and unread answers, per io thread.
   std::size_t inflight_bytes_max = std::size_t{2} << 30;
+  // Of one REST request, as sent and after decompression.
+  std::size_t rest_body_bytes_max = std::size_t{64} << 20;
   grpc::CompressionLevel answer_compression = grpc::CompressionLevel::kNone;
   // What a draining server gives to calls that the control thread answers, streams among them.
   base::Nanos hosted_drain_ns = 20 * base::kSecond;

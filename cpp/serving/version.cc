@@ -27,12 +27,23 @@ std::uint64_t wall_ms() {
          static_cast<std::uint64_t>(now.tv_nsec) / base::kMillisecond;
 }
 
-base::Result<> execute(model::Executor& executor, telemetry::ModelShard& metrics,
-                       const batching::BatchView& batch, std::vector<base::Tensor>& outputs) {
-  auto done = executor.run(
-      {.rows = batch.rows, .inputs = batch.inputs, .request_rows = batch.request_rows}, outputs);
-  if (done) metrics.record_batch(static_cast<std::uint64_t>(batch.rows), wall_ms());
-  return done;
+base::Result<> execute(model::Executor& executor, const batching::BatchView& batch,
+                       std::vector<base::Tensor>& outputs) {
+  return executor.run({.rows = batch.rows,
+                       .inputs = batch.inputs,
+                       .request_rows = batch.request_rows,
+                       .request_facts = batch.request_facts,
+                       .answers = batch.answers},
+                      outputs);
+}
+
+void count(telemetry::ModelShard& metrics, const batching::BatchReport& batch) {
+  if (!batch.is_ok) return;
+  metrics.record_batch({.rows = static_cast<std::uint64_t>(batch.rows),
+                        .compute_input_ns = batch.compute_input_ns,
+                        .compute_infer_ns = batch.compute_infer_ns,
+                        .compute_output_ns = batch.compute_output_ns},
+                       wall_ms());
 }
 
 // Instance threads count in the shards behind those of the io threads.
@@ -44,10 +55,12 @@ std::vector<batching::Batcher::Instance> instances_of(
     model::Executor& executor = *executors[i % executors.size()];
     instances.push_back(
         {.thread_name = options.name,
-         .execute = [&executor, &shard = metrics.shard(io_threads + i)](
-                        const batching::BatchView& batch, std::vector<base::Tensor>& outputs) {
-           return execute(executor, shard, batch, outputs);
-         }});
+         .execute =
+             [&executor](const batching::BatchView& batch, std::vector<base::Tensor>& outputs) {
+               return execute(executor, batch, outputs);
+             },
+         .observe = [&shard = metrics.shard(io_threads + i)](
+                        const batching::BatchReport& batch) { count(shard, batch); }});
   }
   return instances;
 }
@@ -59,18 +72,20 @@ Version::Version(Options options, std::vector<std::unique_ptr<model::Executor>> 
     : options_(std::move(options)),
       number_text_(std::to_string(options_.number)),
       executors_(std::move(executors)),
-      metrics_(io_threads + options_.instance_count),
+      metrics_(io_threads + options_.instance_count, signature().batch_rows_max,
+               options_.metric_detail),
       shares_(io_threads),
       lane_(options_.lane),
       batcher_({.queue = options_.queue,
                 .takes_unaligned = executors_.front()->traits().takes_unaligned},
-               signature(), instances_of(options_, executors_, metrics_, io_threads),
-               std::move(deliver)) {
+               executors_.front()->signature(),
+               instances_of(options_, executors_, metrics_, io_threads), std::move(deliver)) {
   for (std::size_t i = 0; i < shares_.size(); ++i) {
     shares_[i].version = this;
     shares_[i].metrics = &metrics_.shard(i);
-    shares_[i].runner = std::make_unique<batching::BatchRunner>(
-        options_.name, signature(), executors_.front()->traits().takes_unaligned);
+    shares_[i].runner =
+        std::make_unique<batching::BatchRunner>(options_.name, executors_.front()->signature(),
+                                                executors_.front()->traits().takes_unaligned);
   }
   batcher_.start();
 }
@@ -92,6 +107,15 @@ telemetry::ModelCounts Version::counts() {
   return counts;
 }
 
+telemetry::ModelSample Version::sample(base::Nanos now) {
+  return {.model = options_.name,
+          .version = number_text_,
+          .counts = counts(),
+          .load_ns = options_.load_ns,
+          .tags = &options_.metric_tags,
+          .quantiles = metrics_.quantiles(now)};
+}
+
 std::int64_t Version::inline_rows_max() const {
   return executors_.front()->traits().gains_from_batching ? signature().batch_rows_max : 0;
 }
@@ -100,9 +124,10 @@ base::Nanos Version::run_inline(IoShare& share,
                                 std::span<const std::unique_ptr<batching::Ticket>> tickets,
                                 std::vector<batching::Reply>& replies, base::Nanos now) {
   auto run = [&](const batching::BatchView& batch, std::vector<base::Tensor>& outputs) {
-    return execute(*executors_.front(), *share.metrics, batch, outputs);
+    return execute(*executors_.front(), batch, outputs);
   };
   share.runner->run(tickets, run, replies, now);
+  count(*share.metrics, share.runner->report());
   return share.runner->executed_ns();
 }
 

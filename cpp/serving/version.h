@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -17,6 +18,8 @@
 #include "batching/batch.h"
 #include "batching/batcher.h"
 #include "model/executor.h"
+#include "model/reshape.h"
+#include "telemetry/exposition.h"
 #include "telemetry/model_metrics.h"
 #include "wire/v2_messages.h"
 
@@ -41,7 +44,14 @@ class Version {
     Lane lane = Lane::kBatch;
     batching::QueueSettings queue = {};
     std::size_t instance_count = 1;
+    telemetry::MetricTags metric_tags = {};
+    telemetry::DetailOptions metric_detail = {};
+    base::Nanos load_ns = 0;   // that loading it took
     base::Log* log = nullptr;  // of the engine
+    // Where requests and answers have other shapes than the executors.
+    std::optional<model::Reshaping> reshaping = std::nullopt;
+    // Names of classes, for the classification of outputs; by the signature's order, or empty.
+    std::vector<std::vector<std::string>> labels = {};
   };
 
   // What one io thread keeps for this version; nobody else writes it.
@@ -81,7 +91,17 @@ class Version {
   const std::string& number_text() const { return number_text_; }
   const std::string& platform() const { return options_.platform; }
   const wire::ModelNotes& notes() const { return options_.notes; }
-  const base::Signature& signature() const { return executors_.front()->signature(); }
+  // As requests and answers see it.
+  const base::Signature& signature() const {
+    return options_.reshaping ? options_.reshaping->signature : executors_.front()->signature();
+  }
+  const std::optional<model::Reshaping>& reshaping() const { return options_.reshaping; }
+  std::span<const std::string> labels_of(std::size_t output) const {
+    return output < options_.labels.size() ? options_.labels[output]
+                                           : std::span<const std::string>();
+  }
+  // Whether tickets are to carry their requests' facts.
+  bool sees_requests() const { return executors_.front()->traits().sees_requests; }
 
   Lane lane() const { return lane_.load(std::memory_order_relaxed); }
   // Requests that come from now on wait for an instance thread. For a version that turned out too
@@ -93,6 +113,8 @@ class Version {
   telemetry::ModelMetrics& metrics() { return metrics_; }
   // What metrics() has counted, and what its executor and its queue say at present.
   telemetry::ModelCounts counts();
+  // The same with what else the page of metrics tells of it; refers to this version.
+  telemetry::ModelSample sample(base::Nanos now);
 
   // Rows that one execution on the inline lane takes at most; 0: one ticket at a time.
   std::int64_t inline_rows_max() const;

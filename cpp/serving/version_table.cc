@@ -59,6 +59,16 @@ base::Result<Version*> VersionTable::find(std::string_view name, std::string_vie
   return found->version.get();
 }
 
+std::vector<std::string> VersionTable::loaded_versions(std::string_view name) const {
+  std::vector<std::string> loaded;
+  const ModelEntry* const found = model(name);
+  if (found == nullptr) return loaded;
+  for (const VersionEntry& entry : found->versions) {
+    if (entry.version != nullptr) loaded.push_back(entry.version->number_text());
+  }
+  return loaded;
+}
+
 std::shared_ptr<Version> VersionTable::replace(const std::string& name, VersionEntry entry) {
   std::vector<VersionEntry>& versions = models_[name].versions;
   auto at = std::ranges::lower_bound(versions, entry.number, {}, &VersionEntry::number);

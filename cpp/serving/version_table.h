@@ -32,6 +32,8 @@ class VersionTable {
   // what this server does not have, kUnavailable with the reason for what it could not load.
   base::Result<Version*> find(std::string_view name, std::string_view version) const;
   const ModelEntry* model(std::string_view name) const;
+  // The numbers of a model's versions that are loaded, ascending.
+  std::vector<std::string> loaded_versions(std::string_view name) const;
 
   // Puts `entry` in place of the same version's, or removes it where it is neither loaded nor
   // failed. Returns the version that was there before.

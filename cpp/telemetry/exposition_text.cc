@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 
+#include "base/check.h"
 #include "base/utf8.h"
 
 namespace penstock::telemetry {
@@ -14,8 +15,31 @@ std::string_view name_of(ExpositionText::Type type) {
     case ExpositionText::Type::kCounter: return "counter";
     case ExpositionText::Type::kGauge: return "gauge";
     case ExpositionText::Type::kHistogram: return "histogram";
+    case ExpositionText::Type::kSummary: return "summary";
   }
   return "untyped";
+}
+
+// `thousandths` / 1000, exactly, without zeros that say nothing.
+std::string thousandths_text(std::uint64_t thousandths) {
+  std::string text = std::to_string(thousandths / 1000);
+  const std::uint64_t rest = thousandths % 1000;
+  if (rest == 0) return text;
+  text.push_back('.');
+  text.push_back(static_cast<char>('0' + rest / 100));
+  text.push_back(static_cast<char>('0' + rest / 10 % 10));
+  text.push_back(static_cast<char>('0' + rest % 10));
+  while (text.back() == '0') text.pop_back();
+  return text;
+}
+
+// The shortest text that is read as `value` again; without an exponent as long as that is short.
+std::string real_text(double value) {
+  std::array<char, 32> digits;
+  char* const end = digits.data() + digits.size();
+  auto written = std::to_chars(digits.data(), end, value, std::chars_format::fixed);
+  if (written.ec != std::errc()) written = std::to_chars(digits.data(), end, value);
+  return {digits.data(), written.ptr};
 }
 
 }  // namespace
@@ -27,43 +51,60 @@ void ExpositionText::family(std::string_view name, Type type, std::string_view h
 }
 
 void ExpositionText::sample(std::span<const Label> labels, std::uint64_t value) {
-  begin_line("", labels, "");
+  begin_line("", labels);
   append_number(value);
   text_.push_back('\n');
 }
 
+void ExpositionText::sample_real(std::span<const Label> labels, double value) {
+  begin_line("", labels);
+  text_.append(real_text(value)).push_back('\n');
+}
+
 void ExpositionText::sample_thousandths(std::span<const Label> labels, std::uint64_t thousands) {
-  begin_line("", labels, "");
-  append_thousandths(thousands);
-  text_.push_back('\n');
+  begin_line("", labels);
+  text_.append(thousandths_text(thousands)).push_back('\n');
 }
 
 void ExpositionText::histogram(std::span<const Label> labels,
+                               std::span<const std::uint64_t> bounds_thousandths,
                                std::span<const std::uint64_t> buckets,
                                std::uint64_t sum_thousandths) {
+  PENSTOCK_CHECK(buckets.size() == bounds_thousandths.size() + 1);
   std::uint64_t count = 0;
   for (std::size_t i = 0; i < buckets.size(); ++i) {
     count += buckets[i];
     const bool is_last = i + 1 == buckets.size();
-    begin_line("_bucket", labels, is_last ? "+Inf" : std::to_string(std::uint64_t{1} << i));
+    const std::string le = is_last ? "+Inf" : thousandths_text(bounds_thousandths[i]);
+    begin_line("_bucket", labels, {"le", le});
     append_number(count);
     text_.push_back('\n');
   }
-  begin_line("_sum", labels, "");
-  append_thousandths(sum_thousandths);
-  text_.push_back('\n');
-  begin_line("_count", labels, "");
+  totals(labels, sum_thousandths, count);
+}
+
+void ExpositionText::quantile(std::span<const Label> labels, double quantile,
+                              std::optional<std::uint64_t> thousandths) {
+  const std::string name = real_text(quantile);
+  begin_line("", labels, {"quantile", name});
+  text_.append(thousandths ? thousandths_text(*thousandths) : "NaN").push_back('\n');
+}
+
+void ExpositionText::totals(std::span<const Label> labels, std::uint64_t sum_thousandths,
+                            std::uint64_t count) {
+  begin_line("_sum", labels);
+  text_.append(thousandths_text(sum_thousandths)).push_back('\n');
+  begin_line("_count", labels);
   append_number(count);
   text_.push_back('\n');
 }
 
-void ExpositionText::begin_line(std::string_view suffix, std::span<const Label> labels,
-                                std::string_view le) {
+void ExpositionText::begin_line(std::string_view suffix, std::span<const Label> labels, Label own) {
   text_.append(name_).append(suffix);
-  if (!labels.empty() || !le.empty()) {
+  if (!labels.empty() || !own.name.empty()) {
     text_.push_back('{');
     for (const Label& label : labels) append_label(label.name, label.value);
-    if (!le.empty()) append_label("le", le);
+    if (!own.name.empty()) append_label(own.name, own.value);
     text_.back() = '}';  // the last label's comma
   }
   text_.push_back(' ');
@@ -87,16 +128,6 @@ void ExpositionText::append_number(std::uint64_t value) {
   std::array<char, 24> digits;
   const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
   text_.append(digits.data(), end);
-}
-
-void ExpositionText::append_thousandths(std::uint64_t thousands) {
-  append_number(thousands / 1000);
-  const std::uint64_t rest = thousands % 1000;
-  if (rest == 0) return;
-  text_.push_back('.');
-  text_.push_back(static_cast<char>('0' + rest / 100));
-  text_.push_back(static_cast<char>('0' + rest / 10 % 10));
-  text_.push_back(static_cast<char>('0' + rest % 10));
 }
 
 }  // namespace penstock::telemetry

@@ -14,7 +14,7 @@ std::uint64_t still_open(std::uint64_t begun, std::uint64_t ended) {
 
 std::string_view name_of(CloseReason reason) {
   static constexpr std::array<std::string_view, kCloseReasonCount> kNames = {
-      "peer", "protocol", "keepalive", "age", "drain", "flood", "slow", "http1"};
+      "peer", "protocol", "keepalive", "age", "drain", "flood", "slow", "http1", "idle"};
   return kNames[static_cast<std::size_t>(reason)];
 }
 

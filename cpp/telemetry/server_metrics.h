@@ -25,9 +25,10 @@ enum class CloseReason : std::uint8_t {
   kDrain,      // the server is stopping
   kFlood,      // the peer made work without end
   kSlow,       // the peer took too long: its hello, a request's headers, reading its answers
-  kHttp1,      // the peer spoke HTTP/1 and was told what this is
+  kHttp1,      // the peer spoke HTTP/1 to the gRPC port and was told what this is
+  kIdle,       // the peer asked for nothing, and cannot be pinged
 };
-inline constexpr std::size_t kCloseReasonCount = 8;
+inline constexpr std::size_t kCloseReasonCount = 9;
 
 // The reason's value of the label "reason", e.g. "keepalive".
 std::string_view name_of(CloseReason reason);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -18,7 +20,9 @@ namespace penstock::wire {
 // a block (typed_contents.h says which field belongs to which datatype).
 // Checks what can be checked without knowing the model: the protobuf's own form, known datatypes,
 // ranks and dimensions that are sane, one source of bytes per tensor (all raw or all typed),
-// bytes that match shape x datatype, BYTES elements that end where the tensor ends.
+// bytes that match shape x datatype, BYTES elements that end where the tensor ends. An input whose
+// parameters name a shared memory region has no raw_input_contents, and the raw ones are those of
+// the other inputs, in order.
 // Names, ids and string parameters are UTF-8; names of inputs are distinct, as are those of
 // outputs; counts stay within limits.h. An empty model_name is the caller's to refuse.
 //
@@ -28,10 +32,19 @@ namespace penstock::wire {
 // memory for typed contents is kResourceExhausted); `request` is then empty.
 base::Result<> decode_infer_request(const base::Slice& message, InferRequest& request);
 
+// Where a tensor's bytes are in a client's shared memory.
+struct SharedPlace {
+  std::string_view region;
+  std::uint64_t offset = 0;
+  std::uint64_t byte_size = 0;
+};
+
 // One output of an answer: its tensor and the name it goes by.
 struct InferOutput {
   std::string_view name;
   const base::Tensor* tensor = nullptr;
+  // Where its bytes were written: the answer then says where instead of carrying them.
+  std::optional<SharedPlace> shared = std::nullopt;
 };
 
 struct InferAnswer {
@@ -46,6 +59,11 @@ struct InferAnswer {
 struct EncodedMessage {
   std::vector<base::Slice> pieces;
   std::size_t size = 0;
+
+  void clear() {
+    pieces.clear();
+    size = 0;
+  }
 };
 
 // Tensors of at least this many bytes are referred to rather than copied.
@@ -53,7 +71,8 @@ inline constexpr std::size_t kReferredBytesMin = 2048;
 
 // `answer` -> inference.ModelInferResponse with raw_output_contents, preceded by `prefix_bytes`
 // bytes left undefined for the caller's framing (gRPC's 5; they are the start of the first piece
-// and counted in `size`).
+// and counted in `size`). An output in shared memory has its place as parameters, and empty raw
+// contents, for clients find an output's contents by its index.
 void encode_infer_answer(const InferAnswer& answer, std::size_t prefix_bytes,
                          EncodedMessage& encoded);
 

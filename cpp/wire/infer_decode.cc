@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
@@ -10,6 +9,7 @@
 #include "wire/limits.h"
 #include "wire/parameters.h"
 #include "wire/protobuf.h"
+#include "wire/request_checks.h"
 #include "wire/tensor_checks.h"
 #include "wire/typed_contents.h"
 
@@ -23,37 +23,6 @@ std::unexpected<base::Error> refuse(std::string why) {
   return base::fail(Code::kInvalidArgument, std::move(why));
 }
 
-std::string datatype_names() {
-  std::string names;
-  for (std::size_t i = 0; i < base::kDTypeCount; ++i) {
-    if (i != 0) names += ", ";
-    names += base::name_of(static_cast<DType>(i));
-  }
-  return names;
-}
-
-// Up to here comparing each name with each is cheaper than sorting them.
-constexpr std::size_t kComparedPairwiseMax = 16;
-
-// A name that several of `named` bear.
-template <class Named>
-std::optional<std::string_view> find_twin(const std::vector<Named>& named) {
-  if (named.size() <= kComparedPairwiseMax) {
-    for (std::size_t i = 1; i < named.size(); ++i) {
-      for (std::size_t j = 0; j < i; ++j) {
-        if (named[i].name == named[j].name) return named[i].name;
-      }
-    }
-    return std::nullopt;
-  }
-  std::vector<std::string_view> names;
-  names.reserve(named.size());
-  for (const Named& one : named) names.push_back(one.name);
-  std::ranges::sort(names);
-  const auto twin = std::ranges::adjacent_find(names);
-  return twin == names.end() ? std::nullopt : std::optional(*twin);
-}
-
 // Reads one message, in one pass where it can.
 class InferDecoder {
  public:
@@ -64,7 +33,8 @@ class InferDecoder {
 
   base::Result<> run() {
     if (auto read = read_fields(); !read) return read;
-    if (has_parameters_ || raw_came_early_) {
+    // An input in shared memory that came after raw entries changes whose they are.
+    if (has_parameters_ || raw_came_early_ || (has_shared_ && raw_count_ > 0)) {
       if (auto read = read_what_waited(); !read) return read;
     }
     if (auto checked = check_names(); !checked) return checked;
@@ -79,6 +49,7 @@ class InferDecoder {
                               std::optional<std::string_view> contents);
   base::Result<> take_requested_output(std::string_view message);
   base::Result<> check_names() const;
+  std::size_t raw_inputs() const;
   base::Result<> check_tensors() const;
 
   std::uint32_t parameters_end() const {
@@ -92,6 +63,7 @@ class InferDecoder {
   std::optional<std::size_t> first_typed_;  // index of the first input with typed elements
   bool has_parameters_ = false;
   bool raw_came_early_ = false;
+  bool has_shared_ = false;  // an input is in shared memory, and has no raw entry
 };
 
 base::Result<> InferDecoder::read_fields() {
@@ -111,8 +83,8 @@ base::Result<> InferDecoder::read_fields() {
       case sized_field(7): {
         const std::string_view raw = take_view(reader);
         const std::size_t index = raw_count_++;
-        if (index >= request_.inputs.size()) {
-          raw_came_early_ = true;  // or it is one too many
+        if (index >= request_.inputs.size() || has_shared_) {
+          raw_came_early_ = true;  // or it is one too many, or not that input's
         } else if (!first_typed_) {
           request_.inputs[index].bytes = {owner_, bytes_of(raw)};
         }
@@ -129,6 +101,15 @@ base::Result<> InferDecoder::read_fields() {
 base::Result<> InferDecoder::read_what_waited() {
   const std::uint32_t parameters_begin = parameters_end();
   std::size_t raw_index = 0;
+  if (has_shared_ && !first_typed_) {
+    for (InferInput& input : request_.inputs) input.bytes = {};
+  }
+  const auto skip_shared = [&] {
+    while (has_shared_ && raw_index < request_.inputs.size() &&
+           request_.is_shared(request_.inputs[raw_index])) {
+      ++raw_index;
+    }
+  };
   base::Result<> read;
   pbf_reader reader = reader_of(message_);
   while (read && reader.next()) {
@@ -136,6 +117,7 @@ base::Result<> InferDecoder::read_what_waited() {
       read = append_parameter(take_view(reader), request_.parameters_pool);
     } else if (reader.tag_and_type() == sized_field(7)) {
       const std::string_view raw = take_view(reader);
+      skip_shared();
       const std::size_t index = raw_index++;
       if (index < request_.inputs.size() && !first_typed_) {
         request_.inputs[index].bytes = {owner_, bytes_of(raw)};
@@ -150,7 +132,7 @@ base::Result<> InferDecoder::read_what_waited() {
 
 base::Result<> InferDecoder::take_input(std::string_view message) {
   if (request_.inputs.size() >= kInputsMax) {
-    return refuse("a request may carry at most " + std::to_string(kInputsMax) + " inputs");
+    return std::unexpected(too_many_inputs());
   }
   InferInput& input = request_.inputs.emplace_back();
   std::string_view datatype;
@@ -184,6 +166,7 @@ base::Result<> InferDecoder::take_input(std::string_view message) {
   const std::uint32_t parameters_now = parameters_end();
   if (parameters_now != parameters_begin) {
     input.parameters = close_parameters(request_.parameters_pool, parameters_begin);
+    if (!has_shared_ && request_.is_shared(input)) has_shared_ = true;
   }
   if (rank > base::kRankMax) {
     return refuse(about(input) + "at most " + std::to_string(base::kRankMax) +
@@ -203,13 +186,8 @@ base::Result<> InferDecoder::finish_input(InferInput& input, std::string_view da
   if (!base::is_utf8(input.name)) {
     return std::unexpected(not_utf8("the name of input " + base::quote(input.name)));
   }
-  const std::optional<DType> dtype = base::dtype_named(datatype);
-  if (!dtype) {
-    return refuse(about(input) +
-                  (datatype.empty() ? std::string("it has no datatype")
-                                    : "unknown datatype " + base::quote(datatype)) +
-                  "; the datatypes are " + datatype_names());
-  }
+  const base::Result<DType> dtype = datatype_of(input, datatype);
+  if (!dtype) return std::unexpected(dtype.error());
   input.dtype = *dtype;
   const base::Result<std::int64_t> elements = count_elements(input);
   if (!elements) return std::unexpected(elements.error());
@@ -222,8 +200,7 @@ base::Result<> InferDecoder::finish_input(InferInput& input, std::string_view da
 
 base::Result<> InferDecoder::take_requested_output(std::string_view message) {
   if (request_.outputs.size() >= kRequestedOutputsMax) {
-    return refuse("a request may ask for at most " + std::to_string(kRequestedOutputsMax) +
-                  " outputs");
+    return std::unexpected(too_many_outputs());
   }
   RequestedOutput& output = request_.outputs.emplace_back();
   const std::uint32_t parameters_begin = parameters_end();
@@ -252,18 +229,15 @@ base::Result<> InferDecoder::take_requested_output(std::string_view message) {
 base::Result<> InferDecoder::check_names() const {
   if (!base::is_utf8(request_.model_name)) return std::unexpected(not_utf8("model_name"));
   if (!base::is_utf8(request_.model_version)) return std::unexpected(not_utf8("model_version"));
-  if (request_.id.size() > kIdBytesMax) {
-    return refuse("id may have at most " + std::to_string(kIdBytesMax) + " bytes, got " +
-                  std::to_string(request_.id.size()));
-  }
   if (!base::is_utf8(request_.id)) return std::unexpected(not_utf8("id"));
-  if (const auto twin = find_twin(request_.inputs)) {
-    return refuse("input " + base::quote(*twin) + " is given more than once");
-  }
-  if (const auto twin = find_twin(request_.outputs)) {
-    return refuse("output " + base::quote(*twin) + " is requested more than once");
-  }
-  return {};
+  return check_distinct(request_);
+}
+
+// How many inputs have a raw entry, if any has.
+std::size_t InferDecoder::raw_inputs() const {
+  if (!has_shared_) return request_.inputs.size();
+  return static_cast<std::size_t>(std::ranges::count_if(
+      request_.inputs, [&](const InferInput& input) { return !request_.is_shared(input); }));
 }
 
 // Every input has its bytes from one source, and they fit.
@@ -275,11 +249,15 @@ base::Result<> InferDecoder::check_tensors() const {
                     "it has typed contents, but the request also carries raw_input_contents; "
                     "use one of the two for all inputs");
     }
-    if (raw_count_ != inputs.size()) {
+    const std::size_t wanted = raw_inputs();
+    if (raw_count_ != wanted) {
       return refuse("got " + std::to_string(raw_count_) + " raw_input_contents for " +
-                    std::to_string(inputs.size()) + " inputs; each input needs one, in order");
+                    std::to_string(wanted) +
+                    (has_shared_ ? " inputs that are not in shared memory" : " inputs") +
+                    "; each input needs one, in order");
     }
     for (const InferInput& input : inputs) {
+      if (has_shared_ && request_.is_shared(input)) continue;
       if (auto checked = check_raw_bytes(input); !checked) return checked;
     }
     return {};
@@ -287,6 +265,7 @@ base::Result<> InferDecoder::check_tensors() const {
   for (const InferInput& input : inputs) {
     // Typed elements fit the shape already, and no element is without bytes.
     if (!input.bytes.bytes.empty() || input.shape.elements() == 0) continue;
+    if (has_shared_ && request_.is_shared(input)) continue;
     return refuse(describe(input) +
                   " came without elements, neither in contents nor in raw_input_contents");
   }

@@ -4,7 +4,8 @@
 #include "wire/protobuf.h"
 
 // inference.ModelInferResponse: 1 model_name, 2 model_version, 3 id, 5 outputs,
-// 6 raw_output_contents; an output is 1 name, 2 datatype, 3 shape. In bytes:
+// 6 raw_output_contents; an output is 1 name, 2 datatype, 3 shape, 4 parameters (a map: entries of
+// 1 key, 2 InferParameter, which is 2 int64_param or 3 string_param). In bytes:
 //
 //   prefix | names | outputs | tag len | raw | tag len | raw | ...
 //   <------------ one block ----------->  ^-- copied into the block, or a piece of its own
@@ -19,6 +20,44 @@ std::size_t shape_bytes(const base::Shape& shape) {
   return bytes;
 }
 
+// The entries of an output's parameters, each a map entry's bytes without their tag and length.
+std::size_t text_entry_bytes(std::string_view key, std::string_view text) {
+  return sized_field_bytes(key.size()) + sized_field_bytes(sized_field_bytes(text.size()));
+}
+
+std::size_t number_entry_bytes(std::string_view key, std::uint64_t number) {
+  return sized_field_bytes(key.size()) + sized_field_bytes(1 + varint_bytes(number));
+}
+
+std::size_t place_bytes(const SharedPlace& place) {
+  return sized_field_bytes(text_entry_bytes(kSharedMemoryRegion, place.region)) +
+         sized_field_bytes(number_entry_bytes(kSharedMemoryByteSize, place.byte_size)) +
+         sized_field_bytes(number_entry_bytes(kSharedMemoryOffset, place.offset));
+}
+
+void put_number(FieldWriter& writer, std::string_view key, std::uint64_t number) {
+  writer.open_field(4, number_entry_bytes(key, number));
+  writer.put_string(1, key);
+  writer.open_field(2, 1 + varint_bytes(number));
+  writer.put_varint(varint_field(2));
+  writer.put_varint(number);
+}
+
+void put_place(FieldWriter& writer, const SharedPlace& place) {
+  writer.open_field(4, text_entry_bytes(kSharedMemoryRegion, place.region));
+  writer.put_string(1, kSharedMemoryRegion);
+  writer.open_field(2, sized_field_bytes(place.region.size()));
+  writer.open_field(3, place.region.size());
+  writer.put_bytes(bytes_of(place.region));
+  put_number(writer, kSharedMemoryByteSize, place.byte_size);
+  put_number(writer, kSharedMemoryOffset, place.offset);
+}
+
+// What goes into the message of the tensor's bytes.
+std::span<const std::byte> contents_of(const InferOutput& output) {
+  return output.shared ? std::span<const std::byte>() : output.tensor->bytes.bytes;
+}
+
 // The parts of an output's message whose sizes are needed before and while writing.
 struct OutputLayout {
   std::string_view datatype;
@@ -29,7 +68,8 @@ struct OutputLayout {
       : datatype(base::name_of(output.tensor->dtype)),
         shape_bytes(wire::shape_bytes(output.tensor->shape)),
         message_bytes(string_field_bytes(output.name) + string_field_bytes(datatype) +
-                      (shape_bytes == 0 ? 0 : sized_field_bytes(shape_bytes))) {}
+                      (shape_bytes == 0 ? 0 : sized_field_bytes(shape_bytes)) +
+                      (output.shared ? place_bytes(*output.shared) : 0)) {}
 };
 
 void put_output(FieldWriter& writer, const InferOutput& output) {
@@ -37,11 +77,13 @@ void put_output(FieldWriter& writer, const InferOutput& output) {
   writer.open_field(5, layout.message_bytes);
   writer.put_string(1, output.name);
   writer.put_string(2, layout.datatype);
-  if (layout.shape_bytes == 0) return;
-  writer.open_field(3, layout.shape_bytes);
-  for (const std::int64_t dim : output.tensor->shape.dims()) {
-    writer.put_varint(static_cast<std::uint64_t>(dim));
+  if (layout.shape_bytes > 0) {
+    writer.open_field(3, layout.shape_bytes);
+    for (const std::int64_t dim : output.tensor->shape.dims()) {
+      writer.put_varint(static_cast<std::uint64_t>(dim));
+    }
   }
+  if (output.shared) put_place(writer, *output.shared);
 }
 
 }  // namespace
@@ -54,7 +96,7 @@ void encode_infer_answer(const InferAnswer& answer, std::size_t prefix_bytes,
   std::size_t referred_bytes = 0;
   for (const InferOutput& output : answer.outputs) {
     PENSTOCK_CHECK(output.tensor != nullptr);
-    const std::size_t raw_bytes = output.tensor->bytes.bytes.size();
+    const std::size_t raw_bytes = contents_of(output).size();
     block_bytes += sized_field_bytes(OutputLayout(output).message_bytes);
     block_bytes += 1 + varint_bytes(raw_bytes);
     (raw_bytes < kReferredBytesMin ? block_bytes : referred_bytes) += raw_bytes;
@@ -73,14 +115,14 @@ void encode_infer_answer(const InferAnswer& answer, std::size_t prefix_bytes,
   writer.put_string(3, answer.id);
   for (const InferOutput& output : answer.outputs) put_output(writer, output);
   for (const InferOutput& output : answer.outputs) {
-    const base::Slice& raw = output.tensor->bytes;
-    writer.open_field(6, raw.bytes.size());
-    if (raw.bytes.size() < kReferredBytesMin) {
-      writer.put_bytes(raw.bytes);
+    const std::span<const std::byte> raw = contents_of(output);
+    writer.open_field(6, raw.size());
+    if (raw.size() < kReferredBytesMin) {
+      writer.put_bytes(raw);
       continue;
     }
     encoded.pieces.push_back({block, {piece_begin, writer.at()}});
-    encoded.pieces.push_back(raw);
+    encoded.pieces.push_back(output.tensor->bytes);
     piece_begin = writer.at();
   }
   PENSTOCK_CHECK(writer.at() == block_end);

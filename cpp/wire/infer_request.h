@@ -26,7 +26,8 @@ struct ParameterRange {
 };
 
 // One input as the message gave it, unchecked against any model: `bytes` are the raw form of the
-// tensor, unaligned, whether they came as raw_input_contents or as typed contents.
+// tensor, unaligned, whether they came as raw_input_contents or as typed contents; none for a
+// tensor in shared memory.
 struct InferInput {
   std::string_view name;
   base::DType dtype = base::DType::kFp32;
@@ -34,6 +35,11 @@ struct InferInput {
   base::Slice bytes;  // owner: the message's buffer, or a block decoded from typed contents
   ParameterRange parameters;
 };
+
+// The parameters that say where a tensor is, instead of bytes in the message.
+inline constexpr std::string_view kSharedMemoryRegion = "shared_memory_region";
+inline constexpr std::string_view kSharedMemoryByteSize = "shared_memory_byte_size";
+inline constexpr std::string_view kSharedMemoryOffset = "shared_memory_offset";
 
 struct RequestedOutput {
   std::string_view name;
@@ -53,6 +59,14 @@ struct InferRequest {
 
   std::span<const Parameter> parameters_of(ParameterRange range) const {
     return std::span(parameters_pool).subspan(range.begin, range.end - range.begin);
+  }
+  // Whether the tensor's bytes are in a shared memory region, as its parameters say; whether they
+  // say it rightly is for serving/shared_tensors.h.
+  bool is_shared(const InferInput& input) const {
+    for (const Parameter& parameter : parameters_of(input.parameters)) {
+      if (parameter.name == kSharedMemoryRegion) return true;
+    }
+    return false;
   }
   void clear() {
     model_name = model_version = id = {};

@@ -4,8 +4,9 @@
 #include <bit>
 #include <cstdint>
 
-// binary32 to the two 16-bit formats, rounded to nearest, ties to even. Infinities and signs stay,
-// a NaN stays a (quiet) NaN, and what is too large becomes an infinity.
+// binary32 to the two 16-bit formats and back. On the way there it is rounded to nearest, ties to
+// even. Infinities and signs stay, a NaN stays a (quiet) NaN, and what is too large becomes an
+// infinity.
 namespace penstock::wire {
 
 // The bits of `value` as IEEE 754 binary16.
@@ -34,6 +35,26 @@ inline std::uint16_t bf16_of(float value) {
   const bool is_nan = (bits & 0x7fffffff) > 0x7f800000;
   const std::uint32_t rounded = is_nan ? bits | 0x400000 : bits + 0x7fff + ((bits >> 16) & 1);
   return static_cast<std::uint16_t>(rounded >> 16);
+}
+
+// And back, which loses nothing.
+inline float float_of_fp16(std::uint16_t half) {
+  const std::uint32_t sign = static_cast<std::uint32_t>(half & 0x8000) << 16;
+  const std::uint32_t magnitude = half & 0x7fff;
+  std::uint32_t bits;
+  if (magnitude >= 0x7c00) {
+    bits = 0x7f800000 | (magnitude & 0x3ff) << 13;
+  } else if (magnitude >= 0x400) {
+    bits = (magnitude << 13) + 0x38000000;
+  } else {
+    // A subnormal counts steps of 2^-24.
+    bits = std::bit_cast<std::uint32_t>(static_cast<float>(magnitude) * 0x1p-24F);
+  }
+  return std::bit_cast<float>(sign | bits);
+}
+
+inline float float_of_bf16(std::uint16_t bits) {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
 }
 
 }  // namespace penstock::wire

@@ -22,8 +22,14 @@ class TensorSpec:
     datatype: str
     dims: list[int]
     is_optional: bool
+    reshape: list[int] | None  # the dims that the model has for it, where they differ
     def __init__(
-        self, name: str, datatype: str, dims: Sequence[int], is_optional: bool = False
+        self,
+        name: str,
+        datatype: str,
+        dims: Sequence[int],
+        is_optional: bool = False,
+        reshape: Sequence[int] | None = None,
     ) -> None: ...
 
 class OrtOptions:
@@ -48,7 +54,23 @@ class QueueOptions:
     tickets_max: int  # 0: the core's own bound
     default_timeout_us: int  # 0: none
     is_timeout_delay: bool  # False: a timed-out request is refused; True: served last
+    allows_timeout: bool  # False: requests have no say; True: they may shorten their own wait
     def __init__(self) -> None: ...
+
+class WarmupInput:
+    """A tensor of a warm-up request: `dims` leaves out the batch dimension.
+
+    `source` is "zero", "random" or "file"; then `bytes` are one request's tensor in its raw form.
+    """
+
+    def __init__(
+        self, name: str, datatype: str, dims: Sequence[int], source: str, bytes: bytes = b""
+    ) -> None: ...
+
+class Warmup:
+    """A batch of `rows` equal requests that each instance executes `count` times at load."""
+
+    def __init__(self, name: str, rows: int, count: int, inputs: Sequence[WarmupInput]) -> None: ...
 
 class WorkerOptions:
     """How a Python model runs in processes of its own, one per instance. 0: no bound."""
@@ -77,14 +99,27 @@ class ModelSpec:
     lane: str  # "auto", "inline" or "batch"
     queue: QueueOptions
     ort: OrtOptions
+    warmups: list[Warmup]  # in order; one that fails fails the load
+    labels: dict[str, list[bytes]]  # of outputs: the names of their classes
     # backend "python": one per instance, called as
     # execute(inputs: dict[str, numpy array or None], request_rows: list[int])
     #   -> dict[str, numpy array], once per batch, with read-only views of the batch buffers.
     # BYTES tensors come and go as object arrays of bytes.
-    python_executes: list[Callable[[dict[str, Any], list[int]], dict[str, Any]]]
+    # One whose attribute `sees_requests` is true is called with a third argument, `facts`: what
+    # each request says beside its tensors, JSON as cpp/serving/request_facts.h has it, "" where it
+    # says nothing, or None where none says anything. It gives a list with an answer to each
+    # request: a list with an array for each output, or None for one that was not asked for; or a
+    # tuple of gRPC's number of a failure and a sentence.
+    # One that has `close` is closed when the version is taken apart.
+    python_executes: list[Callable[..., Any]]
     properties: list[tuple[str, str]]  # of its metadata
     tensor_parameters: list[tuple[str, str, str]]  # of its metadata: tensor, name, value
     worker: WorkerOptions | None  # backend "python": in processes instead; no python_executes then
+    metric_tags: list[tuple[str, str]]  # labels that its metrics have besides model and version
+    # Upper bounds of its histograms: request, queue, compute input, infer, output. Empty: powers
+    # of two.
+    metric_bounds_ns: list[list[int]]
+    load_began_ns: int  # on the monotonic clock, where loading began before; 0: it begins now
     def __init__(self, name: str, version: int, backend: str) -> None: ...
 
 class LoadedModel:
@@ -114,8 +149,13 @@ class EngineOptions:
     """What an engine listens on and the bounds it keeps. Durations in milliseconds."""
 
     grpc_address: str  # "0.0.0.0"
-    grpc_port: int  # 8001; 0: one the system chooses
-    is_port_shared: bool  # SO_REUSEPORT
+    grpc_port: int | None  # 8001; 0: one the system chooses; None: gRPC is not served
+    is_grpc_port_shared: bool  # SO_REUSEPORT
+    rest_address: str  # "0.0.0.0"
+    rest_port: int | None  # None: REST is not served
+    is_rest_port_shared: bool
+    rest_body_bytes_max: int  # of one request, as sent and after decompression
+    rest_idle_timeout_ms: int  # of an HTTP/1.1 connection; 0: no bound
     io_threads: int
     message_bytes_max: int  # of one request, after decompression
     inflight_bytes_max: int  # received and not yet answered, all connections of one io thread
@@ -137,6 +177,14 @@ class EngineOptions:
     extensions: list[str]
     onnxruntime_library: str  # of the installed wheel; "": no such backend
     preload_libraries: list[str]  # opened before it, for GPU builds
+    has_metric_counters: bool  # of durations, as the two below
+    has_metric_histograms: bool
+    metric_quantiles: list[float]  # of summaries; empty: none
+    has_cpu_metrics: bool  # of the machine, as GPUs
+    has_gpu_metrics: bool
+    metrics_interval_ms: int  # that a reading of the machine is good for
+    allow_client_shm: bool
+    client_shm_regions_max: int
     def __init__(self) -> None: ...
 
 class ControlBridge:
@@ -190,6 +238,47 @@ class ControlBridge:
     def flush(self) -> bool:
         """Hands over what was said since the last time. False: some waits; call it again soon."""
 
+class VersionStatistics:
+    """What a loaded version has counted since it was loaded.
+
+    A pair is how often something happened and its nanoseconds together.
+    """
+
+    @property
+    def model(self) -> str: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def last_inference_ms(self) -> int:
+        """When a batch was last executed, since 1970; 0: never."""
+
+    @property
+    def inference_count(self) -> int:
+        """Rows of requests that succeeded."""
+
+    @property
+    def execution_count(self) -> int:
+        """Batches that succeeded."""
+
+    @property
+    def success(self) -> tuple[int, int]: ...
+    @property
+    def fail(self) -> tuple[int, int]: ...
+    @property
+    def queue(self) -> tuple[int, int]: ...
+    @property
+    def compute_input(self) -> tuple[int, int]: ...
+    @property
+    def compute_infer(self) -> tuple[int, int]: ...
+    @property
+    def compute_output(self) -> tuple[int, int]: ...
+    @property
+    def batch_sizes(self) -> list[tuple[int, int, int, int, int]]:
+        """By rows: these, executions, nanoseconds of input, of inference and of output.
+
+        Rows 0: sizes that were one too many to be told apart.
+        """
+
 class Engine:
     """The server's native side. Every method may be called from any Python thread."""
 
@@ -199,6 +288,8 @@ class Engine:
 
     @property
     def grpc_port(self) -> int: ...
+    @property
+    def rest_port(self) -> int: ...
     def load(self, spec: ModelSpec) -> LoadedModel:
         """Loads, warms and publishes one version; blocks, without the interpreter's lock.
 
@@ -212,6 +303,9 @@ class Engine:
 
     def unload(self, name: str, version: int) -> None:
         """Takes a version out of service; requests already accepted are answered."""
+
+    def trim_memory(self) -> None:
+        """Gives free memory back to the system; blocks, without the interpreter's lock."""
 
     def set_ready(self, is_ready: bool) -> None:
         """What ServerReady and the health check say, unless the engine is draining."""
@@ -247,6 +341,25 @@ class Engine:
 
     def metrics_text(self) -> str:
         """Prometheus text exposition of all counters."""
+
+    def statistics(self, model: str) -> list[VersionStatistics]:
+        """Of the loaded versions of `model`, or of all models if it is empty: by name, number."""
+
+    # Memory that clients share. Each raises CoreError UNAVAILABLE unless allow_client_shm.
+    def register_region(self, name: str, key: str, offset: int, byte_size: int) -> None:
+        """Opens a part of an object of /dev/shm. Raises CoreError if it may not or cannot be."""
+
+    def unregister_region(self, name: str) -> None:
+        """Requests that use the region keep it; a name that is not registered is no error."""
+
+    def unregister_regions(self) -> None:
+        """All of them."""
+
+    def regions(self, name: str) -> list[tuple[str, str, int, int]]:
+        """Name, key, offset and size of one region; of all for an empty name.
+
+        Raises CoreError NOT_FOUND for a name that is not registered.
+        """
 
 def isa() -> str:
     """The best instruction set this machine has, e.g. "avx512_vnni"."""

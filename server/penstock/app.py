@@ -6,7 +6,9 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 import uvloop
 from rich.console import Console
@@ -21,8 +23,10 @@ from penstock.logs import LogOutput
 from penstock.metrics import ServerMetrics
 from penstock.metrics_server import MetricsServer, listening_socket
 from penstock.open_files import allow_open_files
-from penstock.repository.layout import FoundModel, find_models
-from penstock.repository.loader import LoadReport, load_models
+from penstock.repository.controller import RepositoryController
+from penstock.repository.layout import survey
+from penstock.repository.loader import LoadReport
+from penstock.repository.startup import models_at_start
 from penstock.standard_streams import flush_or_forget, open_closed
 from penstock.startup_report import Listening, print_startup
 
@@ -47,10 +51,12 @@ def serve(options: ServerOptions, console: Console, log_output: LogOutput) -> No
         )
     open_closed()
     _make_room(options)
-    models = find_models(options.repositories)
+    # Now, for a wrong flag or folder is to be told before anything starts.
+    found = survey(options.repositories)
+    models_at_start(options.model_control_mode, options.load_model, found.names)
     # Kept until the loop has ended: the engine's exit timeout then also bounds what the loop waits
     # for, such as threads of a service that never return.
-    server = _Server(options, console, models, log_output)
+    server = _Server(options, console, log_output)
     uvloop.run(server.run())
     # A model's own prints may have found a full disk.
     flush_or_forget(sys.stdout)
@@ -59,6 +65,8 @@ def serve(options: ServerOptions, console: Console, log_output: LogOutput) -> No
 
 def _make_room(options: ServerOptions) -> None:
     wanted = options.connections_max + FILES_BESIDE_CONNECTIONS
+    if options.allow_client_shm:
+        wanted += options.client_shm_regions_max
     allowed = allow_open_files(wanted)
     if allowed < wanted:
         log.warning(
@@ -74,20 +82,16 @@ def _make_room(options: ServerOptions) -> None:
 class _Server:
     """The life of one server, on the control thread's event loop."""
 
-    def __init__(
-        self,
-        options: ServerOptions,
-        console: Console,
-        models: list[FoundModel],
-        log_output: LogOutput,
-    ) -> None:
+    def __init__(self, options: ServerOptions, console: Console, log_output: LogOutput) -> None:
         self._options = options
         self._console = console
-        self._models = models
         self._log_output = log_output  # for the control application's log settings
         self._library = find_onnxruntime()
         self._engine = Engine(options, self._library)
         self._metrics = ServerMetrics(self._engine.metrics_text, isa())
+        self._repository = RepositoryController(
+            self._engine, options, find_machine(self._library), self._metrics.count_loads
+        )
         self._http: MetricsServer | None = None
         self._services = ServiceHost(self._engine.bridge, options.grpc_service_thread_count)
 
@@ -109,10 +113,11 @@ class _Server:
             loop.add_reader(self._engine.log_fd, self._engine.pass_on_log)
             if self._http is not None:
                 self._http.start()
-            await self._load()
+            await _first_of(self._load(), drained.wait())  # a drain waits for no model
             await drained.wait()
             loop.remove_reader(self._engine.drained_fd)
         finally:
+            await self._repository.stop()
             if self._http is not None:
                 await self._http.stop()
             await self._services.stop()
@@ -121,13 +126,9 @@ class _Server:
         log.info("server_stopped")
 
     async def _load(self) -> None:
-        machine = find_machine(self._library)
         if self._library is None:
             log.warning("onnxruntime_missing", extra={"mend": "pip install onnxruntime"})
-        reports = await asyncio.to_thread(
-            load_models, self._models, self._engine, self._options, machine
-        )
-        self._metrics.count_loads(reports)
+        reports = await self._repository.start()
         failed = [report for report in reports if report.loaded is None]
         if failed and self._options.exit_on_error:
             first = failed[0]
@@ -135,22 +136,24 @@ class _Server:
                 f"{len(failed)} of {len(reports)} models failed to load, and --exit-on-error is "
                 f"set. {first.name}: {first.reason}"
             )
+        self._repository.start_polling()
         self._engine.set_ready(not (failed and self._options.strict_readiness))
         if not self._engine.is_draining:
             self._announce(reports, _process_age_s())
 
     def _announce(self, reports: list[LoadReport], seconds: float) -> None:
         options = self._options
-        if options.model_fields_set & {"http_port"}:
-            log.info("rest_not_served", extra={"http_port": options.http_port})
+        grpc, rest = self._engine.grpc_port, self._engine.rest_port
         listening = Listening(
-            grpc=_address(options.grpc_address, self._engine.grpc_port),
+            grpc=_address(options.grpc_address, grpc) if grpc else "",
+            rest=_address(options.http_address, rest) if rest else "",
             metrics=_address(options.metrics_host, self._http.port) if self._http else "",
         )
         log.info(
             "server_ready",
             extra={
                 "grpc": listening.grpc,
+                "rest": listening.rest,
                 "metrics": listening.metrics,
                 "io_threads": options.grpc_infer_thread_count,
                 "isa": isa(),
@@ -162,6 +165,19 @@ class _Server:
         except (OSError, SystemExit) as error:  # rich ends the program when nobody reads it
             reason = str(error) if isinstance(error, OSError) else "nobody reads standard output"
             log.warning("startup_not_printed", extra={"reason": reason})
+
+
+async def _first_of(work: Coroutine[Any, Any, None], end: Coroutine[Any, Any, Any]) -> None:
+    """Does `work` until `end`; raises what it raises."""
+    tasks = [asyncio.ensure_future(work), asyncio.ensure_future(end)]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if tasks[0].done():
+            tasks[0].result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
 
 
 def _process_age_s() -> float:

@@ -16,7 +16,10 @@ from penstock.backends.onnxruntime_library import OnnxRuntimeLibrary
 from penstock.config import ServerOptions
 from penstock.errors import EngineError, ListenError
 from penstock.hosting.bridge_loop import CallBridge
-from penstock.repository.plan import ModelPlan, QueuePlan, SessionPlan, TensorPlan
+from penstock.metric_settings import MetricSettings, bounds_ns, label_tags, read_metric_settings
+from penstock.repository.model_files import read_labels, read_warmup_tensor
+from penstock.repository.plan import ModelPlan, QueuePlan, SessionPlan, TensorPlan, WarmupPlan
+from penstock.statistics import BatchSizeStatistics, CountedTime, VersionStatistics
 
 try:
     from penstock import _core
@@ -33,7 +36,7 @@ log = logging.getLogger(__name__)
 LOG_LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 #: Of the protocol's extensions (classification, statistics, ...), those this server answers to.
-EXTENSIONS: tuple[str, ...] = ()
+EXTENSIONS: tuple[str, ...] = ("classification", "schedule_policy", "parameters")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,35 +65,52 @@ class Engine:
     def __init__(self, options: ServerOptions, library: OnnxRuntimeLibrary | None) -> None:
         """Without a `library` there is no onnxruntime backend."""
         self._options = options
-        self._core = _core.Engine(_engine_options(options, library))
+        self._metrics = read_metric_settings(options.metrics_config)
+        self._core = _core.Engine(_engine_options(options, library, self._metrics))
 
     def start(self) -> None:
-        """Listens. Raises ListenError if the address cannot be had."""
-        address = f"{self._options.grpc_address}:{self._options.grpc_port}"
+        """Listens. Raises ListenError if an address cannot be had."""
         try:
             self._core.start()
         except _core.CoreError as error:
-            raise ListenError(f"gRPC cannot listen on {address}: {error}") from None
+            raise ListenError(str(error)) from None
 
     @property
     def grpc_port(self) -> int:
-        """The port in use, also when the system chose it."""
+        """The port of gRPC in use, also when the system chose it; 0: gRPC is not served."""
         return self._core.grpc_port
+
+    @property
+    def rest_port(self) -> int:
+        """The port of REST in use; 0: REST is not served."""
+        return self._core.rest_port
 
     def load(
         self,
         plan: ModelPlan,
-        executes: Sequence[Callable[..., dict[str, Any]]] = (),
+        executes: Sequence[Callable[..., Any]] = (),
         worker: WorkerLaunch | None = None,
+        began: float | None = None,
     ) -> LoadedVersion:
         """Loads, warms and publishes one version; blocks. `executes`: a Python model's instances.
 
-        With `worker` these are processes instead, started and watched by the core.
+        With `worker` these are processes instead, started and watched by the core. `began` is
+        when loading began, on time.monotonic()'s clock, if that was before now.
 
-        Raises EngineError with what is wrong with the model or its configuration.
+        Raises EngineError with what is wrong with the model or its configuration, and
+        RepositoryError if its metrics' labels or buckets are.
         """
+        spec = _model_spec(plan, executes, worker)
+        spec.metric_tags = label_tags(plan.metric_tags)
+        spec.metric_bounds_ns, unknown = bounds_ns(plan.metric_buckets, self._metrics)
+        if unknown:
+            log.warning(
+                "metric_buckets_unused", extra={"model": plan.name, "families": ", ".join(unknown)}
+            )
+        if began is not None:
+            spec.load_began_ns = round(began * 1e9)
         with _engine_errors():
-            loaded = self._core.load(_model_spec(plan, executes, worker))
+            loaded = self._core.load(spec)
         return LoadedVersion(
             name=loaded.name,
             version=loaded.version,
@@ -110,6 +130,10 @@ class Engine:
         """Takes a version out of service; requests already accepted are answered."""
         with _engine_errors():
             self._core.unload(name, version)
+
+    def trim_memory(self) -> None:
+        """Gives memory that unloaded models left free back to the system; blocks."""
+        self._core.trim_memory()
 
     def set_ready(self, is_ready: bool) -> None:
         """What ServerReady and the health check say, unless the engine is draining."""
@@ -159,6 +183,28 @@ class Engine:
         """The core's counters in Prometheus' text format."""
         return self._core.metrics_text()
 
+    def statistics(self, model: str = "") -> list[VersionStatistics]:
+        """Of the loaded versions of `model`, or of all models: by name and number."""
+        return [_version_statistics(told) for told in self._core.statistics(model)]
+
+    def register_region(self, name: str, key: str, offset: int, byte_size: int) -> None:
+        """Lets requests name a part of an object in `/dev/shm`."""
+        with _engine_errors():
+            self._core.register_region(name, key, offset, byte_size)
+
+    def unregister_region(self, name: str) -> None:
+        """Forgets a region; an empty name means all. Requests that use it keep it."""
+        with _engine_errors():
+            if name:
+                self._core.unregister_region(name)
+            else:
+                self._core.unregister_regions()
+
+    def regions(self, name: str = "") -> list[tuple[str, str, int, int]]:
+        """Name, key, offset and size of what is registered; an empty name means all."""
+        with _engine_errors():
+            return self._core.regions(name)
+
 
 def isa() -> str:
     """The best instruction set this machine has, e.g. "avx512_vnni"."""
@@ -173,13 +219,47 @@ def _engine_errors() -> Iterator[None]:
         raise EngineError(str(error), code=error.code) from None
 
 
+def _version_statistics(told: _core.VersionStatistics) -> VersionStatistics:
+    def time(pair: tuple[int, int]) -> CountedTime:
+        return CountedTime(count=pair[0], ns=pair[1])
+
+    return VersionStatistics(
+        model=told.model,
+        version=told.version,
+        last_inference_ms=told.last_inference_ms,
+        inference_count=told.inference_count,
+        execution_count=told.execution_count,
+        success=time(told.success),
+        fail=time(told.fail),
+        queue=time(told.queue),
+        compute_input=time(told.compute_input),
+        compute_infer=time(told.compute_infer),
+        compute_output=time(told.compute_output),
+        batch_sizes=tuple(
+            BatchSizeStatistics(
+                rows=rows,
+                count=count,
+                compute_input_ns=input_ns,
+                compute_infer_ns=infer_ns,
+                compute_output_ns=output_ns,
+            )
+            for rows, count, input_ns, infer_ns, output_ns in told.batch_sizes
+        ),
+    )
+
+
 def _engine_options(
-    options: ServerOptions, library: OnnxRuntimeLibrary | None
+    options: ServerOptions, library: OnnxRuntimeLibrary | None, metrics: MetricSettings
 ) -> _core.EngineOptions:
     made = _core.EngineOptions()
     made.grpc_address = options.grpc_address
-    made.grpc_port = options.grpc_port
-    made.is_port_shared = options.reuse_grpc_port
+    made.grpc_port = options.grpc_port if options.allow_grpc else None
+    made.is_grpc_port_shared = options.reuse_grpc_port
+    made.rest_address = options.http_address
+    made.rest_port = options.http_port if options.allow_http else None
+    made.is_rest_port_shared = options.reuse_http_port
+    made.rest_body_bytes_max = options.http_max_input_size
+    made.rest_idle_timeout_ms = options.http_idle_timeout_ms
     made.io_threads = options.grpc_infer_thread_count
     made.message_bytes_max = options.message_bytes_max
     made.inflight_bytes_max = options.inflight_bytes_max
@@ -199,6 +279,14 @@ def _engine_options(
     made.server_name = options.id
     made.server_version = __version__
     made.extensions = list(EXTENSIONS)
+    made.has_metric_counters = metrics.has_counters
+    made.has_metric_histograms = metrics.has_histograms
+    made.metric_quantiles = list(metrics.quantiles) if metrics.has_summaries else []
+    made.has_cpu_metrics = options.allow_metrics and options.allow_cpu_metrics
+    made.has_gpu_metrics = options.allow_metrics and options.allow_gpu_metrics
+    made.metrics_interval_ms = options.metrics_interval_ms
+    made.allow_client_shm = options.allow_client_shm
+    made.client_shm_regions_max = options.client_shm_regions_max
     made.onnxruntime_library = str(library.path) if library else ""
     made.preload_libraries = [str(path) for path in library.preload] if library else []
     return made
@@ -206,7 +294,7 @@ def _engine_options(
 
 def _model_spec(
     plan: ModelPlan,
-    executes: Sequence[Callable[..., dict[str, Any]]],
+    executes: Sequence[Callable[..., Any]],
     worker: WorkerLaunch | None,
 ) -> _core.ModelSpec:
     spec = _core.ModelSpec(plan.name, plan.version, plan.backend)
@@ -220,6 +308,8 @@ def _model_spec(
     spec.lane = plan.lane
     spec.queue = _queue_options(plan.queue)
     spec.ort = _ort_options(plan.session)
+    spec.warmups = [_warmup(warmup) for warmup in plan.warmups]
+    spec.labels = {output: read_labels(path) for output, path in plan.label_files.items()}
     spec.python_executes = list(executes)
     spec.properties = list(plan.notes.properties)
     spec.tensor_parameters = list(plan.notes.tensors)
@@ -245,6 +335,7 @@ def _queue_options(plan: QueuePlan) -> _core.QueueOptions:
     made.tickets_max = plan.tickets_max
     made.default_timeout_us = plan.default_timeout_us
     made.is_timeout_delay = plan.is_timeout_delay
+    made.allows_timeout = plan.allows_timeout
     return made
 
 
@@ -262,8 +353,22 @@ def _ort_options(plan: SessionPlan) -> _core.OrtOptions:
     return made
 
 
+def _warmup(plan: WarmupPlan) -> _core.Warmup:
+    inputs = [
+        _core.WarmupInput(
+            one.name,
+            one.datatype,
+            one.dims,
+            one.source,
+            read_warmup_tensor(one.file) if one.file else b"",
+        )
+        for one in plan.inputs
+    ]
+    return _core.Warmup(plan.name, plan.rows, plan.count, inputs)
+
+
 def _tensor_specs(plans: Sequence[TensorPlan]) -> list[_core.TensorSpec]:
-    return [_core.TensorSpec(p.name, p.datatype, p.dims, p.is_optional) for p in plans]
+    return [_core.TensorSpec(p.name, p.datatype, p.dims, p.is_optional, p.reshape) for p in plans]
 
 
 def _tensor_plans(specs: Sequence[_core.TensorSpec]) -> tuple[TensorPlan, ...]:

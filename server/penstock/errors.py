@@ -5,10 +5,12 @@
     ├── OptionsError        a flag or a line of the configuration file is wrong
     ├── RepositoryError     a model's folder or its config.pbtxt is wrong
     │   └── UnsupportedError    it asks for something this server does not do yet
+    ├── UnknownModelError   nothing is served under the name or version asked for
     ├── BackendError        a model's own code is wrong, or failed
     ├── ListenError         an address cannot be listened on
     ├── ServiceError        a service of --grpc-service cannot be hosted
     ├── ControlError        a control call asks for what cannot be done; `code` is its own
+    ├── RegionError         memory that a client wants to share cannot be
     └── EngineError         the native core refused; `code` is its own
 
 Every message is one sentence or two: what was wanted, what was found and, where there is one, the
@@ -22,8 +24,10 @@ __all__ = [
     "ListenError",
     "OptionsError",
     "PenstockError",
+    "RegionError",
     "RepositoryError",
     "ServiceError",
+    "UnknownModelError",
     "UnsupportedError",
 ]
 
@@ -52,6 +56,12 @@ class UnsupportedError(RepositoryError):
     code = "UNIMPLEMENTED"
 
 
+class UnknownModelError(PenstockError):
+    """Nothing is served under the name or version asked for."""
+
+    code = "NOT_FOUND"
+
+
 class BackendError(PenstockError):
     """A model's own code cannot be used, or failed."""
 
@@ -77,6 +87,12 @@ class ControlError(PenstockError):
         """`code` is gRPC's name of the kind, e.g. "NOT_FOUND"."""
         super().__init__(message)
         self.code = code
+
+
+class RegionError(PenstockError):
+    """Memory that a client wants to share with the server cannot be."""
+
+    code = "INVALID_ARGUMENT"
 
 
 class EngineError(PenstockError):

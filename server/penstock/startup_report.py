@@ -17,7 +17,8 @@ __all__ = ["Listening", "print_startup"]
 class Listening:
     """Where the server is reached; `metrics` is empty if they are off."""
 
-    grpc: str
+    grpc: str = ""
+    rest: str = ""
     metrics: str = ""
 
 
@@ -43,11 +44,13 @@ def _print_for_people(
         if report.loaded is None:
             console.print(f"[red]{report.name}:[/]", Text(report.reason), soft_wrap=True)
     ready = sum(report.loaded is not None for report in reports)
-    metrics = (
-        f"  ·  metrics [bold]http://{listening.metrics}/metrics[/]" if listening.metrics else ""
-    )
+    places = [
+        f"gRPC [bold]{listening.grpc}[/]" if listening.grpc else "",
+        f"REST [bold]http://{listening.rest}[/]" if listening.rest else "",
+        f"metrics [bold]http://{listening.metrics}/metrics[/]" if listening.metrics else "",
+    ]
     console.print(
-        f"[bold green]penstock is ready[/]  gRPC [bold]{listening.grpc}[/]{metrics}\n"
+        f"[bold green]penstock is ready[/]  {'  ·  '.join(filter(None, places))}\n"
         f"{ready} of {len(reports)} models in {seconds:.2f} s.  Ctrl-C to drain and stop.",
         highlight=False,
     )
@@ -88,6 +91,7 @@ def _plain_lines(reports: Sequence[LoadReport], listening: Listening, seconds: f
                 f"batch_rows_max={loaded.batch_rows_max}"
             )
     lines.append(f"started in {seconds:.2f} s")
-    metrics = f" metrics={listening.metrics}" if listening.metrics else ""
-    lines.append(f"penstock is ready: grpc={listening.grpc}{metrics}")
+    places = {"grpc": listening.grpc, "rest": listening.rest, "metrics": listening.metrics}
+    where = " ".join(f"{name}={place}" for name, place in places.items() if place)
+    lines.append(f"penstock is ready: {where}")
     return lines

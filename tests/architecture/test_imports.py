@@ -26,11 +26,13 @@ MAY_INCLUDE: dict[str, set[str]] = {
     "http1": {"http"},
     "model": {"kernels"},
     "batching": {"telemetry"},
+    "memory": set(),
     "grpc": {"http2"},
     "rest": {"http1", "http2"},
     "net": {"http1", "http2"},
     "serving": {
-        "batching", "cache", "drift", "grpc", "model", "rest", "routing", "telemetry", "wire",
+        "batching", "cache", "drift", "grpc", "memory", "model", "rest", "routing", "telemetry",
+        "wire",
     },
     "engine": {"net", "serving"},
     "bindings": {"drift", "engine", "kernels", "model"},
@@ -38,10 +40,13 @@ MAY_INCLUDE: dict[str, set[str]] = {
 
 #: Header (as a pattern) -> the only files that may include it (as patterns below cpp/).
 BELONGS_TO: dict[str, set[str]] = {
+    r"boost/.*": {"http1/parser*"},
     r"nghttp2/.*": {"http2/nghttp2_setup.*", "http2/session*"},
     r"(sys/epoll\.h|openssl/.*)": {"net/*"},
     r"(pybind11/.*|Python\.h)": {"bindings/*"},
     r"protozero/.*": {"wire/*"},
+    r"simdjson\.h": {"wire/json*"},
+    r"zlib\.h": {"base/deflate*"},
     r"(mutex|shared_mutex|condition_variable)": {"base/*", "telemetry/*"},
 }
 

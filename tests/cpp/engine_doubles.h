@@ -16,7 +16,7 @@ namespace penstock::testing {
 inline engine::Options engine_options(std::size_t io_threads = 1) {
   engine::Options options;
   options.io_threads = io_threads;
-  options.listen.address = "127.0.0.1";
+  options.grpc = {.address = "127.0.0.1"};
   options.identity = {.name = "penstock", .version = "0", .extensions = {}};
   return options;
 }

@@ -52,7 +52,7 @@ class EchoService : public net::Service {
   // While held, requests are taken and not answered; letting go needs IoThread::wake().
   void hold_answers(bool holds) { *holds_.lock() = holds; }
 
-  void opened(net::PeerKey peer, http::Session& session) override {
+  void opened(net::PeerKey peer, net::Port, http::Session& session) override {
     peers_[peer.slot] = {peer.id, &session, {}};
     change([](Seen& seen) { ++seen.opened; });
   }
@@ -152,7 +152,9 @@ class EchoServer {
       all.push_back(threads_.back().get());
     }
     for (std::size_t i = 1; i < count; ++i) threads_[i]->start(*services_[i], {}, {});
-    threads_[0]->start(*services_[0], std::move(*acceptor), all);
+    std::vector<net::Listener> listeners;
+    listeners.push_back({std::move(*acceptor)});
+    threads_[0]->start(*services_[0], std::move(listeners), all);
   }
   ~EchoServer() {
     for (auto& thread : threads_) thread->join();

@@ -74,13 +74,13 @@ void obey(Script script) {
   }
 }
 
-// The only input comes first in the words: [rows, requests, rows of each, rank, offset, bytes,
-// dims].
+// The only input comes first in the words: [rows, requests, rows of each, no facts,
+// rank, offset, bytes, dims].
 void run_batch(const WorkerHeader& request) {
   std::size_t requests_size = 0;
   std::byte* const from = mapped(kRequests, requests_size);
   const auto* const words = reinterpret_cast<const std::int64_t*>(from);
-  const std::int64_t* const input = words + 2 + words[1];
+  const std::int64_t* const input = words + 3 + words[1];
   const auto rank = static_cast<std::size_t>(input[0]);
   const auto* const values = reinterpret_cast<const float*>(from + input[1]);
   const auto bytes = static_cast<std::size_t>(input[2]);

@@ -69,15 +69,21 @@ inline base::Result<> echo_batch(const model::ExecutorBatch& batch,
 class ScriptedExecutor : public model::Executor {
  public:
   // `is_native` false: like a Python model, for instance threads only.
-  ScriptedExecutor(base::Signature signature, Behaviour behaviour, bool is_native = true)
-      : signature_(std::move(signature)), behaviour_(std::move(behaviour)), is_native_(is_native) {}
+  // `sees_requests`: it wants what requests say beside their tensors.
+  ScriptedExecutor(base::Signature signature, Behaviour behaviour, bool is_native = true,
+                   bool sees_requests = false)
+      : signature_(std::move(signature)),
+        behaviour_(std::move(behaviour)),
+        is_native_(is_native),
+        sees_requests_(sees_requests) {}
 
   const base::Signature& signature() const override { return signature_; }
   model::ExecutorTraits traits() const override {
     return {.is_native = is_native_,
             .is_thread_safe = true,
             .takes_unaligned = true,
-            .gains_from_batching = true};
+            .gains_from_batching = true,
+            .sees_requests = sees_requests_};
   }
   base::Result<> run(const model::ExecutorBatch& batch,
                      std::vector<base::Tensor>& outputs) override {
@@ -88,6 +94,7 @@ class ScriptedExecutor : public model::Executor {
   const base::Signature signature_;
   const Behaviour behaviour_;
   const bool is_native_;
+  const bool sees_requests_;
 };
 
 // FP32 "x" [rows, any] -> "y" of the same shape.
@@ -188,7 +195,8 @@ class FrontRig {
     }
   };
 
-  explicit FrontRig(const serving::FrontOptions& front_options = {})
+  explicit FrontRig(const serving::FrontOptions& front_options = {},
+                    memory::RegionTable* regions = nullptr)
       : options(front_options),
         front({.io_thread = 0,
                .options = &options,
@@ -197,6 +205,7 @@ class FrontRig {
                .versions = &versions,
                .mailbox = &mailbox_,
                .bridge = bridge.get(),
+               .regions = regions,
                .metrics = &metrics.shard(0),
                .touch = [this](std::uint32_t slot) { links_[slot]->is_touched = true; },
                .peer_of_slot = [](std::uint32_t slot) { return "test:" + std::to_string(slot); }}) {
@@ -212,10 +221,11 @@ class FrontRig {
   // Makes a version and publishes it.
   std::shared_ptr<serving::Version> serve(serving::Version::Options wanted,
                                           base::Signature signature,
-                                          Behaviour behaviour = echo_batch) {
+                                          Behaviour behaviour = echo_batch,
+                                          bool sees_requests = false) {
     std::vector<std::unique_ptr<model::Executor>> executors;
-    executors.push_back(
-        std::make_unique<ScriptedExecutor>(std::move(signature), std::move(behaviour)));
+    executors.push_back(std::make_unique<ScriptedExecutor>(
+        std::move(signature), std::move(behaviour), true, sees_requests));
     wanted.queue.model_name = wanted.name;
     wanted.queue.policy.batch_rows_max = executors[0]->signature().batch_rows_max;
     const std::string name = wanted.name;
@@ -237,7 +247,7 @@ class FrontRig {
     Link& link = *links_.emplace_back(std::make_unique<Link>(client_options));
     link.session = std::move(*http2::Session::open(limits, workspace_));
     link.slot = static_cast<std::uint32_t>(links_.size() - 1);
-    front.opened(link.slot, next_id_++, *link.session);
+    front.opened(link.slot, next_id_++, serving::Protocol::kGrpc, *link.session);
     return link;
   }
   void disconnect(Link& link) {

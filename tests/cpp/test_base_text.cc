@@ -38,6 +38,7 @@ TEST(base_text, ill_formed_utf8_is_refused) {
 
 TEST(base_text, quoting_escapes_what_would_break_or_forge_a_log_line) {
   EXPECT_EQ(quote("x"), R"("x")");
+  EXPECT_EQ(quote("it's \"x\"\n", '\''), R"('it\'s "x"\x0a')");
   EXPECT_EQ(quote("a\"b\\c"), R"("a\"b\\c")");
   EXPECT_EQ(quote(std::string_view("a\n\r\t\0\x7f", 6)), R"("a\x0a\x0d\x09\x00\x7f")");
   EXPECT_EQ(quote("gr\xc3\xbcn"), "\"gr\xc3\xbcn\"");

@@ -265,6 +265,59 @@ TEST(batching_batch, bytes_that_do_not_hold_their_elements_are_refused) {
   EXPECT_CONTAINS(failure(signature, holding(std::vector<std::uint8_t>(16, 0))), wanted);
 }
 
+TEST(batching_batch, an_executor_may_answer_each_ticket_by_itself) {
+  const auto apart = [](const BatchView& batch, Outputs&) -> base::Result<> {
+    EXPECT(batch.request_facts.empty());
+    batch.answers->push_back(Outputs{floats({1, 3}, {1, 2, 3})});
+    batch.answers->push_back(base::fail(Code::kNotFound, "nothing of that name"));
+    batch.answers->push_back(Outputs{absent()});
+    batch.answers->push_back(Outputs{floats({1, 1}, {4})});  // it brought two rows
+    batch.answers->push_back(Outputs{});
+    return {};
+  };
+  const auto replies = run(
+      one_to_one(8),
+      tickets_of(ticket_of(1), ticket_of(2), ticket_of(3), ticket_of(4, 2), ticket_of(5)), apart);
+  REQUIRE(replies.size() == 5);
+  EXPECT_EQ(replies[0].outcome.outputs->at(0).shape, (base::Shape{1, 3}));
+  EXPECT_EQ(replies[1].outcome.outputs.error(),
+            (base::Error{Code::kNotFound, "nothing of that name"}));
+  EXPECT(!replies[2].outcome.outputs->at(0).is_present);
+  EXPECT_EQ(replies[3].outcome.outputs.error().why,
+            "model \"m\": its backend returned output \"y\" with shape [1,1], wanted 2 rows as its "
+            "first dimension");
+  EXPECT_EQ(replies[4].outcome.outputs.error().why,
+            "model \"m\": its backend returned 0 outputs, wanted 1");
+  for (const Reply& reply : replies) EXPECT_EQ(reply.outcome.batch_rows, 6);
+}
+
+TEST(batching_batch, answers_of_a_batch_that_failed_are_forgotten) {
+  int calls = 0;
+  const auto torn = [&](const BatchView& batch, Outputs& outputs) -> base::Result<> {
+    if (++calls > 1) return EchoExecutor{}(batch, outputs);
+    batch.answers->push_back(Outputs{absent()});
+    return base::fail(Code::kInternal, "half way");
+  };
+  const auto signature = one_to_one(8);
+  BatchRunner runner("m", signature, false);
+  std::vector<Reply> replies;
+  runner.run(tickets_of(ticket_of(1), ticket_of(2)), torn, replies);
+  runner.run(tickets_of(ticket_of(3), ticket_of(4)), torn, replies);
+  REQUIRE(replies.size() == 4);
+  EXPECT_EQ(replies[1].outcome.outputs.error().why, "half way");
+  EXPECT_EQ(values_of(replies[3].outcome.outputs->at(0)), (std::vector<float>{4, 4}));
+}
+
+TEST(batching_batch, what_requests_say_is_told_in_order_if_one_says_anything) {
+  auto telling = ticket_of(2);
+  telling->facts = R"({"id":"two"})";
+  const auto look = [](const BatchView& batch, Outputs& outputs) -> base::Result<> {
+    EXPECT_EQ(batch.request_facts, (std::vector<std::string_view>{"", R"({"id":"two"})"}));
+    return EchoExecutor{}(batch, outputs);
+  };
+  EXPECT_EQ(run(one_to_one(8), tickets_of(ticket_of(1), std::move(telling)), look).size(), 2);
+}
+
 TEST(batching_batch, its_phases_are_timed) {
   const base::Signature signature = one_to_one(8);
   FakeClock::time = 1'000;
@@ -282,10 +335,30 @@ TEST(batching_batch, its_phases_are_timed) {
   EXPECT_EQ(replies[0].outcome.compute_infer_ns, 501);
   EXPECT_EQ(replies[0].outcome.compute_output_ns, 1);
   EXPECT_EQ(runner.last_run_ns(), 501);
+  EXPECT_EQ(runner.report().rows, 2);
+  EXPECT(runner.report().is_ok);
+  EXPECT_EQ(runner.report().compute_input_ns, 1);
+  EXPECT_EQ(runner.report().compute_infer_ns, 501);
+  EXPECT_EQ(runner.report().compute_output_ns, 1);
   runner.run(std::span(tickets).first(1), slow, replies);
   EXPECT_EQ(replies[2].outcome.compute_input_ns, 0);
   EXPECT_EQ(replies[2].outcome.compute_infer_ns, 501);
   EXPECT_EQ(replies[2].outcome.compute_output_ns, 0);
+  EXPECT_EQ(runner.report().rows, 1);
+  EXPECT_EQ(runner.report().compute_output_ns, 0);
+}
+
+TEST(batching_batch, a_batch_that_failed_is_reported_as_such) {
+  const base::Signature signature = one_to_one(8);
+  BatchRunner runner("m", signature, false);
+  auto tickets = tickets_of(ticket_of(1, 3));
+  std::vector<Reply> replies;
+  const auto empty = [](const BatchView&, Outputs&) -> base::Result<> { return {}; };
+  runner.run(tickets, empty, replies);
+  EXPECT(!replies[0].outcome.outputs.has_value());
+  EXPECT_EQ(replies[0].outcome.rows, 3);
+  EXPECT_EQ(runner.report().rows, 3);
+  EXPECT(!runner.report().is_ok);
 }
 
 TEST(batching_batch, shape_keys_tell_apart_what_may_not_share_a_batch) {

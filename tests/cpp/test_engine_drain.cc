@@ -93,7 +93,7 @@ TEST(engine_drain, a_server_is_drained_when_its_last_call_is_answered) {
                           return echo_batch(batch, outputs);
                         })
               .has_value());
-  H2Socket socket(engine->port());
+  H2Socket socket(engine->grpc_port());
   const std::int32_t id = ask(socket, infer_x("m", {1.0F}));
   REQUIRE(socket.wait_until([&] { return strings.begun() == 1; }));
   const auto drain = Drain::open(*engine);
@@ -101,7 +101,7 @@ TEST(engine_drain, a_server_is_drained_when_its_last_call_is_answered) {
   (*drain)->begin();
   REQUIRE(socket.wait_until([&] { return socket.client.goaways().size() == 2; }));
   EXPECT(!is_drained(**drain, 0));
-  EXPECT(!connect_to(engine->port()));
+  EXPECT(!connect_to(engine->grpc_port()));
   strings.let_all_go();
   REQUIRE(socket.wait_for_answer(id));
   EXPECT_EQ(socket.client.answer(id).field("grpc-status"), "0");
@@ -116,7 +116,7 @@ TEST(engine_drain, during_its_delay_a_server_is_unready_and_still_accepts) {
   REQUIRE(engine->load(identity_spec("m", engine::LaneWish::kInline)).has_value());
   const auto drain = Drain::open(*engine);
   REQUIRE(drain.has_value());
-  H2Socket before(engine->port());
+  H2Socket before(engine->grpc_port());
   EXPECT_EQ(status_of_inference(before, "m"), "0");
   (*drain)->begin();
   std::string reply = "unasked";
@@ -126,7 +126,7 @@ TEST(engine_drain, during_its_delay_a_server_is_unready_and_still_accepts) {
     REQUIRE(before.wait_for_answer(id));
     reply = before.client.answer(id).body.substr(5);
   }
-  EXPECT_EQ(status_of_inference(engine->port(), "m"), "0");
+  EXPECT_EQ(status_of_inference(engine->grpc_port(), "m"), "0");
   EXPECT(before.client.goaways().empty());
   EXPECT(!is_drained(**drain, 0));
 }
@@ -135,7 +135,7 @@ TEST(engine_drain, a_drain_may_be_destroyed_in_the_middle) {
   for (const base::Nanos delay : {base::Nanos{0}, base::kNever}) {
     const auto engine = patient_engine(delay);
     REQUIRE(engine->start().has_value());
-    H2Socket open(engine->port());
+    H2Socket open(engine->grpc_port());
     REQUIRE(open.wait_until([&] { return open.client.received_bytes() > 0; }));
     const auto drain = Drain::open(*engine);
     REQUIRE(drain.has_value());
@@ -158,7 +158,7 @@ TEST(engine_drain, a_call_that_outlasts_the_exit_timeout_ends_the_process_with_1
                       })) {
                 return;
               }
-              H2Socket socket(engine->port());
+              H2Socket socket(engine->grpc_port());
               ask(socket, infer_x("m", {1.0F}));
               if (!socket.wait_until([&] { return strings.begun() == 1; })) return;
               const auto drain = Drain::open(*engine);

@@ -28,7 +28,7 @@ Behaviour held_by(Strings& strings) {
 TEST(engine_engine, a_loaded_model_is_served_on_either_lane) {
   const auto engine = open_engine();
   REQUIRE(engine->start().has_value());
-  EXPECT_EQ(status_of_inference(engine->port(), "m"), "5");
+  EXPECT_EQ(status_of_inference(engine->grpc_port(), "m"), "5");
   const auto on_io = engine->load(identity_spec("m", LaneWish::kInline));
   REQUIRE(on_io.has_value());
   EXPECT(on_io->lane == serving::Lane::kInline);
@@ -37,8 +37,8 @@ TEST(engine_engine, a_loaded_model_is_served_on_either_lane) {
   const auto on_instance = engine->load(identity_spec("n", LaneWish::kBatch));
   REQUIRE(on_instance.has_value());
   EXPECT(on_instance->lane == serving::Lane::kBatch);
-  EXPECT_EQ(status_of_inference(engine->port(), "m"), "0");
-  EXPECT_EQ(status_of_inference(engine->port(), "n"), "0");
+  EXPECT_EQ(status_of_inference(engine->grpc_port(), "m"), "0");
+  EXPECT_EQ(status_of_inference(engine->grpc_port(), "n"), "0");
 }
 
 TEST(engine_engine, models_may_be_loaded_before_the_start) {
@@ -48,7 +48,7 @@ TEST(engine_engine, models_may_be_loaded_before_the_start) {
   REQUIRE(engine->unload("m", 1).has_value());
   REQUIRE(engine->load(identity_spec("m", LaneWish::kBatch)).has_value());
   REQUIRE(engine->start().has_value());
-  EXPECT_EQ(status_of_inference(engine->port(), "m"), "0");
+  EXPECT_EQ(status_of_inference(engine->grpc_port(), "m"), "0");
 }
 
 TEST(engine_engine, what_cannot_be_loaded_says_why_and_changes_nothing) {
@@ -78,7 +78,7 @@ TEST(engine_engine, a_failed_model_is_unavailable_with_its_reason_until_it_loads
   const auto engine = open_engine();
   REQUIRE(engine->start().has_value());
   engine->set_failed("m", 1, "no such file");
-  H2Socket socket(engine->port());
+  H2Socket socket(engine->grpc_port());
   const std::int32_t id = ask(socket, infer_x("m", {1.0F}));
   REQUIRE(socket.wait_for_answer(id));
   EXPECT_EQ(socket.client.answer(id).field("grpc-status"), "14");
@@ -94,7 +94,7 @@ TEST(engine_engine, unloading_waits_for_what_was_accepted_and_answers_it) {
   const auto engine = open_engine();
   REQUIRE(engine->start().has_value());
   REQUIRE(load_scripted(*engine, "m", held_by(strings)).has_value());
-  H2Socket socket(engine->port());
+  H2Socket socket(engine->grpc_port());
   const std::int32_t first = ask(socket, infer_x("m", {1.0F}));
   REQUIRE(socket.wait_until([&] { return strings.begun() == 1; }));
   const std::int32_t second = ask(socket, infer_x("m", {2.0F}));
@@ -127,7 +127,7 @@ TEST(engine_engine, replacing_under_load_loses_no_request) {
     is_over = true;
   });
   std::vector<std::unique_ptr<H2Socket>> sockets;
-  for (int i = 0; i < 4; ++i) sockets.push_back(std::make_unique<H2Socket>(engine->port()));
+  for (int i = 0; i < 4; ++i) sockets.push_back(std::make_unique<H2Socket>(engine->grpc_port()));
   std::size_t answered = 0;
   std::size_t failed = 0;
   while (!is_over) {
@@ -155,7 +155,7 @@ TEST(engine_engine, answers_find_their_way_to_every_io_thread) {
   std::vector<std::unique_ptr<H2Socket>> sockets;
   std::vector<std::int32_t> ids;
   for (int i = 0; i < 9; ++i) {
-    sockets.push_back(std::make_unique<H2Socket>(engine->port()));
+    sockets.push_back(std::make_unique<H2Socket>(engine->grpc_port()));
     ids.push_back(ask(*sockets.back(), infer_x("m", {static_cast<float>(i)})));
     sockets.back()->flush();
   }
@@ -171,14 +171,14 @@ TEST(engine_engine, a_taken_port_is_refused_and_another_may_be_tried) {
   const auto first = open_engine();
   REQUIRE(first->start().has_value());
   engine::Options options = engine_options();
-  options.listen.port = first->port();
+  options.grpc->port = first->grpc_port();
   const auto second = open_engine(std::move(options));
   const auto started = second->start();
   REQUIRE(!started.has_value());
   EXPECT_CONTAINS(started.error().why, "another program has this port");
   first->stop();
   EXPECT(second->start().has_value());
-  EXPECT_EQ(second->port(), first->port());
+  EXPECT_EQ(second->grpc_port(), first->grpc_port());
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -202,7 +202,7 @@ TEST(engine_engine, it_may_be_stopped_or_destroyed_at_any_time) {
   const auto engine = open_engine();
   REQUIRE(engine->load(identity_spec("m", LaneWish::kInline)).has_value());
   REQUIRE(engine->start().has_value());
-  const std::uint16_t port = engine->port();
+  const std::uint16_t port = engine->grpc_port();
   engine->stop();
   engine->stop();
   EXPECT(!connect_to(port));
@@ -233,7 +233,7 @@ TEST(engine_engine, it_may_be_destroyed_while_requests_wait_and_execute) {
   REQUIRE(load_scripted(*engine, "slow", held_by(strings)).has_value());
   std::vector<std::unique_ptr<H2Socket>> sockets;
   for (int i = 0; i < 4; ++i) {
-    H2Socket& socket = *sockets.emplace_back(std::make_unique<H2Socket>(engine->port()));
+    H2Socket& socket = *sockets.emplace_back(std::make_unique<H2Socket>(engine->grpc_port()));
     for (int j = 0; j < 20; ++j) ask(socket, infer_x("slow", {1.0F}));
     EXPECT_EQ(status_of_inference(socket, "fast"), "0");
   }
@@ -250,7 +250,7 @@ TEST(engine_engine, unloading_and_stopping_may_meet) {
     REQUIRE(engine->start().has_value());
     REQUIRE(engine->load(identity_spec("m", LaneWish::kBatch)).has_value());
     REQUIRE(engine->load(identity_spec("n", LaneWish::kInline)).has_value());
-    H2Socket socket(engine->port());
+    H2Socket socket(engine->grpc_port());
     for (int i = 0; i < 50; ++i) ask(socket, infer_x(i % 2 == 0 ? "m" : "n", {1.0F}));
     REQUIRE(socket.wait_until([&] { return socket.client.received_bytes() > 1000; }));
     std::thread unloads([&] {
@@ -275,7 +275,7 @@ TEST(engine_engine, metrics_tell_what_has_happened) {
   const auto engine = open_engine();
   REQUIRE(engine->start().has_value());
   REQUIRE(engine->load(identity_spec("m", LaneWish::kInline)).has_value());
-  H2Socket socket(engine->port());
+  H2Socket socket(engine->grpc_port());
   for (int i = 0; i < 3; ++i) EXPECT_EQ(status_of_inference(socket, "m"), "0");
   EXPECT_EQ(status_of_inference(socket, "nobody"), "5");
   const std::string text = engine->metrics_text();

@@ -164,8 +164,8 @@ TEST(model_signature, datatypes_that_differ_are_refused) {
 }
 
 TEST(model_signature, what_cannot_be_served_is_refused) {
-  EXPECT_CONTAINS(refusal({.inputs = {{.name = "x", .has_reshape = true}}}, rows_graph()),
-                  "input 'x': reshape is not supported");
+  EXPECT_CONTAINS(refusal({.inputs = {{.name = "x", .dims = {2}, .reshape = {{3}}}}}, rows_graph()),
+                  "input 'x': dims [2] cannot be reshaped to [3]; both need");
   EXPECT_CONTAINS(refusal({.inputs = {{.name = "x", .dims = {-2}}}}, rows_graph()),
                   "a dimension of -2");
   EXPECT_CONTAINS(refusal({.inputs = {{.name = "x", .dims = Dims(16, 1)}}}, rows_graph()),
@@ -173,6 +173,20 @@ TEST(model_signature, what_cannot_be_served_is_refused) {
   EXPECT_CONTAINS(refusal({.batch_rows_max = -1}, rows_graph()), "max_batch_size -1 is negative");
   EXPECT_CONTAINS(refusal({.inputs = {{.name = "x", .is_optional = true}}}, rows_graph()),
                   "no default");
+}
+
+TEST(model_signature, a_reshaped_tensor_is_held_against_the_graph_by_its_reshape) {
+  const auto one = complete_signature(
+      {.inputs = {{.name = "x", .dims = {2, 2}, .reshape = {{4}}}}, .batch_rows_max = 4},
+      {.inputs = {{.name = "x", .dtype = DType::kFp32, .dims = {{-1, 4}}}}}, 64);
+  REQUIRE(one.has_value());
+  EXPECT(one->inputs[0].dims == Dims{4});
+  EXPECT_EQ(
+      refusal({.inputs = {{.name = "x", .dims = {2, 2}, .reshape = {{4}}}}, .batch_rows_max = 4},
+              {.inputs = {{.name = "x", .dtype = DType::kFp32, .dims = {{-1, 5}}}}}),
+      "input 'x': the config's reshaped dims [4] with max_batch_size 4 stand for the shape [-1,4] "
+      "(reshaped dims leave the batch dimension out), but the model has [-1,5]; write reshaped "
+      "dims: [5]");
 }
 
 TEST(model_signature, an_output_that_is_no_tensor_is_served_around) {

@@ -339,7 +339,7 @@ TEST(net_io_thread, a_connection_handed_over_during_a_drain_is_served_and_ends_i
   H2Socket late(base::UniqueFd{ends[0]});
   const std::int32_t id = late.client.request(grpc_request("/a/B"), "late");
   REQUIRE(late.flush());  // before the server can say that it takes no more
-  server.thread().hand_over(base::UniqueFd(ends[1]));
+  server.thread().hand_over(base::UniqueFd(ends[1]), net::Port::kGrpc);
   REQUIRE(late.wait_until([&] { return late.client.goaways().size() == 2; }));
   EXPECT_EQ(late.client.goaways()[0].last_stream_id, 0x7FFFFFFF);
   EXPECT_EQ(late.client.goaways()[1].last_stream_id, id);

@@ -95,6 +95,50 @@ TEST(serving_front, requests_of_one_pass_are_one_batch_on_the_inline_lane) {
   EXPECT_EQ(counts.batches, 2);
 }
 
+TEST(serving_front, an_executor_that_sees_requests_is_told_what_they_say_and_answers_each) {
+  on_both_lanes([](Lane lane) {
+    FrontRig rig;
+    base::Signature signature = x_to_y();
+    signature.outputs.push_back({.name = "z", .dtype = base::DType::kFp32, .dims = {-1}});
+    std::string told;
+    const auto version = rig.serve(
+        {.name = "m", .lane = lane}, signature,
+        [&](const model::ExecutorBatch& batch, std::vector<base::Tensor>&) -> base::Result<> {
+          told = batch.request_facts.empty() ? "nothing" : std::string(batch.request_facts[0]);
+          base::Tensor absent;
+          absent.is_present = false;
+          if (told == "nothing") {
+            batch.answers->push_back(base::fail(Code::kNotFound, "not this one"));
+          } else {
+            batch.answers->push_back(std::vector<base::Tensor>{batch.inputs[0], absent});
+          }
+          return {};
+        },
+        true);
+    Link& link = rig.connect();
+    const std::string wants_y = sized_field(6, sized_field(1, "y"));
+    const std::int32_t asked = link.infer(infer_x("m", {1}, sized_field(3, "one") + wants_y));
+    rig.await(link, asked);
+    EXPECT_EQ(told, R"({"id":"one","outputs":["y"]})");
+    EXPECT_EQ(link.output(asked), bytes_of_value(1.0F));
+
+    const std::int32_t failed = link.infer(infer_x("m", {1}));
+    rig.await(link, failed);
+    EXPECT_EQ(told, "nothing");
+    EXPECT_EQ(link.status(failed), "5");
+    EXPECT_EQ(link.message(failed), "not this one");
+
+    const std::int32_t left_out = link.infer(infer_x("m", {1}, sized_field(3, "all")));
+    rig.await(link, left_out);
+    EXPECT_EQ(link.status(left_out), "13");
+    EXPECT_EQ(link.message(left_out), "model \"m\" gave no output \"z\", which was asked for");
+
+    const telemetry::ModelCounts counts = version->metrics().counts();
+    EXPECT_EQ(counts.success, 1);
+    EXPECT_EQ(counts.rows, 2);
+  });
+}
+
 TEST(serving_front, different_shapes_are_different_batches) {
   FrontRig rig;
   std::vector<std::int64_t> batches;

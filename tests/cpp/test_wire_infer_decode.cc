@@ -16,6 +16,7 @@ using testing::bytes_of_values;
 using testing::Decoded;
 using testing::fixed32_field;
 using testing::fixed64_field;
+using testing::input_head;
 using testing::parameter;
 using testing::raw_entry;
 using testing::raw_input;
@@ -191,6 +192,32 @@ TEST(wire_infer_decode, raw_entries_may_come_before_their_inputs) {
   EXPECT_EQ(decoded.why(), "");
   EXPECT_EQ(decoded.bytes(), "ab");
   EXPECT_EQ(text_of(decoded.request.inputs[1].bytes.bytes), "cde");
+}
+
+TEST(wire_infer_decode, raw_entries_belong_to_the_inputs_that_are_not_in_shared_memory) {
+  const auto shared = [](std::string_view name) {
+    return sized_field(5, input_head(name, "INT8", {1}) +
+                              parameter(4, "shared_memory_region", sized_field(3, "r")));
+  };
+  const std::string a = raw_input("a", "INT8", {1});
+  const std::string c = raw_input("c", "INT8", {1});
+  const std::string raws = raw_entry("A") + raw_entry("C");
+  // Wherever the raw entries stand.
+  for (const std::string& message :
+       {a + shared("b") + c + shared("d") + raws, raws + a + shared("b") + c + shared("d"),
+        a + raw_entry("A") + shared("b") + raw_entry("C") + c + shared("d"),
+        a + raws + shared("b") + c + shared("d")}) {
+    const Decoded decoded(message);
+    EXPECT_EQ(decoded.why(), "");
+    std::string bytes;
+    for (const auto& input : decoded.request.inputs) bytes += text_of(input.bytes.bytes) + ".";
+    EXPECT_EQ(bytes, "A..C..");
+  }
+  EXPECT_EQ(Decoded(shared("a") + shared("b")).why(), "");
+  EXPECT_EQ(Decoded(a + shared("b") + raws).why(),
+            "got 2 raw_input_contents for 1 inputs that are not in shared memory; each input needs "
+            "one, in order");
+  EXPECT_CONTAINS(Decoded(a + shared("b")).why(), "input \"a\": shape [1] of INT8 came without");
 }
 
 TEST(wire_infer_decode, parameters_scattered_over_the_message_stay_with_their_owners) {

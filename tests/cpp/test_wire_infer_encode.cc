@@ -140,5 +140,25 @@ TEST(wire_infer_encode, the_same_object_is_encoded_into_again) {
   EXPECT(encoded.pieces.data() == pieces);
 }
 
+TEST(wire_infer_encode, an_output_in_shared_memory_has_its_place_and_empty_contents) {
+  const GoldenAnswer golden;
+  std::vector<wire::InferOutput> outputs = golden.outputs;
+  outputs[3].shared = {.region = "a region", .offset = std::uint64_t{1} << 40, .byte_size = 3000};
+  wire::EncodedMessage encoded;
+  wire::encode_infer_answer({"wide", "7", "r-1", outputs}, 0, encoded);
+  EXPECT_EQ(encoded.pieces.size(), 1);  // no large tensor is referred to
+  const std::string message = joined(encoded);
+  EXPECT_EQ(message.size(), encoded.size);
+  const std::string place =
+      testing::parameter(4, "shared_memory_region", testing::sized_field(3, "a region")) +
+      testing::parameter(4, "shared_memory_byte_size", testing::varint_field(2, 3000)) +
+      testing::parameter(4, "shared_memory_offset",
+                         testing::varint_field(2, std::int64_t{1} << 40));
+  EXPECT_CONTAINS(message,
+                  testing::sized_field(5, testing::input_head("wide", "UINT8", {3, 1000}) + place));
+  EXPECT(message.ends_with(testing::sized_field(6, "") + testing::sized_field(6, "") +
+                           testing::sized_field(6, "\x01")));
+}
+
 }  // namespace
 }  // namespace penstock

@@ -36,18 +36,19 @@ class RunningServer:
         log_to: Path | None = None,
     ) -> None:
         arguments = [f"--model-repository={repository}" for repository in repositories]
-        ports = ["--grpc-address=127.0.0.1", "--grpc-port=0", "--metrics-port=0"]
+        addresses = ["--grpc-address=127.0.0.1", "--http-address=127.0.0.1"]
+        ports = ["--grpc-port=0", "--http-port=0", "--metrics-port=0"]
         # Closed in __exit__.
         self._log = log_to.open("r+") if log_to else tempfile.TemporaryFile("w+")  # noqa: SIM115
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "penstock", "serve", *arguments, *ports, *flags],
+            [sys.executable, "-m", "penstock", "serve", *arguments, *addresses, *ports, *flags],
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
             env={**os.environ, "TERM": "dumb", "COLUMNS": "200", **(environment or {})},
         )
         self.printed: list[str] = []
-        self.grpc = self.metrics = ""
+        self.grpc = self.rest = self.metrics = ""
         try:
             self._wait_until_ready()
         except BaseException:
@@ -62,15 +63,20 @@ class RunningServer:
             self.printed.append(line.rstrip("\n"))
             if line.startswith("penstock is ready:"):
                 found = dict(part.split("=") for part in line.split() if "=" in part)
-                self.grpc, self.metrics = found["grpc"], found.get("metrics", "")
+                self.grpc, self.rest = found.get("grpc", ""), found.get("rest", "")
+                self.metrics = found.get("metrics", "")
                 break
         watchdog.cancel()
-        if not self.grpc:
+        if not self.grpc and not self.rest:
             raise RuntimeError(f"the server did not start:\n{self.log()}")
 
     @property
     def grpc_port(self) -> int:
         return int(self.grpc.rpartition(":")[2])
+
+    @property
+    def rest_port(self) -> int:
+        return int(self.rest.rpartition(":")[2])
 
     def log(self) -> str:
         """What it has logged so far."""

@@ -40,16 +40,16 @@ def tensor(name: str, datatype: str) -> TensorPlan:
 
 def test_inputs_are_read_only_views_and_strings_are_copied(memory: int) -> None:
     text = b"\x02\0\0\0hi\0\0\0\0"
-    words = [2, 2, 1, 1, 2, 192, 16, 2, 2, -1, 0, 0, 2, 256, 10, 2, 1, 2, 320, 0, 2, 0]
+    words = [2, 2, 1, 1, 0, 2, 192, 16, 2, 2, -1, 0, 0, 2, 256, 10, 2, 1, 2, 320, 0, 2, 0]
     content = words_and(words, (192, np.arange(4, dtype=np.float32).tobytes()), (256, text))
     os.pwrite(memory, content, 0)
     requests = Requests(memory)
     requests.tensors = (
         tensor("x", "FP32"), tensor("hint", "FP32"), tensor("s", "BYTES"), tensor("e", "INT8")
     )  # fmt: skip
-    inputs, request_rows = requests.read(len(content), len(words))
-    assert request_rows == [1, 1]
-    x, hint, s, e = (inputs[name] for name in ("x", "hint", "s", "e"))
+    batch = requests.read(len(content), len(words))
+    assert (batch.request_rows, batch.facts) == ([1, 1], None)
+    x, hint, s, e = (batch.inputs[name] for name in ("x", "hint", "s", "e"))
     assert hint is None
     assert x is not None and s is not None and e is not None
     assert x.tolist() == [[0, 1], [2, 3]]
@@ -62,14 +62,14 @@ def test_inputs_are_read_only_views_and_strings_are_copied(memory: int) -> None:
 def test_memory_that_has_grown_is_mapped_anew_and_older_views_live_on(memory: int) -> None:
     requests = Requests(memory)
     requests.tensors = (tensor("x", "UINT8"),)
-    words = [1, 1, 1, 2, 64, 1, 1, 1]
-    os.pwrite(memory, words_and(words, (64, b"\x07")), 0)
-    old = requests.read(65, len(words))[0]["x"]
+    words = [1, 1, 1, 0, 2, 128, 1, 1, 1]
+    os.pwrite(memory, words_and(words, (128, b"\x07")), 0)
+    old = requests.read(129, len(words)).inputs["x"]
     size = 4 * FIRST_BYTES
     os.truncate(memory, size)
-    words = [1, 1, 1, 2, size - 1, 1, 1, 1]
+    words = [1, 1, 1, 0, 2, size - 1, 1, 1, 1]
     os.pwrite(memory, words_and(words, (size - 1, b"\x09")), 0)
-    new = requests.read(size, len(words))[0]["x"]
+    new = requests.read(size, len(words)).inputs["x"]
     assert old is not None and new is not None
     # The old one sees the new batch's bytes: it was valid until its own batch was executed.
     assert (old.tolist(), new.tolist()) == ([[0]], [[9]])

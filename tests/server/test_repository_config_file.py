@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from penstock.errors import RepositoryError
-from penstock.repository.config_file import parse_config, read_config
+from penstock.repository.config_file import CONFIG_BYTES_MAX, parse_config, read_config
 from penstock.repository.layout import FoundModel
 
 
@@ -41,6 +41,17 @@ def test_a_syntax_error_is_told_with_its_line_and_column() -> None:
         RepositoryError, match=r"^config.pbtxt is not a .*: 2:1 .*max_batch_seize.*[^.]\.$"
     ):
         parse_config('name: "iris"\nmax_batch_seize: 8\n')
+
+
+def test_text_that_is_no_unicode_is_refused() -> None:
+    with pytest.raises(RepositoryError, match=r"^config.pbtxt is not a model configuration: .*\.$"):
+        parse_config("input { data_type: \udce8 }")
+
+
+def test_a_file_too_large_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RepositoryError, match="wanted at most"):
+        read_config(model_with(tmp_path, "#" * (CONFIG_BYTES_MAX + 1)))
+    read_config(model_with(tmp_path, "#" * CONFIG_BYTES_MAX))
 
 
 def test_a_configuration_of_another_model_is_refused(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from penstock.repository.support import (
     ACTED_ON,
     IGNORED,
     REFUSED,
+    WITHOUT_EFFECT,
     ignored_fields,
     refuse_unsupported,
 )
@@ -21,7 +22,7 @@ def config(text: str) -> ModelConfig:
 
 def undecided(message: Any, above: str = "") -> list[str]:
     """Fields that are in none of the lists, and whose parts are not either."""
-    decided = ACTED_ON | IGNORED | REFUSED.keys()
+    decided = ACTED_ON | IGNORED | WITHOUT_EFFECT | REFUSED.keys()
     found = []
     for field in message.fields:
         path = f"{above}{field.name}"
@@ -39,8 +40,9 @@ def test_every_field_of_the_contract_is_acted_on_ignored_or_refused() -> None:
     assert undecided(ModelConfig.DESCRIPTOR) == []
 
 
-def test_the_three_lists_do_not_overlap() -> None:
-    assert len(ACTED_ON) + len(IGNORED) + len(REFUSED) == len(ACTED_ON | IGNORED | REFUSED.keys())
+def test_the_four_lists_do_not_overlap() -> None:
+    lists = (ACTED_ON, IGNORED, WITHOUT_EFFECT, frozenset(REFUSED))
+    assert sum(map(len, lists)) == len(frozenset().union(*lists))
 
 
 @pytest.mark.parametrize(
@@ -50,7 +52,8 @@ def test_the_three_lists_do_not_overlap() -> None:
         ("ensemble_scheduling { }", "ensemble_scheduling"),
         ("model_transaction_policy { decoupled: true }", "model_transaction_policy"),
         ("batch_input { kind: BATCH_ITEM_SHAPE }", "batch_input"),
-        ('input { name: "x" reshape { shape: [ ] } }', "input.reshape"),
+        ('model_operations { op_library_filename: "a.so" }', "model_operations"),
+        ('model_repository_agents { agents { name: "checksum" } }', "model_repository_agents"),
         ('output { name: "a" } output { name: "y" is_shape_tensor: true }', "output.is_shape"),
     ],
 )
@@ -72,16 +75,15 @@ def test_fields_not_acted_on_are_named_once_each() -> None:
             dynamic_batching { preserve_ordering: true }
             model_warmup { name: "w" }
             metric_tags { key: "team" value: "a" }
+            response_cache { enable: true }
             optimization { cuda { graphs: true } graph { level: 1 } }
             """
         )
     )
     assert sorted(found) == [
         "dynamic_batching.preserve_ordering",
-        "input.format",
         "instance_group.host_policy",
-        "metric_tags",
-        "model_warmup",
         "optimization.cuda",
+        "response_cache.enable",
     ]
     assert len(set(found)) == len(found)

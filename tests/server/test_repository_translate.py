@@ -115,10 +115,34 @@ def test_a_contradiction_is_a_sentence_with_what_was_found_and_wanted(
         plan(text, files=files)
 
 
-@pytest.mark.parametrize("text", ['backend: "tensorflow"', 'platform: "pytorch_libtorch"'])
-def test_a_backend_that_does_not_exist_is_refused_with_those_that_do(text: str) -> None:
-    with pytest.raises(UnsupportedError, match=r"there are onnxruntime.*, python, identity"):
+@pytest.mark.parametrize(
+    ("text", "mend"),
+    [
+        ('backend: "tensorflow"', r"export the model to ONNX \(tf2onnx\)"),
+        ('platform: "tensorflow_savedmodel"', r"export the model to ONNX \(tf2onnx\)"),
+        ('platform: "pytorch_libtorch"', r"\(torch.onnx.export\), or load it in a model.py"),
+        ('backend: "tensorrt"', "optimization.execution_accelerators to run it by TensorRT"),
+        ('platform: "tensorrt_plan"', "optimization.execution_accelerators to run it by TensorRT"),
+        ('backend: "openvino"', "optimization.execution_accelerators to run it by OpenVINO"),
+        ('backend: "fil"', "onnxmltools"),
+        ('backend: "dali"', "model.py of backend python"),
+        ('backend: "vllm"', "generation is not served yet"),
+        ('backend: "own_backend"', ""),
+    ],
+)
+def test_a_backend_that_does_not_exist_is_refused_with_those_that_do_and_the_way(
+    text: str, mend: str
+) -> None:
+    with pytest.raises(
+        UnsupportedError, match=rf"there are onnxruntime.*, python, identity.*{mend}"
+    ) as refused:
         plan(text)
+    assert ". " not in str(refused.value), "one sentence"
+
+
+def test_an_ensemble_is_refused_as_one() -> None:
+    with pytest.raises(UnsupportedError, match="ensemble: they are not served yet"):
+        plan('platform: "ensemble"')
 
 
 def test_tensors_are_told_with_the_protocols_names_of_types() -> None:
@@ -191,3 +215,67 @@ def test_reading_a_parameter_that_is_missing_does_not_make_it() -> None:
     written = parse_config("")
     translate(MODEL, 1, written, files=["model.onnx"], machine=Machine(), batch_rows_default=1)
     assert not written.config.parameters
+
+
+def test_a_reshaped_tensor_has_both_shapes() -> None:
+    made = plan(
+        """
+        max_batch_size: 2
+        input { name: "x" data_type: TYPE_FP32 dims: 1 reshape { shape: [] } }
+        output { name: "y" data_type: TYPE_FP32 dims: [-1, 4] reshape { shape: [-1, 2, 2] } }
+        """
+    )
+    assert (made.inputs[0].dims, made.inputs[0].reshape, made.inputs[0].model_dims) == (
+        (1,),
+        (),
+        (),
+    )
+    assert made.outputs[0].reshape == made.outputs[0].model_dims == (-1, 2, 2)
+    with pytest.raises(RepositoryError, match=r"input 'x' has reshape \[0\]: wanted sizes"):
+        plan('input { name: "x" data_type: TYPE_FP32 dims: 1 reshape { shape: 0 } }')
+
+
+def test_a_request_has_a_say_in_its_wait_if_the_configuration_lets_it() -> None:
+    allowed = "dynamic_batching { default_queue_policy { allow_timeout_override: true } }"
+    assert plan(f"max_batch_size: 2 {allowed}").queue.allows_timeout
+    assert not plan("max_batch_size: 2 dynamic_batching { }").queue.allows_timeout
+
+
+def test_what_metrics_and_labels_are_to_be_is_passed_on() -> None:
+    made = plan(
+        """
+        output { name: "y" data_type: TYPE_FP32 dims: 1 label_filename: "l.txt" }
+        metric_tags { key: "team" value: "a" }
+        model_metrics { metric_control { metric_identifier { family: "f" }
+                                         histogram_options { buckets: [1, 2] } } }
+        model_warmup { name: "w" }
+        """
+    )
+    assert made.label_files == {"y": Path("models/iris/l.txt")}
+    assert made.metric_tags == {"team": "a"}
+    assert made.metric_buckets == {"f": (1.0, 2.0)}
+    assert [warmup.name for warmup in made.warmups] == ["w"]
+
+
+@pytest.mark.parametrize(
+    ("text", "missing"), [("", "input"), (TENSORS.split("output")[0], "output")]
+)
+def test_without_completion_a_configuration_must_be_whole(text: str, missing: str) -> None:
+    def strict(text: str) -> ModelPlan:
+        return translate(
+            MODEL,
+            2,
+            parse_config(text),
+            files=["model.onnx"],
+            machine=Machine(),
+            batch_rows_default=32,
+            is_completing=False,
+        )
+
+    assert strict(TENSORS).batch_rows_max == 0
+    with pytest.raises(
+        RepositoryError,
+        match=f"^The configuration lists no {missing}, and --disable-auto-complete-config is set: "
+        f"wanted every `{missing}` with its data_type and dims, and max_batch_size if the model",
+    ):
+        strict(text)

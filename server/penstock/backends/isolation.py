@@ -7,11 +7,24 @@ import sys
 from base64 import b64decode, b64encode
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from penstock.repository.config_file import ModelConfig
 from penstock.repository.plan import IsolationPlan, ModelPlan, TensorPlan
 
 __all__ = ["LoadOrder", "WorkerLaunch", "worker_launch"]
+
+#: Fields of a plan that a model's process has no use for.
+SERVERS_BUSINESS = (
+    "queue",
+    "notes",
+    "session",
+    "isolation",
+    "label_files",
+    "warmups",
+    "metric_tags",
+    "metric_buckets",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +51,8 @@ class LoadOrder:
     def document(self) -> str:
         """As JSON."""
         plan = asdict(self.plan) | {"model_path": str(self.plan.model_path)}
-        for key in ("queue", "session", "notes", "isolation"):
-            del plan[key]  # the server's business
+        for key in SERVERS_BUSINESS:
+            del plan[key]
         return json.dumps(
             {
                 "plan": plan,
@@ -59,7 +72,8 @@ class LoadOrder:
         plan = told["plan"]
         for key in ("inputs", "outputs"):
             plan[key] = tuple(
-                TensorPlan(**{**tensor, "dims": tuple(tensor["dims"])}) for tensor in plan[key]
+                TensorPlan(**{field: _plain(value) for field, value in tensor.items()})
+                for tensor in plan[key]
             )
         plan["model_path"] = Path(plan["model_path"])
         return cls(
@@ -71,6 +85,11 @@ class LoadOrder:
             log_level=told["log_level"],
             log_file=told["log_file"],
         )
+
+
+def _plain(value: object) -> Any:
+    """JSON knows no tuples."""
+    return tuple(value) if isinstance(value, list) else value
 
 
 def worker_launch(

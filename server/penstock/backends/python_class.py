@@ -5,7 +5,10 @@ import hashlib
 import importlib.util
 import logging
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol, cast
 
@@ -13,16 +16,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penstock.backend import Batch, Context
+from penstock.backends import triton_python_backend_utils
+from penstock.backends.triton.current import RunningModel, entered
+from penstock.backends.triton.failures import sentence_of
+from penstock.backends.triton.instance import CLASS_NAME, TritonInstance
 from penstock.errors import BackendError
 from penstock.repository.config_file import ModelConfig
 from penstock.repository.plan import ModelPlan, TensorPlan
 
-__all__ = ["Arrays", "Execute", "NUMPY_TYPES", "python_execute", "python_executes"]
+__all__ = [
+    "Arrays",
+    "Execute",
+    "Instance",
+    "NUMPY_TYPES",
+    "TritonInstance",
+    "python_execute",
+    "python_executes",
+    "triton_class",
+]
 
 log = logging.getLogger(__name__)
 
 Arrays = Mapping[str, NDArray[Any] | None]
 Execute = Callable[[Arrays, Sequence[int]], dict[str, NDArray[Any]]]
+#: What the core enters for one instance; a TritonInstance is told more and answers otherwise.
+Instance = Execute | TritonInstance
+
+MODULE_PREFIX = "penstock_model_"
+UTILS_NAME = "triton_python_backend_utils"
+
+#: One model's code is imported at a time: files that lie beside two of them may have one name.
+_importing = threading.Lock()
 
 #: Datatype -> what numpy calls it. BF16 has no name there and travels as 16-bit patterns.
 NUMPY_TYPES: dict[str, np.dtype[Any]] = {
@@ -46,23 +70,38 @@ class PythonModel(Protocol):
         """Computes every output of the batch."""
 
 
-def python_executes(plan: ModelPlan, config: ModelConfig) -> list[Execute]:
+def python_executes(plan: ModelPlan, config: ModelConfig) -> list[Instance]:
     """One callable per instance of the plan: imports the file, makes and loads the objects.
 
     Raises BackendError if the file has not exactly one class with `execute`, or if its code fails.
     """
-    model_class = _model_class(_imported(plan), plan)
-    return [_instance(model_class, plan, config, i) for i in range(plan.instance_count)]
+    module = _imported(plan)
+    made: list[Instance] = []
+    try:
+        for instance in range(plan.instance_count):
+            made.append(_instance(module, plan, config, instance))
+    except BaseException:
+        for one in made:
+            if isinstance(one, TritonInstance):
+                one.close()
+        raise
+    return made
 
 
-def python_execute(plan: ModelPlan, config: ModelConfig, instance: int) -> Execute:
+def python_execute(plan: ModelPlan, config: ModelConfig, instance: int) -> Instance:
     """The same for one of the instances, counted from 0."""
-    return _instance(_model_class(_imported(plan), plan), plan, config, instance)
+    return _instance(_imported(plan), plan, config, instance)
 
 
-def _instance(
-    model_class: type[PythonModel], plan: ModelPlan, config: ModelConfig, instance: int
-) -> Execute:
+def triton_class(plan: ModelPlan) -> Any:
+    """The TritonPythonModel of the plan's file, which is imported; None if it has none."""
+    return getattr(_imported(plan), CLASS_NAME, None)
+
+
+def _instance(module: ModuleType, plan: ModelPlan, config: ModelConfig, instance: int) -> Instance:
+    if (for_triton := getattr(module, CLASS_NAME, None)) is not None:
+        return _triton_instance(for_triton, plan, config, instance)
+    model_class = _model_class(module, plan)
     context = Context(
         model=plan.name,
         version=plan.version,
@@ -73,13 +112,58 @@ def _instance(
     return _execute(_loaded(model_class, context, plan), plan)
 
 
+def _triton_instance(
+    model_class: Any, plan: ModelPlan, config: ModelConfig, instance: int
+) -> TritonInstance:
+    try:
+        return TritonInstance(model_class, plan, config, instance, running_model(plan))
+    except (Exception, SystemExit) as error:
+        log.exception("model_load_raised", extra={"model": plan.name, "version": plan.version})
+        raise BackendError(
+            f"{CLASS_NAME} of {_file(plan)} failed to initialize: {sentence_of(error)}"
+        ) from error
+
+
+def running_model(plan: ModelPlan) -> RunningModel:
+    """The plan's version, to those whom its code calls."""
+    return RunningModel(name=plan.name, version=plan.version, folder=plan.model_path.parent)
+
+
+@contextmanager
+def _siblings_first(folder: Path) -> Iterator[None]:
+    """While the code within is imported, files in `folder` are found by their bare names.
+
+    As Triton has it. Afterwards they are this model's alone: another one's `import utils` finds
+    its own.
+    """
+    with _importing:
+        sys.modules.setdefault(UTILS_NAME, triton_python_backend_utils)
+        before = set(sys.modules)
+        sys.path.insert(0, str(folder))
+        try:
+            yield
+        finally:
+            with suppress(ValueError):
+                sys.path.remove(str(folder))
+            for name in set(sys.modules) - before:
+                place = getattr(sys.modules[name], "__file__", None)
+                is_own = place is not None and Path(place).is_relative_to(folder)
+                if is_own and not name.startswith(MODULE_PREFIX):
+                    del sys.modules[name]
+
+
 def _imported(plan: ModelPlan) -> ModuleType:
     """The module at the plan's path, under a name that no other has.
 
     It is a package, so that `from . import features` finds a file beside model.py.
     """
+    with _siblings_first(plan.model_path.parent), entered(running_model(plan)):
+        return _imported_package(plan)
+
+
+def _imported_package(plan: ModelPlan) -> ModuleType:
     path = plan.model_path
-    name = f"penstock_model_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}"
+    name = f"{MODULE_PREFIX}{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}"
     for loaded in [other for other in list(sys.modules) if f"{other}.".startswith(f"{name}.")]:
         del sys.modules[loaded]  # an earlier load of this path; its objects live on
     spec = importlib.util.spec_from_file_location(
@@ -94,7 +178,7 @@ def _imported(plan: ModelPlan) -> ModuleType:
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         log.exception("model_import_failed", extra={"model": plan.name, "version": plan.version})
-        raise BackendError(f"{_file(plan)} cannot be imported: {_named(error)}") from error
+        raise BackendError(f"{_file(plan)} cannot be imported: {sentence_of(error)}") from error
     return module
 
 
@@ -105,15 +189,13 @@ def _model_class(module: ModuleType, plan: ModelPlan) -> type[PythonModel]:
         if isinstance(item, type) and item.__module__ == module.__name__
     ]
     usable = [item for item in classes if callable(getattr(item, "execute", None))]
-    if len(usable) == 1 and usable[0].__name__ != "TritonPythonModel":
+    if len(usable) == 1:
         return cast("type[PythonModel]", usable[0])
-    if usable and usable[0].__name__ == "TritonPythonModel":
-        raise BackendError(
-            f"{_file(plan)} is written for Triton's Python backend, whose requests are not "
-            "served yet: wanted a class with execute(self, batch), see penstock.backend."
-        )
     found = ", ".join(item.__name__ for item in usable) or "none"
-    raise BackendError(f"{_file(plan)}: wanted one class with execute(self, batch), found {found}.")
+    raise BackendError(
+        f"{_file(plan)}: wanted one class with execute(self, batch), or a {CLASS_NAME}, found "
+        f"{found}."
+    )
 
 
 def _loaded(model_class: type[PythonModel], context: Context, plan: ModelPlan) -> PythonModel:
@@ -124,7 +206,7 @@ def _loaded(model_class: type[PythonModel], context: Context, plan: ModelPlan) -
     except (Exception, SystemExit) as error:
         log.exception("model_load_raised", extra={"model": plan.name, "version": plan.version})
         raise BackendError(
-            f"{model_class.__name__} of {_file(plan)} failed to load: {_named(error)}"
+            f"{model_class.__name__} of {_file(plan)} failed to load: {sentence_of(error)}"
         ) from error
     return model
 
@@ -145,7 +227,7 @@ def _execute(model: PythonModel, plan: ModelPlan) -> Execute:
                 "model_failed",
                 extra={"model": plan.name, "version": plan.version, "rows": batch.rows},
             )
-            why = f"Model {plan.name!r} failed: {_named(error)}"
+            why = f"Model {plan.name!r} failed: {sentence_of(error)}"
             if isinstance(error, MemoryError):
                 raise MemoryError(why) from None  # RESOURCE_EXHAUSTED to the caller
             raise BackendError(why) from None
@@ -177,7 +259,7 @@ def _output(answer: Mapping[str, Any], tensor: TensorPlan) -> NDArray[Any]:
 
 def _check_shape(value: NDArray[Any], tensor: TensorPlan, batches: bool) -> None:
     """The rows are the core's to check, which knows how many there must be."""
-    wanted = (-1, *tensor.dims) if batches else tensor.dims
+    wanted = (-1, *tensor.model_dims) if batches else tensor.model_dims
     fits = len(value.shape) == len(wanted) and all(
         dim in (-1, size) for dim, size in zip(wanted, value.shape, strict=True)
     )
@@ -199,8 +281,3 @@ def _bytes_array(value: NDArray[Any]) -> NDArray[Any]:
 def _file(plan: ModelPlan) -> str:
     """The file by its path in the model's folder: callers, who read errors, need not know more."""
     return f"{plan.version}/{plan.model_path.name}"
-
-
-def _named(error: BaseException) -> str:
-    """An exception in a sentence: our own by their words, others with their kind."""
-    return str(error) if isinstance(error, BackendError) else f"{type(error).__name__}: {error}"

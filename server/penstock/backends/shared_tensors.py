@@ -8,28 +8,40 @@ one that a worker writes.
 import mmap
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from penstock.backends.python_class import NUMPY_TYPES, Arrays
+from penstock.backends.triton.instance import Answer
 from penstock.errors import BackendError
 from penstock.repository.plan import TensorPlan
 
-__all__ = ["Answers", "Requests", "TooLargeError"]
+__all__ = ["Answers", "Requests", "SharedBatch", "TooLargeError", "cut_sentence"]
 
 ALIGNMENT = 64
 WORD_BYTES = 8
 LEFT_OUT = -1
 LENGTH_BYTES = 4
 ELEMENT_BYTES_MAX = 2**32 - 1
+SENTENCE_BYTES_MAX = 64 << 10
 
 
 class TooLargeError(BackendError):
     """The outputs of a batch do not fit the memory that may be shared."""
 
     code = "RESOURCE_EXHAUSTED"
+
+
+@dataclass(frozen=True, slots=True)
+class SharedBatch:
+    """A batch as it lies in the memory. `facts` is None if its requests say nothing."""
+
+    inputs: Arrays
+    request_rows: list[int]
+    facts: list[str] | None
 
 
 class Requests:
@@ -53,12 +65,21 @@ class Requests:
         """The first `size` bytes."""
         return self._at_least(size)[:size]
 
-    def read(self, size: int, words: int) -> tuple[Arrays, list[int]]:
-        """A batch's inputs, as views of the memory, and the rows of its requests."""
+    def read(self, size: int, words: int) -> SharedBatch:
+        """A batch; its inputs are views of the memory."""
         memory = self._at_least(size)
         told = np.ndarray((words,), np.int64, memory).tolist()
         at = 2 + told[1]
         request_rows = told[2:at]
+        facts_start = told[at]
+        at += 1
+        facts: list[str] | None = None
+        if facts_start:
+            facts = []
+            for length in told[at : at + len(request_rows)]:
+                facts.append(memory[facts_start : facts_start + length].decode())
+                facts_start += length
+            at += len(request_rows)
         inputs: dict[str, NDArray[Any] | None] = {}
         for tensor in self.tensors:
             rank, offset, length = told[at : at + 3]
@@ -76,7 +97,7 @@ class Requests:
                 )
             else:
                 inputs[tensor.name] = _read_only(np.empty(shape, NUMPY_TYPES[tensor.datatype]))
-        return inputs, request_rows
+        return SharedBatch(inputs, request_rows, facts)
 
 
 class Answers:
@@ -98,24 +119,30 @@ class Answers:
 
         Raises TooLargeError if they are more than bytes_max.
         """
-        arrays = [
-            _length_prefixed(outputs[t.name], t.name) if t.datatype == "BYTES" else outputs[t.name]
-            for t in self.tensors
-        ]
-        shapes = [outputs[tensor.name].shape for tensor in self.tensors]
-        words: list[int] = []
-        places: list[int] = []
-        end = sum(3 + len(shape) for shape in shapes) * WORD_BYTES
-        for array, shape in zip(arrays, shapes, strict=True):
-            start = (end + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
-            places.append(start)
-            words += [len(shape), start, array.nbytes, *shape]
-            end = start + array.nbytes
+        layout = _Layout()
+        for tensor in self.tensors:
+            layout.add(outputs[tensor.name], tensor)
+        return self._put_out(layout)
+
+    def write_answers(self, answers: Sequence[Answer]) -> tuple[int, int]:
+        """The same, of a model that answers each request by itself."""
+        layout = _Layout()
+        for answer in answers:
+            if isinstance(answer, tuple):
+                layout.add_failure(*answer)
+                continue
+            layout.words.append(0)
+            for array, tensor in zip(answer, self.tensors, strict=True):
+                layout.add(array, tensor)
+        return self._put_out(layout)
+
+    def _put_out(self, layout: "_Layout") -> tuple[int, int]:
+        words, end = layout.placed()
         self._make_room(end)
         np.ndarray((len(words),), np.int64, self._memory)[:] = words
-        for array, start in zip(arrays, places, strict=True):
+        for at, array in zip(layout.starts, layout.arrays, strict=True):
             if array.nbytes:
-                np.ndarray(array.shape, array.dtype, self._memory, start)[...] = array
+                np.ndarray(array.shape, array.dtype, self._memory, words[at])[...] = array
         return end, len(words)
 
     def _make_room(self, size: int) -> None:
@@ -134,6 +161,52 @@ class Answers:
                 f"no memory for the {size} bytes of its outputs: {error.strerror}"
             ) from None
         self._memory = mmap.mmap(self._descriptor, 0)
+
+
+class _Layout:
+    """The words of an answer, and the arrays that they speak of. Places are filled in at last."""
+
+    def __init__(self) -> None:
+        self.words: list[int] = []
+        self.arrays: list[NDArray[Any]] = []
+        self.starts: list[int] = []  # index of the word that holds each array's offset
+
+    def add(self, array: NDArray[Any] | None, tensor: TensorPlan) -> None:
+        """An output, or its absence."""
+        if array is None:
+            self.words += [LEFT_OUT, 0, 0]
+            return
+        is_bytes = tensor.datatype == "BYTES"
+        self.words.append(array.ndim)
+        self._place(_length_prefixed(array, tensor.name) if is_bytes else array)
+        self.words += array.shape
+
+    def add_failure(self, code: int, why: str) -> None:
+        """A request's own failure."""
+        self.words.append(code)
+        self._place(np.frombuffer(cut_sentence(why), np.uint8))
+
+    def _place(self, array: NDArray[Any]) -> None:
+        self.starts.append(len(self.words))
+        self.words += [0, array.nbytes]
+        self.arrays.append(array)
+
+    def placed(self) -> tuple[list[int], int]:
+        """The words with all places, and where the last array ends."""
+        end = len(self.words) * WORD_BYTES
+        for at, array in zip(self.starts, self.arrays, strict=True):
+            start = (end + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
+            self.words[at] = start
+            end = start + array.nbytes
+        return self.words, end
+
+
+def cut_sentence(text: str) -> bytes:
+    """`text` as UTF-8, no longer than the server takes; not cut within a character."""
+    sentence = text.encode("utf-8", "replace")
+    if len(sentence) > SENTENCE_BYTES_MAX:
+        sentence = sentence[:SENTENCE_BYTES_MAX].decode("utf-8", "ignore").encode()
+    return sentence
 
 
 def _read_only(array: NDArray[Any]) -> NDArray[Any]:

@@ -20,8 +20,10 @@ from pathlib import Path
 from types import FrameType
 
 from penstock.backends.isolation import LoadOrder
-from penstock.backends.python_class import Execute, python_execute
-from penstock.backends.shared_tensors import Answers, Requests, TooLargeError
+from penstock.backends.python_class import Instance, python_execute
+from penstock.backends.shared_tensors import Answers, Requests, TooLargeError, cut_sentence
+from penstock.backends.triton.current import RunningModel, settle_in
+from penstock.backends.triton.instance import TritonInstance
 from penstock.logs import LogChoice, start_logging
 
 __all__ = ["main"]
@@ -30,8 +32,7 @@ SOCKET_FD, REQUESTS_FD, ANSWERS_FD = 3, 4, 5
 
 HEADER = struct.Struct("<IIQQ")  # kind, number, bytes, words
 LOAD, BATCH = 1, 2
-DONE, RAISED, TOO_LARGE = 1, 2, 3
-SENTENCE_BYTES_MAX = 64 << 10
+DONE, RAISED, TOO_LARGE, ANSWERED = 1, 2, 3, 4
 
 PR_SET_PDEATHSIG = 1
 #: Between -1000 and 1000: when memory is out, the kernel is to end this and not the server.
@@ -54,6 +55,7 @@ def main() -> None:
         worker = _Worker(server)
         while header := server.recv(HEADER.size):
             worker.answer(*HEADER.unpack(header))
+        worker.close()
 
 
 class _Worker:
@@ -65,16 +67,15 @@ class _Worker:
         self._server = server
         self._requests = Requests(REQUESTS_FD)
         self._answers = Answers(ANSWERS_FD)
-        self._execute: Execute | None = None
+        self._execute: Instance | None = None
 
     def answer(self, kind: int, number: int, size: int, words: int) -> None:
         try:
             if kind == LOAD:
                 self._load(number, size)
-                size, words = 0, 0
+                told, size, words = DONE, 0, int(isinstance(self._execute, TritonInstance))
             else:
-                size, words = self._run(size, words)
-            told = DONE
+                told, size, words = self._run(size, words)
         except TooLargeError as error:
             told, size, words = TOO_LARGE, self._say(error), 0
         except BaseException as error:  # also SystemExit, or what a library has made of it
@@ -89,19 +90,32 @@ class _Worker:
         self._requests.tensors = order.plan.inputs
         self._answers.tensors = order.plan.outputs
         self._answers.bytes_max = order.shared_bytes_max
+        # Nobody else's code runs here, so files beside model.py are found at any time.
+        folder = order.plan.model_path.parent
+        sys.path.insert(0, str(folder))
+        settle_in(
+            RunningModel(
+                name=order.plan.name, version=order.plan.version, folder=folder, is_isolated=True
+            )
+        )
         self._execute = python_execute(order.plan, order.config, instance)
 
-    def _run(self, size: int, words: int) -> tuple[int, int]:
+    def _run(self, size: int, words: int) -> tuple[int, int, int]:
         if self._execute is None:
             raise RuntimeError("a batch came before the model was loaded")
-        inputs, request_rows = self._requests.read(size, words)
-        return self._answers.write(self._execute(inputs, request_rows))
+        batch = self._requests.read(size, words)
+        if isinstance(self._execute, TritonInstance):
+            answers = self._execute(batch.inputs, batch.request_rows, batch.facts)
+            return ANSWERED, *self._answers.write_answers(answers)
+        return DONE, *self._answers.write(self._execute(batch.inputs, batch.request_rows))
+
+    def close(self) -> None:
+        """The server needs it no more."""
+        if isinstance(self._execute, TritonInstance):
+            self._execute.close()
 
     def _say(self, error: BaseException) -> int:
-        sentence = (str(error) or type(error).__name__).encode("utf-8", "replace")
-        if len(sentence) > SENTENCE_BYTES_MAX:
-            # Not within a character.
-            sentence = sentence[:SENTENCE_BYTES_MAX].decode("utf-8", "ignore").encode()
+        sentence = cut_sentence(str(error) or type(error).__name__)
         self._answers.put(sentence)
         return len(sentence)
 

@@ -41,12 +41,37 @@ class ServerOptions(BaseModel):
     id: str = Field("triton", description="The name that ServerMetadata tells; Triton's default.")
 
     model_repository: list[str] = Field([], description="Folder of models. May be repeated.")
+    model_control_mode: Literal["none", "poll", "explicit"] = Field(
+        "none",
+        description="How models come and go. none: all are loaded at start, and stay; poll: "
+        "changes of the repositories are followed; explicit: clients load and unload.",
+    )
+    repository_poll_secs: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(
+        15, description="Seconds between looks at the repositories, if they are polled. 0: none."
+    )
+    load_model: list[str] = Field(
+        [],
+        description="With explicit control: a model to load at start; * alone: every one. May be "
+        "repeated.",
+    )
+    allow_model_file_override: bool = Field(
+        False,
+        description="With explicit control: let clients send a model's files with a load. Whoever "
+        "may call it can then run code in the server.",
+    )
+    model_file_override_bytes_max: Bytes = Field(
+        256 << 20, description="Bytes of the files that one load may bring."
+    )
     model_load_thread_count: Count = Field(4, description="Models loaded at the same time.")
     backend_config: BackendConfig = Field(
         {},
         description="A backend's setting: BACKEND,KEY=VALUE, e.g. "
         "onnxruntime,default-max-batch-size=64. May be repeated.",
     )
+    disable_auto_complete_config: bool = Field(
+        False, description="Require configurations that leave no input and no output out."
+    )
+    strict_model_config: bool = Field(False, description="The same, by its older name.")
     exit_on_error: bool = Field(
         False, description="Exit if a model fails to load. False: serve the others."
     )
@@ -122,12 +147,37 @@ class ServerOptions(BaseModel):
         64 << 20,
         description="Largest body of a REST request, in bytes, before and after decompression.",
     )
+    http_idle_timeout_ms: Milliseconds = Field(
+        600_000,
+        description="Milliseconds after which an HTTP/1.1 connection without a request is closed. "
+        "0: never.",
+    )
+
+    allow_client_shm: bool = Field(
+        False,
+        description="Let clients on this machine send and receive tensors in shared memory that "
+        "they register. Whoever may call the server can then use every object in /dev/shm that "
+        "its user can.",
+    )
+    client_shm_regions_max: Annotated[int, Field(ge=1, le=65_536)] = Field(
+        1024, description="Regions of shared memory registered at a time; each is an open file."
+    )
 
     allow_metrics: bool = Field(True, description="Serve metrics.")
     metrics_address: str = Field(
         "", description="Address that metrics listen on. Empty: the address of gRPC."
     )
     metrics_port: Port = Field(8002, description="Port of metrics. 0: one the system chooses.")
+    metrics_interval_ms: Annotated[int, Field(ge=1, le=2**31 - 1)] = Field(
+        2000, description="Milliseconds that a reading of the machine's metrics is good for."
+    )
+    metrics_config: list[str] = Field(
+        [],
+        description="What the metrics tell: SETTING=VALUE, e.g. summary_latencies=true. "
+        "May be repeated.",
+    )
+    allow_cpu_metrics: bool = Field(True, description="Tell the machine's CPU and memory.")
+    allow_gpu_metrics: bool = Field(True, description="Tell the machine's GPUs, if it has any.")
 
     drain_delay_secs: Annotated[float, Field(ge=0, le=86_400)] = Field(
         0.0, description="Seconds to go on accepting calls, not ready, after SIGTERM."
@@ -190,6 +240,16 @@ class ServerOptions(BaseModel):
             error=self.log_error,
             verbose=self.log_verbose or chosen.verbose,
         )
+
+    @property
+    def is_completing_configs(self) -> bool:
+        """Whether what a configuration leaves out is found in the model."""
+        return not (self.disable_auto_complete_config or self.strict_model_config)
+
+    @property
+    def is_completing_configs(self) -> bool:
+        """Whether what a configuration leaves out is found in the model."""
+        return not (self.disable_auto_complete_config or self.strict_model_config)
 
     def batch_rows_default(self, backend: str) -> int:
         """Rows of a batch for models that batch but do not say how much."""

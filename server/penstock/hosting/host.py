@@ -8,9 +8,11 @@ from collections.abc import Iterable, Mapping
 
 import grpc
 
+from penstock.control.rest import RestApplication
 from penstock.hosting.bridge_loop import BridgeLoop, CallBridge
 from penstock.hosting.call import HostedCall
 from penstock.hosting.registry import Handler, Registry
+from penstock.hosting.rest import REST_PATH, RestCalls
 from penstock.hosting.runner import Runner
 from penstock.hosting.threads import HandlerThreads
 
@@ -36,7 +38,12 @@ class ServiceHost:
         self._threads = HandlerThreads(threads)
         self._runner = Runner(self._threads)
         self._loop = BridgeLoop(bridge, self._begin)
+        self._rest: RestCalls | None = None
         self._is_running = False
+
+    def answer_rest(self, application: RestApplication) -> None:
+        """Gives REST calls that the core does not answer itself to `application`."""
+        self._rest = RestCalls(application)
 
     def add_generic_rpc_handlers(
         self, generic_rpc_handlers: Iterable[grpc.GenericRpcHandler]
@@ -67,6 +74,8 @@ class ServiceHost:
         self._is_running = False
         self._loop.stop()
         await self._runner.stop()
+        if self._rest is not None:
+            await self._rest.stop()
         self._threads.shutdown(wait=False)
 
     def _publish(self) -> None:
@@ -74,6 +83,8 @@ class ServiceHost:
             self._bridge.host(self._registry.paths(), self._registry.takes_any())
 
     def _begin(self, call: HostedCall) -> None:
+        if self._rest is not None and call.head.path == REST_PATH:
+            return self._rest.begin(call)
         try:
             handler = self._registry.find(call.head)
         except Exception:

@@ -9,9 +9,11 @@ from penstock.errors import RepositoryError
 from penstock.repository.layout import CONFIG_FILE, FoundModel
 from penstock_client._proto.model_config_pb2 import ModelConfig
 
-__all__ = ["ModelConfig", "WrittenConfig", "parse_config", "read_config"]
+__all__ = ["CONFIG_BYTES_MAX", "ModelConfig", "WrittenConfig", "parse_config", "read_config"]
 
 NOT_WRITTEN = -(2**31)
+#: Of a file or of what a client loads with; the largest seen have some hundred KiB.
+CONFIG_BYTES_MAX = 4 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +37,8 @@ def read_config(model: FoundModel) -> WrittenConfig:
     if path is None:
         return WrittenConfig(config=ModelConfig(name=model.name), has_batch_size=False)
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open(encoding="utf-8") as file:
+            text = file.read(CONFIG_BYTES_MAX + 1)
     except (OSError, UnicodeDecodeError) as error:
         raise RepositoryError(f"{CONFIG_FILE} cannot be read: {error}.") from None
     written = parse_config(text)
@@ -50,11 +53,16 @@ def read_config(model: FoundModel) -> WrittenConfig:
 
 def parse_config(text: str) -> WrittenConfig:
     """Parses text protobuf. RepositoryError says line, column and reason."""
+    if len(text) > CONFIG_BYTES_MAX:
+        raise RepositoryError(
+            f"{CONFIG_FILE} has more than {CONFIG_BYTES_MAX} characters: wanted at most that many."
+        )
     config = ModelConfig(max_batch_size=NOT_WRITTEN)
     try:
+        text.encode()  # half a surrogate pair would break protobuf's own look-ups
         text_format.Merge(text, config)  # like Parse, but a field may have a value already
-    except text_format.ParseError as error:
-        reason = str(error).rstrip(".")
+    except (text_format.ParseError, ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split()).rstrip(".")
         raise RepositoryError(f"{CONFIG_FILE} is not a model configuration: {reason}.") from None
     has_batch_size = config.max_batch_size != NOT_WRITTEN
     if not has_batch_size:

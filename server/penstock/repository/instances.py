@@ -7,7 +7,7 @@ from penstock.errors import RepositoryError, UnsupportedError
 from penstock.repository.config_file import ModelConfig
 from penstock_client._proto.model_config_pb2 import ModelInstanceGroup
 
-__all__ = ["Machine", "gpu_index", "instance_count", "wants_gpu"]
+__all__ = ["Machine", "gpu_index", "instance_count", "instance_devices", "wants_gpu"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +29,21 @@ def instance_count(config: ModelConfig) -> int:
                 f"instance_group.count is {group.count}: wanted at least 1, or 0 for the default."
             )
     return sum((group.count or 1) * (len(group.gpus) or 1) for group in groups) or 1
+
+
+def instance_devices(config: ModelConfig) -> list[tuple[str, int]]:
+    """Of each instance of a Python model the kind ("CPU", "GPU" or "MODEL") and the device.
+
+    Its code does with these what it likes: the server puts nothing onto a device for it.
+    """
+    kinds = {ModelInstanceGroup.KIND_GPU: "GPU", ModelInstanceGroup.KIND_MODEL: "MODEL"}
+    devices = []
+    for group in _active_groups(config):
+        is_auto_gpu = group.kind == ModelInstanceGroup.KIND_AUTO and bool(group.gpus)
+        kind = "GPU" if is_auto_gpu else kinds.get(group.kind, "CPU")
+        for device in group.gpus or [0]:
+            devices += [(kind, device)] * (group.count or 1)
+    return devices or [("CPU", 0)]
 
 
 def wants_gpu(config: ModelConfig, machine: Machine) -> bool:

@@ -10,13 +10,13 @@
 Folders that are not versions are left alone: people keep notes, warm-up data and backups there.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from penstock.errors import RepositoryError
 
-__all__ = ["CONFIG_FILE", "FoundModel", "find_models"]
+__all__ = ["CONFIG_FILE", "FoundModel", "Survey", "find_models", "survey", "version_numbers"]
 
 CONFIG_FILE = "config.pbtxt"
 VERSION_MAX = 2**31 - 1
@@ -41,23 +41,47 @@ class FoundModel:
         return path if path.is_file() else None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """What all repositories hold, by name. A name that several have is in `duplicates` alone."""
+
+    models: Mapping[str, FoundModel] = field(default_factory=dict)
+    duplicates: Mapping[str, tuple[FoundModel, ...]] = field(default_factory=dict)
+
+    @property
+    def names(self) -> list[str]:
+        """Of the models and of the duplicates, sorted."""
+        return sorted({*self.models, *self.duplicates})
+
+
+def survey(repositories: Iterable[Path]) -> Survey:
+    """Looks into every one of `repositories`.
+
+    Raises RepositoryError if one cannot be read.
+    """
+    found: dict[str, list[FoundModel]] = {}
+    for repository in repositories:
+        for folder in _folders(repository):
+            model = FoundModel(name=folder.name, folder=folder, versions=version_numbers(folder))
+            found.setdefault(folder.name, []).append(model)
+    return Survey(
+        models={name: models[0] for name, models in found.items() if len(models) == 1},
+        duplicates={name: tuple(models) for name, models in found.items() if len(models) > 1},
+    )
+
+
 def find_models(repositories: Sequence[Path]) -> list[FoundModel]:
     """The models of all `repositories`, by name.
 
     Raises RepositoryError if a repository is no folder, or if two hold a model of one name.
     """
-    found: dict[str, FoundModel] = {}
-    for repository in repositories:
-        for folder in _folders(repository):
-            if (other := found.get(folder.name)) is not None:
-                raise RepositoryError(
-                    f"Two models are called {folder.name!r}: {other.folder} and {folder}. "
-                    "Rename one of the folders."
-                )
-            found[folder.name] = FoundModel(
-                name=folder.name, folder=folder, versions=_versions(folder)
-            )
-    return [found[name] for name in sorted(found)]
+    found = survey(repositories)
+    for name, (one, other, *_) in found.duplicates.items():
+        raise RepositoryError(
+            f"Two models are called {name!r}: {one.folder} and {other.folder}. "
+            "Rename one of the folders."
+        )
+    return [found.models[name] for name in sorted(found.models)]
 
 
 def _folders(repository: Path) -> list[Path]:
@@ -72,8 +96,12 @@ def _folders(repository: Path) -> list[Path]:
     return [entry for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
 
 
-def _versions(folder: Path) -> tuple[int, ...]:
-    names = (entry.name for entry in folder.iterdir() if entry.is_dir())
+def version_numbers(folder: Path) -> tuple[int, ...]:
+    """The versions in a model's folder, ascending; none if it has just been removed."""
+    try:
+        names = [entry.name for entry in folder.iterdir() if entry.is_dir()]
+    except FileNotFoundError:
+        return ()
     numbers = (int(name) for name in names if _is_version(name))
     return tuple(sorted(number for number in numbers if number <= VERSION_MAX))
 

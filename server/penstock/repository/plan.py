@@ -8,18 +8,37 @@ core's own ModelSpec says of them.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
-__all__ = ["IsolationPlan", "ModelPlan", "NotesPlan", "QueuePlan", "SessionPlan", "TensorPlan"]
+__all__ = [
+    "IsolationPlan",
+    "ModelPlan",
+    "NotesPlan",
+    "QueuePlan",
+    "SessionPlan",
+    "TensorPlan",
+    "WarmupInput",
+    "WarmupPlan",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TensorPlan:
-    """A tensor as configured. `dims` leaves out the batch dimension; -1 is any size."""
+    """A tensor as requests and answers have it. `dims` leaves out the batch dimension; -1 is any.
+
+    `reshape`: the dims that the model has for it, where they differ.
+    """
 
     name: str
     datatype: str
     dims: tuple[int, ...]
     is_optional: bool = False
+    reshape: tuple[int, ...] | None = None
+
+    @property
+    def model_dims(self) -> tuple[int, ...]:
+        """The dims that the model has for it."""
+        return self.dims if self.reshape is None else self.reshape
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +50,7 @@ class QueuePlan:
     tickets_max: int = 0
     default_timeout_us: int = 0
     is_timeout_delay: bool = False
+    allows_timeout: bool = False  # a request may shorten its wait by its parameter `timeout`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +76,27 @@ class IsolationPlan:
     load_seconds_max: float = 600.0
     memory_bytes_max: int = 0
     shared_bytes_max: int = 1 << 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WarmupInput:
+    """What a warm-up request brings for one input: zeros, random values, or what a file holds."""
+
+    name: str
+    datatype: str
+    dims: tuple[int, ...]
+    source: Literal["zero", "random", "file"]
+    file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WarmupPlan:
+    """A batch of `rows` equal requests, executed `count` times by each instance before service."""
+
+    name: str
+    rows: int
+    count: int
+    inputs: tuple[WarmupInput, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,3 +126,8 @@ class ModelPlan:
     session: SessionPlan = SessionPlan()
     notes: NotesPlan = NotesPlan()
     isolation: IsolationPlan | None = None  # None: it runs in the server's process
+    label_files: Mapping[str, Path] = field(default_factory=dict)  # of outputs
+    warmups: tuple[WarmupPlan, ...] = ()
+    metric_tags: Mapping[str, str] = field(default_factory=dict)
+    #: Upper bounds of histograms by family, in the family's unit.
+    metric_buckets: Mapping[str, tuple[float, ...]] = field(default_factory=dict)

@@ -2,8 +2,9 @@
 """Which parts of a configuration this server acts on, warns about, or refuses.
 
 Refused: what would give wrong answers if it were left out. Warned about: what would only be
-slower, or less, than asked for. Every other field that the configuration can hold is acted on in
-`repository.translate`; a test holds the three lists against the contract, so none is forgotten.
+slower, or less, than asked for. Taken without a word: what can make no difference. Every other
+field that the configuration can hold is acted on; a test holds the four lists against the
+contract, so none is forgotten.
 """
 
 from collections.abc import Iterator
@@ -11,7 +12,14 @@ from collections.abc import Iterator
 from penstock.errors import UnsupportedError
 from penstock_client._proto.model_config_pb2 import ModelConfig
 
-__all__ = ["ACTED_ON", "IGNORED", "REFUSED", "ignored_fields", "refuse_unsupported"]
+__all__ = [
+    "ACTED_ON",
+    "IGNORED",
+    "REFUSED",
+    "WITHOUT_EFFECT",
+    "ignored_fields",
+    "refuse_unsupported",
+]
 
 #: Field path -> the sentence that refuses it. A path means every element of a repeated field.
 REFUSED = {
@@ -20,8 +28,6 @@ REFUSED = {
     "model_transaction_policy": "decoupled models are not served yet",
     "batch_input": "ragged batches are not served yet",
     "batch_output": "ragged batches are not served yet",
-    "input.reshape": "inputs are not reshaped yet",
-    "output.reshape": "outputs are not reshaped yet",
     "input.is_shape_tensor": "shape tensors are not served yet",
     "output.is_shape_tensor": "shape tensors are not served yet",
     "model_operations": "custom operator libraries are not loaded yet",
@@ -30,16 +36,8 @@ REFUSED = {
 
 IGNORED = frozenset(
     {
-        "runtime",
-        "cc_model_filenames",
-        "metric_tags",
-        "model_warmup",
-        "response_cache",
-        "model_metrics",
-        "input.format",
-        "input.allow_ragged_batch",
+        "response_cache.enable",
         "input.is_non_linear_format_io",
-        "output.label_filename",
         "output.is_non_linear_format_io",
         "instance_group.profile",
         "instance_group.rate_limiter",
@@ -49,13 +47,22 @@ IGNORED = frozenset(
         "dynamic_batching.priority_levels",
         "dynamic_batching.default_priority_level",
         "dynamic_batching.priority_queue_policy",
-        "dynamic_batching.default_queue_policy.allow_timeout_override",
         "optimization.priority",
         "optimization.cuda",
+        "optimization.eager_batching",
+    }
+)
+
+#: Taken without a word, because what is served is the same whatever they say.
+WITHOUT_EFFECT = frozenset(
+    {
+        "runtime",  # which of several libraries of one backend runs the model; there is one
+        "cc_model_filenames",  # per GPU generation; default_model_filename is the file for all
+        "input.format",  # what image clients want to know
+        "input.allow_ragged_batch",  # a permission: only requests of equal shapes share a batch
         "optimization.input_pinned_memory",
         "optimization.output_pinned_memory",
         "optimization.gather_kernel_buffer_threshold",
-        "optimization.eager_batching",
     }
 )
 
@@ -72,9 +79,12 @@ ACTED_ON = frozenset(
         "input.data_type",
         "input.dims",
         "input.optional",
+        "input.reshape",
         "output.name",
         "output.data_type",
         "output.dims",
+        "output.reshape",
+        "output.label_filename",
         "instance_group.name",
         "instance_group.count",
         "instance_group.gpus",
@@ -82,11 +92,12 @@ ACTED_ON = frozenset(
         "instance_group.passive",
         "dynamic_batching.preferred_batch_size",
         "dynamic_batching.max_queue_delay_microseconds",
-        "dynamic_batching.default_queue_policy.timeout_action",
-        "dynamic_batching.default_queue_policy.default_timeout_microseconds",
-        "dynamic_batching.default_queue_policy.max_queue_size",
+        "dynamic_batching.default_queue_policy",
         "optimization.graph",
         "optimization.execution_accelerators",
+        "model_warmup",
+        "metric_tags",
+        "model_metrics",
     }
 )
 

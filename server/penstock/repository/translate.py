@@ -13,16 +13,21 @@ from penstock.repository.config_file import ModelConfig, WrittenConfig
 from penstock.repository.instances import Machine, instance_count, wants_gpu
 from penstock.repository.isolation import BOUNDS, ISOLATION_KEY, isolation_plan
 from penstock.repository.layout import FoundModel
+from penstock.repository.metric_fields import metric_buckets, metric_tags
+from penstock.repository.missing_backends import missing_backend, missing_platform
 from penstock.repository.notes import PROPERTY_PREFIX, TENSOR_PREFIX, notes_plan
 from penstock.repository.onnxruntime import session_plan
 from penstock.repository.parameters import choice, refuse_unknown
 from penstock.repository.plan import ModelPlan, QueuePlan, SessionPlan, TensorPlan
+from penstock.repository.warmup import label_files, warmup_plans
 from penstock_client._proto.model_config_pb2 import DataType, ModelInput, ModelOutput
 
 __all__ = ["LANE_KEY", "translate"]
 
 LANE_KEY = "penstock.lane"
 LANES = ("auto", "inline", "batch")
+#: Triton's: an archive that conda-pack made.
+ENVIRONMENT_KEY = "EXECUTION_ENV_PATH"
 OWN_PARAMETERS = (LANE_KEY, ISOLATION_KEY, *BOUNDS)
 
 
@@ -50,17 +55,23 @@ def translate(
     files: Collection[str],
     machine: Machine,
     batch_rows_default: int,
+    is_completing: bool = True,
 ) -> ModelPlan:
-    """The plan for `version` of `model`. `files` are the names in that version's folder."""
+    """The plan for `version` of `model`. `files` are the names in that version's folder.
+
+    `is_completing`: inputs and outputs that the configuration leaves out are found in the model.
+    """
     config = written.config
     refuse_unknown(config.parameters, OWN_PARAMETERS, (PROPERTY_PREFIX, TENSOR_PREFIX))
     name = backend_name(config, files)
     backend = BACKENDS[name]
+    if name == "python":
+        _refuse_environment(config)
     is_native_graph = name == "onnxruntime"
     on_gpu = is_native_graph and wants_gpu(config, machine)
     inputs = tuple(_input(tensor) for tensor in config.input)
     outputs = tuple(_output(tensor) for tensor in config.output)
-    _check_tensors(config, name, backend)
+    _check_tensors(config, name, backend, is_completing=is_completing)
     batch_rows_max = _batch_rows_max(written, backend)
     return ModelPlan(
         name=model.name,
@@ -78,6 +89,10 @@ def translate(
         session=session_plan(config, on_gpu=on_gpu) if is_native_graph else SessionPlan(),
         notes=notes_plan(config.parameters),
         isolation=isolation_plan(config.parameters, name),
+        label_files=label_files(config, model.folder),
+        warmups=warmup_plans(config, model.folder),
+        metric_tags=metric_tags(config),
+        metric_buckets=metric_buckets(config),
     )
 
 
@@ -86,17 +101,13 @@ def backend_name(config: ModelConfig, files: Collection[str]) -> str:
     if config.backend:
         if config.backend in BACKENDS:
             return config.backend
-        raise UnsupportedError(
-            f"The configuration wants backend {config.backend!r}; there are {', '.join(BACKENDS)}."
-        )
+        raise missing_backend(config.backend, BACKENDS)
     if config.platform:
         for name, backend in BACKENDS.items():
             if config.platform == backend.platform:
                 return name
-        known = ", ".join(backend.platform for backend in BACKENDS.values())
-        raise UnsupportedError(
-            f"The configuration wants platform {config.platform!r}; there are {known}."
-        )
+        platforms = [backend.platform for backend in BACKENDS.values()]
+        raise missing_platform(config.platform, platforms)
     suffix = config.default_model_filename.rpartition(".")[2]
     for name, backend in BACKENDS.items():
         if backend.file and (backend.file in files or suffix == backend.file.rpartition(".")[2]):
@@ -106,6 +117,15 @@ def backend_name(config: ModelConfig, files: Collection[str]) -> str:
         f"The version's folder holds {found}: wanted model.onnx or model.py, or a `backend` in "
         "config.pbtxt."
     )
+
+
+def _refuse_environment(config: ModelConfig) -> None:
+    if ENVIRONMENT_KEY in config.parameters:
+        raise UnsupportedError(
+            f"parameters.{ENVIRONMENT_KEY} is set, but packed conda environments are not unpacked "
+            "by this server: install what the model imports beside the server, and leave the "
+            "parameter out."
+        )
 
 
 def _file_name(config: ModelConfig, backend: Backend, files: Collection[str]) -> str:
@@ -151,6 +171,7 @@ def _queue(config: ModelConfig, batch_rows_max: int | None) -> QueuePlan:
         tickets_max=policy.max_queue_size,
         default_timeout_us=policy.default_timeout_microseconds,
         is_timeout_delay=policy.timeout_action == policy.DELAY,
+        allows_timeout=policy.allow_timeout_override,
     )
 
 
@@ -160,12 +181,16 @@ def _input(tensor: ModelInput) -> TensorPlan:
         datatype=_datatype(tensor, "input"),
         dims=_dims(tensor, "input"),
         is_optional=tensor.optional,
+        reshape=_reshape(tensor, "input"),
     )
 
 
 def _output(tensor: ModelOutput) -> TensorPlan:
     return TensorPlan(
-        name=tensor.name, datatype=_datatype(tensor, "output"), dims=_dims(tensor, "output")
+        name=tensor.name,
+        datatype=_datatype(tensor, "output"),
+        dims=_dims(tensor, "output"),
+        reshape=_reshape(tensor, "output"),
     )
 
 
@@ -186,7 +211,21 @@ def _dims(tensor: ModelInput | ModelOutput, kind: str) -> tuple[int, ...]:
     return tuple(tensor.dims)
 
 
-def _check_tensors(config: ModelConfig, name: str, backend: Backend) -> None:
+def _reshape(tensor: ModelInput | ModelOutput, kind: str) -> tuple[int, ...] | None:
+    if not tensor.HasField("reshape"):
+        return None
+    shape = tuple(tensor.reshape.shape)
+    if any(size < 1 and size != -1 for size in shape):
+        raise RepositoryError(
+            f"{kind} {tensor.name!r} has reshape {list(shape)}: wanted sizes of at least 1, "
+            "or -1 for any."
+        )
+    return shape
+
+
+def _check_tensors(
+    config: ModelConfig, name: str, backend: Backend, *, is_completing: bool
+) -> None:
     for kind, tensors in (("input", config.input), ("output", config.output)):
         names = [tensor.name for tensor in tensors]
         if "" in names:
@@ -198,4 +237,10 @@ def _check_tensors(config: ModelConfig, name: str, backend: Backend) -> None:
             raise RepositoryError(
                 f"A model of the {name} backend does not show its {kind}s: "
                 f"wanted at least one `{kind}` in config.pbtxt."
+            )
+        if not names and not is_completing:
+            raise RepositoryError(
+                f"The configuration lists no {kind}, and --disable-auto-complete-config is set: "
+                f"wanted every `{kind}` with its data_type and dims, and max_batch_size if the "
+                "model batches; or leave that option out."
             )

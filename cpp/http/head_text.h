@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-namespace penstock::http2 {
+namespace penstock::http {
 
 // Copies of the text of header fields, in chunks that stay where they are until all is forgotten.
 // Keeps one chunk when it is empty, so a busy owner allocates nothing. Lives on an io thread.
@@ -28,6 +28,17 @@ class HeadText {
     room_ = room_.subspan(size);
     return kept;
   }
+  // In lower case; `text` itself, not copied, where it is so already.
+  std::string_view keep_lower_case(std::string_view text) {
+    const auto is_upper = [](char c) { return c >= 'A' && c <= 'Z'; };
+    if (std::none_of(text.begin(), text.end(), is_upper)) return text;
+    const std::string_view kept = keep(text);
+    const std::span<char> own(room_.data() - kept.size(), kept.size());
+    for (char& c : own) {
+      if (is_upper(c)) c = static_cast<char>(c | 0x20);
+    }
+    return kept;
+  }
   void forget() {
     if (chunks_.size() > 1) chunks_.resize(1);
     room_ = first_;
@@ -40,4 +51,4 @@ class HeadText {
   std::span<char> room_;
 };
 
-}  // namespace penstock::http2
+}  // namespace penstock::http

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "wire/v2_messages.h"
+
+// The small answers of the REST API. Everything but tensors, which json_infer_encode.h does.
+namespace penstock::wire {
+
+// {"name":...,"version":...,"extensions":[...]}
+std::string encode_json_server_metadata(const ServerDescription& server);
+
+// {"name":...,"versions":[...],"platform":...,"inputs":[{"name","datatype","shape"}],"outputs":...}
+// With a batch dimension every shape starts with -1.
+std::string encode_json_model_metadata(const ModelDescription& model);
+
+// {"error":"..."}, the body of every refusal. Of `why` what is not UTF-8 becomes U+FFFD.
+std::string encode_json_error(std::string_view why);
+
+}  // namespace penstock::wire

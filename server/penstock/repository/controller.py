@@ -1,0 +1,323 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Loads and unloads models while the server runs: what `RepositoryControl` asks for, and polling.
+
+Lives on the control thread, whose loop nothing here blocks. Loads and unloads of one model follow
+one another; those of several go on at a time. A call whose client went away is finished all the
+same.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from penstock.config import ServerOptions
+from penstock.control.parts import IndexEntry, LoadWish
+from penstock.engine import Engine
+from penstock.errors import ControlError, RepositoryError
+from penstock.repository.bring_up import ModelLifts
+from penstock.repository.changes import QUIET_NS, PollChanges, poll_changes
+from penstock.repository.config_file import ModelConfig
+from penstock.repository.instances import Machine
+from penstock.repository.layout import FoundModel, Survey, survey
+from penstock.repository.loader import LoadReport, ModelLoader
+from penstock.repository.override import read_override
+from penstock.repository.records import DUPLICATE, Records, State
+from penstock.repository.snapshot import ModelSnapshot, take_snapshot
+from penstock.repository.startup import models_at_start
+
+__all__ = ["CALLS_MAX", "NOT_EXPLICIT", "RepositoryController"]
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+#: Loads and unloads that clients ask for, running and waiting.
+CALLS_MAX = 64
+
+#: Triton's words, in both modes that have no such calls.
+NOT_EXPLICIT = "explicit model load / unload is not allowed if polling is enabled"
+NOT_POLLED = "failed to poll from model repository"
+
+
+class RepositoryController:
+    """The models of the repositories that `options` name, in `engine`.
+
+    `on_loads` is told what became of each load. Made, started and stopped by `app`.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        options: ServerOptions,
+        machine: Machine,
+        on_loads: Callable[[Sequence[LoadReport]], None] = lambda reports: None,
+    ) -> None:
+        self._options = options
+        self._on_loads = on_loads
+        loader = ModelLoader(engine, options, machine)
+        self._lifts = ModelLifts(engine, loader, options.model_load_thread_count)
+        self._repositories = dict(zip(options.model_repository, options.repositories, strict=True))
+        self._records = Records()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._calls = 0
+        self._looked: dict[str, ModelSnapshot] = {}
+
+    # --- the life of the server ---
+
+    async def start(self) -> list[LoadReport]:
+        """Loads what is to be there from the start; returns when each was tried.
+
+        Raises RepositoryError if a repository cannot be read, OptionsError if flags contradict.
+        """
+        found = await self._survey()
+        names = models_at_start(
+            self._options.model_control_mode, self._options.load_model, found.names
+        )
+        tasks = [self._spawn(self._load_found(name, found)) for name in names]
+        return [report for reports in await asyncio.gather(*tasks) for report in reports]
+
+    def start_polling(self) -> None:
+        """From now on changes of the repositories are followed, in the mode that does."""
+        if self._options.model_control_mode == "poll" and self._options.repository_poll_secs:
+            self._spawn(self._poll_for_ever(self._options.repository_poll_secs))
+
+    async def stop(self) -> None:
+        """Begins nothing more; what is being loaded is let go."""
+        for task in self._tasks:
+            task.cancel()
+        await self.idle()
+        self._lifts.shut()
+        for record in self._records:
+            for override in record.overrides:
+                await asyncio.to_thread(override.drop)
+
+    async def idle(self) -> None:
+        """Returns when nothing is being loaded or unloaded any more."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    # --- RepositoryControl ---
+
+    async def index(self, *, repository: str = "", ready_only: bool = False) -> list[IndexEntry]:
+        """All models, by name and version; with `repository` those of this one."""
+        found = await self._survey(repository)
+        names = set(found.names)
+        if not repository:
+            names |= {record.name for record in self._records}
+        entries: list[IndexEntry] = []
+        for name in sorted(names):
+            record = self._records.get(name)
+            if record is not None and record.versions:
+                entries += record.entries()
+            elif name in found.duplicates:
+                entries.append(IndexEntry(name=name, state=State.UNAVAILABLE, reason=DUPLICATE))
+            else:
+                entries.append(IndexEntry(name=name))
+        return [entry for entry in entries if not ready_only or entry.state == State.READY]
+
+    async def load(self, wish: LoadWish) -> None:
+        """Loads a model, or loads it again if it is not as its files are.
+
+        Raises ControlError if that is not allowed here, or if a wanted version fails. What
+        was serving goes on in that case.
+        """
+        self._check_explicit()
+        await self._call(self._load_wish(wish))
+
+    async def unload(self, model: str, *, unload_dependents: bool = False) -> None:
+        """Takes a model out of service; returns when what it had accepted is answered.
+
+        A model that is not loaded is not loaded afterwards: that is no error. Nothing depends on
+        another model yet, so `unload_dependents` changes nothing.
+        """
+        self._check_explicit()
+        await self._call(self._unload_model(model))
+
+    def config(self, model: str, version: str = "") -> ModelConfig:
+        """The completed configuration of a loaded version; empty: of the highest one."""
+        record = self._records.get(model)
+        numbers = [] if record is None else record.serving or sorted(record.versions)
+        if version:
+            numbers = [n for n in (record.versions if record else ()) if str(n) == version]
+        if record is None or not numbers:
+            which = f" version {version}" if version else ""
+            raise ControlError(
+                f"Request for unknown model: '{model}'{which} is not found", code="NOT_FOUND"
+            )
+        found = record.versions[numbers[-1]]
+        if not found.is_serving or found.config is None:
+            raise ControlError(
+                f"Request for unknown model: '{model}' version {numbers[-1]} is at {found.state} "
+                f"state: {found.reason}",
+                code="UNAVAILABLE",
+            )
+        return found.config
+
+    # --- calls ---
+
+    def _check_explicit(self) -> None:
+        if self._options.model_control_mode != "explicit":
+            raise ControlError(NOT_EXPLICIT, code="UNAVAILABLE")
+
+    async def _call(self, work: Coroutine[Any, Any, None]) -> None:
+        """Does `work` to its end, even if the caller is cancelled."""
+        if self._calls >= CALLS_MAX:
+            work.close()
+            raise ControlError(
+                f"{CALLS_MAX} loads and unloads are under way: wanted fewer at a time.",
+                code="RESOURCE_EXHAUSTED",
+            )
+        self._calls += 1
+        task = self._spawn(work)
+        task.add_done_callback(self._call_ended)
+        await asyncio.shield(task)
+
+    def _call_ended(self, task: asyncio.Task[None]) -> None:
+        self._calls -= 1
+        if not task.cancelled():
+            task.exception()  # looked at here, for the caller may have gone
+
+    async def _load_wish(self, wish: LoadWish) -> None:
+        options = self._options
+        async with self._records.held(wish.model) as record:
+            try:
+                override = await asyncio.to_thread(
+                    read_override,
+                    wish,
+                    allows_files=options.allow_model_file_override,
+                    bytes_max=options.model_file_override_bytes_max,
+                )
+                model = override.model if override else None
+                model = model or await self._located(wish.model, wish.repository)
+            except RepositoryError as error:
+                raise ControlError(
+                    f"failed to load '{wish.model}', {NOT_POLLED}: {error}", code=error.code
+                ) from None
+            reports = await self._lifts.bring_up(record, model, override)
+        self._on_loads(reports)
+        told = "; ".join(
+            f"version {one.version} is at UNAVAILABLE state: {one.reason}"
+            for one in reports
+            if one.loaded is None
+        )
+        if told:
+            raise ControlError(
+                f"failed to load '{wish.model}', load failed for model '{wish.model}': {told}",
+                code="INVALID_ARGUMENT",
+            )
+
+    async def _located(self, name: str, repository: str) -> FoundModel:
+        found = await self._survey(repository)
+        if name in found.duplicates:
+            raise RepositoryError(f"{DUPLICATE}.")
+        if name not in found.models:
+            where = f"repository {repository!r}" if repository else "a repository"
+            raise ControlError(
+                f"failed to load '{name}', {NOT_POLLED}: wanted {where} that has a folder of this "
+                "name.",
+                code="INTERNAL",
+            )
+        return found.models[name]
+
+    async def _unload_model(self, name: str) -> None:
+        async with self._records.held(name) as record:
+            await self._lifts.take_down(record, list(record.versions))
+            record.tried = None
+
+    # --- what the repositories hold ---
+
+    async def _survey(self, repository: str = "") -> Survey:
+        return await asyncio.to_thread(survey, self._folders(repository))
+
+    def _folders(self, repository: str) -> list[Path]:
+        """The folder of the repository of this name: as it was given, or its last part."""
+        if not repository:
+            return list(self._repositories.values())
+        for name, folder in self._repositories.items():
+            if repository in (name, folder.name):
+                return [folder]
+        raise ControlError(
+            f"there is no repository {repository!r}: wanted one of "
+            f"{', '.join(self._repositories)}, or none to mean all of them.",
+            code="INVALID_ARGUMENT",
+        )
+
+    async def _load_found(self, name: str, found: Survey) -> list[LoadReport]:
+        async with self._records.held(name) as record:
+            if name in found.models:
+                reports = await self._lifts.bring_up(record, found.models[name])
+            else:
+                await self._lifts.take_down(record, list(record.versions))
+                record.versions.clear()
+                record.is_duplicate = name in found.duplicates
+                same = found.duplicates.get(name, ())
+                versions = [number for model in same for number in model.versions]
+                reason = DUPLICATE if record.is_duplicate else NOT_POLLED
+                reports = [self._lifts.refuse(record, versions, reason)]
+        self._on_loads(reports)
+        return reports
+
+    # --- polling ---
+
+    async def _poll_for_ever(self, seconds: float) -> None:
+        quiet_s = QUIET_NS / 1e9
+        changes = PollChanges()
+        while True:
+            await asyncio.sleep(min(seconds, quiet_s) if changes.unsettled else seconds)
+            try:
+                changes = await self.poll(time.time_ns())
+            except (RepositoryError, OSError) as error:
+                # What serves goes on: a file system that is away for a moment removes no model.
+                log.error("repository_not_polled", extra={"reason": str(error)})
+
+    async def poll(self, now_ns: int) -> PollChanges:
+        """Looks once at all repositories, and begins what follows from it.
+
+        Models that are being loaded or unloaded are left for the next look. Raises RepositoryError
+        or OSError if a repository cannot be read; nothing is done then.
+        """
+        found = await self._survey()
+        snapshots = await asyncio.to_thread(_snapshots, found)
+        busy = {record.name for record in self._records if record.users}
+        known = {
+            record.name: record.tried
+            for record in self._records
+            if not (record.is_duplicate and record.name in found.duplicates)
+        }
+        changes = poll_changes(
+            {name: tried for name, tried in known.items() if name not in busy},
+            {name: now for name, now in snapshots.items() if name not in busy},
+            looked=self._looked,
+            now_ns=now_ns,
+        )
+        self._looked = snapshots
+        for name in changes.load:
+            log.info("model_changed", extra={"model": name})
+            self._spawn(self._load_found(name, found))
+        new_duplicates = set(found.duplicates) - {record.name for record in self._records}
+        for name in sorted({*changes.unload, *new_duplicates} - busy):
+            is_removed = name not in found.duplicates
+            self._spawn(self._remove(name) if is_removed else self._load_found(name, found))
+        return changes
+
+    async def _remove(self, name: str) -> None:
+        """A model whose folder is gone."""
+        log.info("model_removed", extra={"model": name})
+        async with self._records.held(name) as record:
+            await self._lifts.take_down(record, list(record.versions))
+            record.versions.clear()
+
+    def _spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+def _snapshots(found: Survey) -> dict[str, ModelSnapshot]:
+    return {
+        name: take_snapshot(model.folder, model.versions) for name, model in found.models.items()
+    }

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An engine that serves nothing, and has what it was told."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from penstock.backends.isolation import WorkerLaunch
+from penstock.engine import Engine, LoadedVersion
+from penstock.errors import EngineError
+from penstock.repository.plan import ModelPlan
+
+
+class RecordingEngine(Engine):
+    """`told` is everything in order: what was done, to which model and version.
+
+    Loads of a model whose name is in `sick` fail, and those of one in `gates` wait until its gate
+    is set.
+    """
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str, int]] = []
+        self.serving: set[tuple[str, int]] = set()
+        self.sick: set[str] = set()
+        self.gates: dict[str, threading.Event] = {}
+        self.at_gate = threading.Semaphore(0)
+
+    def load(
+        self,
+        plan: ModelPlan,
+        executes: Sequence[Callable[..., dict[str, Any]]] = (),
+        worker: WorkerLaunch | None = None,
+    ) -> LoadedVersion:
+        if plan.name in self.gates:
+            self.at_gate.release()
+            assert self.gates[plan.name].wait(30)
+        if plan.name in self.sick:
+            raise EngineError("it is sick", code="INVALID_ARGUMENT")
+        self.told.append(("loaded", plan.name, plan.version))
+        self.serving.add((plan.name, plan.version))
+        return LoadedVersion(
+            name=plan.name,
+            version=plan.version,
+            inputs=plan.inputs,
+            outputs=plan.outputs,
+            batch_rows_max=4,
+            lane="inline",
+            row_cost_us=None,
+        )
+
+    def set_failed(self, name: str, version: int, reason: str) -> None:
+        assert (name, version) not in self.serving
+        self.told.append((reason, name, version))
+
+    def unload(self, name: str, version: int) -> None:
+        if not any((name, version) == told[1:] for told in self.told):
+            raise EngineError("no such version", code="NOT_FOUND")
+        self.told.append(("unloaded", name, version))
+        self.serving.discard((name, version))
+
+    def trim_memory(self) -> None:
+        self.told.append(("trimmed", "", 0))
