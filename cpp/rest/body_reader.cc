@@ -18,7 +18,7 @@ Refusal no_memory() {
 
 }  // namespace
 
-base::Result<> BodyReader::begin(const Shape& shape) {
+std::expected<void, Refusal> BodyReader::begin(const Shape& shape) {
   clear();
   shape_ = shape;
   if (shape.announced.value_or(0) > shape.bytes_max) {
@@ -36,7 +36,7 @@ std::size_t BodyReader::wanted_bytes(std::size_t least) const {
   return std::min(std::max({least, kFirstBytes, 2 * room_.size()}), shape_.bytes_max);
 }
 
-base::Result<> BodyReader::allocate(std::size_t bytes) {
+bool BodyReader::allocate(std::size_t bytes) {
   const bool is_end_aligned = shape_.layout == Layout::kEndAligned;
   const std::size_t block_bytes =
       is_end_aligned
@@ -52,7 +52,7 @@ base::Result<> BodyReader::allocate(std::size_t bytes) {
   return true;
 }
 
-base::Result<> BodyReader::read(std::span<const std::byte> data) {
+std::expected<void, Refusal> BodyReader::read(std::span<const std::byte> data) {
   if (data.size() > shape_.bytes_max - size_) return std::unexpected(too_large(shape_.bytes_max));
   while (!data.empty()) {
     if (size_ == room_.size()) {

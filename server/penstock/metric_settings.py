@@ -53,7 +53,7 @@ class MetricSettings:
 def read_metric_settings(lines: Sequence[str]) -> MetricSettings:
     """What `--metrics-config` says, later lines over earlier ones. Raises OptionsError."""
     switches = {"counter_latencies": True, "histogram_latencies": True, "summary_latencies": False}
-    quantiles = QUANTILES_DEFAULT
+    quantiles: tuple[float, ...] = QUANTILES_DEFAULT
     for_all: tuple[float, ...] = ()
     buckets: dict[str, tuple[float, ...]] = {}
     for line in lines:

@@ -30,8 +30,9 @@ class RecordingEngine(Engine):
     def load(
         self,
         plan: ModelPlan,
-        executes: Sequence[Callable[..., dict[str, Any]]] = (),
+        executes: Sequence[Callable[..., Any]] = (),
         worker: WorkerLaunch | None = None,
+        began: float | None = None,
     ) -> LoadedVersion:
         if plan.name in self.gates:
             self.at_gate.release()

@@ -9,7 +9,7 @@ same.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -45,7 +45,7 @@ NOT_POLLED = "failed to poll from model repository"
 class RepositoryController:
     """The models of the repositories that `options` name, in `engine`.
 
-    `on_loads` is told what became of each load. Made, started and stopped by `app`.
+    Made, started and stopped by `app`.
     """
 
     def __init__(
@@ -53,10 +53,8 @@ class RepositoryController:
         engine: Engine,
         options: ServerOptions,
         machine: Machine,
-        on_loads: Callable[[Sequence[LoadReport]], None] = lambda reports: None,
     ) -> None:
         self._options = options
-        self._on_loads = on_loads
         loader = ModelLoader(engine, options, machine)
         self._lifts = ModelLifts(engine, loader, options.model_load_thread_count)
         self._repositories = dict(zip(options.model_repository, options.repositories, strict=True))
@@ -197,7 +195,6 @@ class RepositoryController:
                     f"failed to load '{wish.model}', {NOT_POLLED}: {error}", code=error.code
                 ) from None
             reports = await self._lifts.bring_up(record, model, override)
-        self._on_loads(reports)
         told = "; ".join(
             f"version {one.version} is at UNAVAILABLE state: {one.reason}"
             for one in reports
@@ -257,7 +254,6 @@ class RepositoryController:
                 versions = [number for model in same for number in model.versions]
                 reason = DUPLICATE if record.is_duplicate else NOT_POLLED
                 reports = [self._lifts.refuse(record, versions, reason)]
-        self._on_loads(reports)
         return reports
 
     # --- polling ---
