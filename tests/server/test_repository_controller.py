@@ -4,7 +4,7 @@
 import asyncio
 import shutil
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from penstock.errors import ControlError, RepositoryError
 from penstock.repository.changes import PollChanges
 from penstock.repository.controller import CALLS_MAX, NOT_EXPLICIT, RepositoryController
 from penstock.repository.instances import Machine
+from penstock.repository.loader import LoadReport
 from penstock.repository.records import DUPLICATE
 
 X = [("x", "TYPE_FP32", [1])]
