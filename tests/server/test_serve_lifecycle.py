@@ -88,7 +88,8 @@ def test_start_up_says_what_is_served_where_and_how_long_it_took(tmp_path: Path)
         assert model.startswith("model good version 1 ready: backend=onnxruntime lane=")
         assert model.endswith("batch_rows_max=4")
         assert took.startswith("started in ")
-        assert ready == f"penstock is ready: grpc={server.grpc} metrics={server.metrics}"
+        where = f"grpc={server.grpc} rest={server.rest} metrics={server.metrics}"
+        assert ready == f"penstock is ready: {where}"
 
 
 def test_logs_may_be_json(tmp_path: Path) -> None:
