@@ -49,7 +49,9 @@ RELEASE = shlex.split("-O2 -g1 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2")
 WATCHED = shlex.split("-g1 -fno-omit-frame-pointer -D_GLIBCXX_ASSERTIONS")
 
 #: The rooms that have no socket and no thread of their own.
-FUZZED_ROOMS = ("base", "wire", "http2", "grpc", "batching", "model", "serving", "telemetry")
+FUZZED_ROOMS = (
+    "base", "wire", "http", "http2", "grpc", "memory", "batching", "model", "serving", "telemetry",
+)  # fmt: skip
 #: libFuzzer's compiler, and what Debian 12 calls it and its runtime.
 FUZZ_COMPILER = "clang++-16"
 FUZZ_PACKAGES = "clang-16 libclang-rt-16-dev"
