@@ -126,7 +126,7 @@ def main() -> None:
         for size, width in _WIDTHS.items():
             models.add_identity(repository, size.replace(" ", ""), width)
         probe = messages.encode_request("probe", (1, 1), bytes(4))
-        stage.penstock(repository, probe, "--allow-client-shm")
+        stage.penstock(repository, probe, "--allow-client-shm=true")
         stage.penstock(repository, probe, name=_OVER_GRPC)
         generator = np.random.default_rng(7)
         cases = [

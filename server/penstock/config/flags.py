@@ -26,6 +26,8 @@ PANELS = {
     "connections": "gRPC",
     "message": "gRPC",
     "inflight": "gRPC",
+    "allow_client_shm": "Shared memory",
+    "client_shm": "Shared memory",
     "http": "Metrics and REST",
     "allow_metrics": "Metrics and REST",
     "metrics": "Metrics and REST",
