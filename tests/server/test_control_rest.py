@@ -19,6 +19,7 @@ from penstock.control.parts import LoadWish
 from penstock.control.rest import RestAnswer, RestCall
 from penstock.control.rest_application import RestControl
 from penstock.control.rest_routes import ROUTES, find_route
+from penstock.errors import ControlError
 
 NAMES = st.sampled_from(
     ["ready", "parameters", "config", "file:1/m", "key", "offset", "byte_size", "raw_handle", "b64",
@@ -322,6 +323,14 @@ def test_trace_settings_are_told_and_set_for_all_and_for_a_model(parts: Parts) -
 )
 def test_a_path_that_is_no_route_is_404(parts: Parts, path: str) -> None:
     assert refused(parts, "GET", path) == (404, "Not Found")
+
+
+@pytest.mark.parametrize("version", ["9" * 20, "9" * 5000, str(2**63), "1" * 19 + "x"])
+def test_a_version_beyond_all_numbers_is_the_callers_mistake(parts: Parts, version: str) -> None:
+    with pytest.raises(ControlError, match="version should be an integral value > 0") as caught:
+        parts.application.model_config("adder", version)
+    assert caught.value.code == "INVALID_ARGUMENT"
+    assert len(str(caught.value)) < 300
 
 
 @pytest.mark.parametrize(
