@@ -110,6 +110,24 @@ def test_a_failing_reload_keeps_what_serves_and_says_so(tmp_path: Path) -> None:
     tell(house, story)
 
 
+def test_a_reload_that_failed_is_tried_again_though_no_file_has_changed(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.add("m")
+
+    async def story(house: House) -> None:
+        await house.load("m")
+        house.engine.sick.add("m")
+        house.add("m", more="# changed")
+        await house.failure("m")
+        assert "it is sick" in str(await house.failure("m"))
+        house.engine.sick.clear()
+        await house.load("m")
+        assert await house.states() == [("m", "1", "READY", "")]
+
+    tell(house, story)
+    assert house.loads() == [("m", 1)] * 2
+
+
 def test_a_model_that_fails_is_tried_again_by_the_next_load(tmp_path: Path) -> None:
     house = House(tmp_path)
     house.add("m")

@@ -71,7 +71,7 @@ class ModelLifts:
         except LOAD_ERRORS as error:
             return [self.refuse(record, model.versions, error)]
         wanted = examined.wanted
-        numbers = versions_to_load(wanted, record.serving, now=snapshot, tried=tried)
+        numbers = versions_to_load(wanted, record.current, now=snapshot, tried=tried)
         for number in numbers:
             if not record.version(number).is_serving:
                 self._begin(record, number)

@@ -34,7 +34,8 @@ class State(StrEnum):
 
 @dataclass(slots=True, kw_only=True)
 class VersionRecord:
-    """One version. `is_serving`: requests reach it; `is_told`: the engine has an answer for it.
+    """One version. `is_serving`: requests reach it; `is_told`: the engine has an answer for it;
+    `is_outdated`: it serves as it was before a reload that failed.
 
     `config` (completed) and `override` are those of what is serving.
     """
@@ -43,6 +44,7 @@ class VersionRecord:
     reason: str = ""
     is_serving: bool = False
     is_told: bool = False
+    is_outdated: bool = False
     config: ModelConfig | None = None
     override: Override | None = None
 
@@ -54,12 +56,14 @@ class VersionRecord:
         """It was loaded, and serves."""
         self.state, self.reason = State.READY, ""
         self.is_serving = self.is_told = True
+        self.is_outdated = False
         self.config, self.override = config, override
 
     def failed(self, reason: str) -> None:
         """It could not be loaded. What served under its number goes on."""
         if self.is_serving:
             self.reason = f"the last reload failed: {reason}"
+            self.is_outdated = True
         else:
             self.state, self.reason, self.is_told = State.UNAVAILABLE, reason, True
 
@@ -70,7 +74,7 @@ class VersionRecord:
     def unloaded(self) -> None:
         """Its memory is free."""
         self.state, self.reason = State.UNAVAILABLE, UNLOADED
-        self.is_serving = self.is_told = False
+        self.is_serving = self.is_told = self.is_outdated = False
         self.config = self.override = None
 
 
@@ -92,6 +96,11 @@ class ModelRecord:
     def serving(self) -> list[int]:
         """The versions that requests reach, ascending."""
         return sorted(number for number, one in self.versions.items() if one.is_serving)
+
+    @property
+    def current(self) -> list[int]:
+        """Those of them that the last load of them made."""
+        return [number for number in self.serving if not self.versions[number].is_outdated]
 
     @property
     def overrides(self) -> list[Override]:
