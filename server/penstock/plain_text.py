@@ -7,12 +7,17 @@ terminal that shows it.
 
 import json
 
-__all__ = ["escaped", "is_plain"]
+__all__ = ["escaped", "is_plain", "sayable"]
 
 
 def is_plain(text: str) -> bool:
     """Whether every character of `text` is seen as itself, on one line."""
     return text.isprintable()
+
+
+def sayable(text: str) -> str:
+    """`text` with what is no Unicode written out, such as a file's name that is no UTF-8."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def escaped(text: str, *, keeps: str = "") -> str:
