@@ -108,6 +108,14 @@ class ModelRecord:
         found = {id(one.override): one.override for one in self.versions.values() if one.override}
         return list(found.values())
 
+    @property
+    def has_failures(self) -> bool:
+        """Whether a version of it was to be loaded and could not be."""
+        return any(
+            one.state == State.UNAVAILABLE and one.reason != UNLOADED
+            for one in self.versions.values()
+        )
+
     def version(self, number: int) -> VersionRecord:
         """The record of version `number`; a new one if there is none."""
         return self.versions.setdefault(number, VersionRecord())
