@@ -98,7 +98,7 @@ def _copies(size: str, name: str, memory: mmap.mmap, rows: Floats) -> dict[str, 
     descriptor = os.open(f"/dev/shm/{name}", os.O_RDONLY)
     try:
         ways: dict[str, Callable[[], object]] = {
-            "pread": lambda: os.preadv(descriptor, [memoryview(to).cast("B")], 0),
+            "pread": lambda: os.preadv(descriptor, [to.data.cast("B")], 0),
             "memcpy from a mapping": lambda: np.copyto(to, there),
         }
         recorded = {}

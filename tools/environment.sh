@@ -52,16 +52,20 @@ install_packages() {
     apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
 
-# promtool checks the metrics in one test. Debian's package would start a Prometheus as well, so
-# only the program is taken out of it; without it that test says that it was skipped.
-fetch_promtool() {
-    local folder
-    command -v promtool >/dev/null || [ -x .venv/bin/promtool ] && return
+# Prometheus reads the metrics in tests, and promtool checks them. Debian's package would start one
+# as a service, so only the programs are taken out of it; without them those tests say that they
+# were skipped.
+fetch_prometheus() {
+    local folder program
+    if command -v prometheus && command -v promtool; then return; fi >/dev/null
+    [ -x .venv/bin/prometheus ] && [ -x .venv/bin/promtool ] && return
     command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || return 0
     folder=$(mktemp -d)
     if (cd "$folder" && chmod 755 . && apt-get download -qq prometheus >/dev/null 2>&1); then
-        dpkg-deb --fsys-tarfile "$folder"/prometheus_*.deb | tar -xO ./usr/bin/promtool \
-            >"$folder/promtool" && install -m 755 "$folder/promtool" .venv/bin/promtool
+        for program in prometheus promtool; do
+            dpkg-deb --fsys-tarfile "$folder"/prometheus_*.deb | tar -xO "./usr/bin/$program" \
+                >"$folder/$program" && install -m 755 "$folder/$program" ".venv/bin/$program"
+        done
     fi
     rm -rf "$folder"
 }
@@ -126,7 +130,7 @@ say "Building the core"
 .venv/bin/python tools/build.py extension >/dev/null
 say "Installing Penstock and what its tests need"
 pip install --no-build-isolation -e ./client -e '.[demo,dev]'
-fetch_promtool
+fetch_prometheus
 install_grpc_js
 touch .venv/ready
 say "Ready: .venv/bin/penstock --help"

@@ -114,7 +114,7 @@ void reshape_inputs(const Reshaping& reshaping, bool batches, std::span<base::Te
 Result<> reshape_outputs(const Reshaping& reshaping, bool batches,
                          std::span<base::Tensor> outputs) {
   for (std::size_t i = 0; i < outputs.size(); ++i) {
-    if (!reshaping.outputs[i]) continue;
+    if (!reshaping.outputs[i] || !outputs[i].is_present) continue;
     const Reshape& sides = *reshaping.outputs[i];
     const auto shape = reshaped(outputs[i].shape, sides.model, sides.asked, batches);
     if (!shape) {

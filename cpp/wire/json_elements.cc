@@ -31,10 +31,6 @@ Taken put(ElementBlock& block, T value) {
   return Taken::kYes;
 }
 
-bool may_be_special(std::string_view token) {
-  return token.starts_with('N') || token.starts_with('I') || token.starts_with('-');
-}
-
 // How one scalar of each kind is taken. A value that is not taken is as it was before.
 template <std::integral T>
 struct TakeInteger {
@@ -66,12 +62,7 @@ template <class Narrow>
 struct TakeFloat {
   Taken operator()(JsonReader&, ondemand::value& value, ElementBlock& block) const {
     double number = 0;
-    if (value.get_double().get(number)) {
-      const std::string_view token = value.raw_json_token();
-      if (!may_be_special(token) || !take_special_number(token_of(value), number)) {
-        return Taken::kNo;
-      }
-    }
+    if (!take_number(value, number)) return Taken::kNo;
     return put(block, Narrow()(number));
   }
 };

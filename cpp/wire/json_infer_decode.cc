@@ -232,8 +232,7 @@ base::Result<> JsonInferDecoder::read_late_data(ondemand::object& object) {
 base::Result<> JsonInferDecoder::read_data(ondemand::value& value, InferInput& input) {
   const base::Result<std::int64_t> elements = count_elements(input);
   if (!elements) return std::unexpected(elements.error());
-  base::Result<ondemand::array> array =
-      read_array(value, "Unable to parse 'data': " + about(input) + "it");
+  base::Result<ondemand::array> array = read_array(value, "Unable to parse 'data': it");
   if (!array) return std::unexpected(std::move(array.error()));
   return read_json_elements(reader_, *array, *elements, kDataDepth, input);
 }
@@ -337,7 +336,6 @@ base::Result<> JsonInferDecoder::read_outputs(ondemand::value& value) {
 base::Result<> JsonInferDecoder::read_output(ondemand::object& object) {
   const std::size_t index = request_.outputs.size();
   RequestedOutput& output = request_.outputs.emplace_back();
-  const std::string what = "outputs[" + std::to_string(index) + "]: ";
   bool has_parameters = false;
   for (auto item : object) {
     ondemand::field field;
@@ -345,12 +343,14 @@ base::Result<> JsonInferDecoder::read_output(ondemand::object& object) {
     const base::Result<std::string_view> key = reader_.key_of(field);
     if (!key) return std::unexpected(key.error());
     if (*key == "name") {
-      if (!output.name.empty()) return given_twice(what, *key);
-      const auto name = read_text(field.value(), what + "its name");
+      if (!output.name.empty())
+        return given_twice("outputs[" + std::to_string(index) + "]: ", *key);
+      const auto name = read_text(field.value(), "the name of an output");
       if (!name) return std::unexpected(name.error());
       output.name = *name;
     } else if (*key == "parameters") {
-      if (std::exchange(has_parameters, true)) return given_twice(what, *key);
+      if (std::exchange(has_parameters, true))
+        return given_twice("outputs[" + std::to_string(index) + "]: ", *key);
       const auto range =
           read_json_parameters(reader_, field.value(), "an output", request_.parameters_pool);
       if (!range) return std::unexpected(range.error());

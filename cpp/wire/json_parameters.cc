@@ -21,7 +21,7 @@ std::optional<ParameterValue> number_of(ondemand::value& value) {
   std::uint64_t large = 0;
   if (!value.get_uint64().get(large)) return large;
   double number = 0;
-  if (!value.get_double().get(number)) return number;
+  if (take_number(value, number)) return number;
   return std::nullopt;
 }
 

@@ -2,9 +2,12 @@
 #include "wire/json_reader.h"
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <new>
+#include <optional>
 
 #include "base/check.h"
 #include "base/text.h"
@@ -52,6 +55,50 @@ const char* string_end(const char* at, bool& has_escapes) {
       ++at;
     }
   }
+}
+
+std::string_view take_digits(std::string_view& text) {
+  const std::size_t end = std::min(text.find_first_not_of("0123456789"), text.size());
+  const std::string_view digits = text.substr(0, end);
+  text.remove_prefix(end);
+  return digits;
+}
+
+// Reads a number of JSON's grammar; false: it is more than binary64 holds; nothing: `token` is no
+// such number.
+std::optional<bool> take_decimal(std::string_view token, double& number) {
+  std::string_view rest = token;
+  if (rest.starts_with('-')) rest.remove_prefix(1);
+  const std::string_view whole = take_digits(rest);
+  if (whole.empty() || (whole.size() > 1 && whole.front() == '0')) return std::nullopt;
+  std::string_view fraction;
+  if (rest.starts_with('.')) {
+    rest.remove_prefix(1);
+    fraction = take_digits(rest);
+    if (fraction.empty()) return std::nullopt;
+  }
+  std::int64_t exponent = 0;
+  if (rest.starts_with('e') || rest.starts_with('E')) {
+    rest.remove_prefix(1);
+    const bool is_negative = rest.starts_with('-');
+    if (is_negative || rest.starts_with('+')) rest.remove_prefix(1);
+    const std::string_view digits = take_digits(rest);
+    if (digits.empty()) return std::nullopt;
+    // More than any text has digits: it decides alone.
+    constexpr std::int64_t kExponentMax = std::int64_t{1} << 40;
+    for (const char c : digits) exponent = std::min(exponent * 10 + (c - '0'), kExponentMax);
+    if (is_negative) exponent = -exponent;
+  }
+  if (!rest.empty()) return std::nullopt;
+  const auto [at, error] = std::from_chars(token.data(), token.data() + token.size(), number);
+  if (error == std::errc()) return !std::isinf(number);
+  // Out of range: which end of it says the place of the first digit that is not 0.
+  const std::int64_t place = whole != "0"
+                                 ? static_cast<std::int64_t>(whole.size())
+                                 : -static_cast<std::int64_t>(fraction.find_first_not_of('0'));
+  if (place + exponent > 0) return false;
+  number = token.front() == '-' ? -0.0 : 0.0;
+  return true;
 }
 
 }  // namespace
@@ -164,7 +211,7 @@ base::Result<> JsonReader::skip(ondemand::value& value, unsigned depth) {
   json_type type;
   if (auto error = value.type().get(type)) {
     double number = 0;
-    if (take_special_number(token_of(value), number)) return {};
+    if (take_rare_number(token_of(value), number)) return {};
     return malformed(error);
   }
   if (type != json_type::array && type != json_type::object) return skip_scalar(value, type);
@@ -205,8 +252,7 @@ base::Result<> JsonReader::skip_scalar(ondemand::value& value, json_type type) {
     }
     case json_type::number: {
       double number = 0;
-      const simdjson::error_code error = value.get_double().get(number);
-      if (error && !take_special_number(token_of(value), number)) return malformed(error);
+      if (!take_number(value, number)) return malformed(simdjson::NUMBER_ERROR);
       return {};
     }
     default: {
@@ -251,17 +297,19 @@ std::string shown(ondemand::value& value) {
   return base::quote(token);
 }
 
-bool take_special_number(std::string_view token, double& value) {
+bool take_rare_number(std::string_view token, double& number) {
+  const std::optional<bool> is_long = take_decimal(token, number);
+  if (is_long) return *is_long;
   const bool is_negative = token.starts_with('-');
   if (is_negative) token.remove_prefix(1);
   if (token == "NaN") {
-    value = std::numeric_limits<double>::quiet_NaN();
+    number = std::numeric_limits<double>::quiet_NaN();
   } else if (token == "Infinity" || token == "Inf") {
-    value = std::numeric_limits<double>::infinity();
+    number = std::numeric_limits<double>::infinity();
   } else {
     return false;
   }
-  if (is_negative) value = -value;
+  if (is_negative) number = -number;
   return true;
 }
 

@@ -80,7 +80,21 @@ std::string_view token_of(ondemand::value& value);
 // `"abc"`, `1.5`, `an object`: what was found where something else was wanted.
 std::string shown(ondemand::value& value);
 
-// NaN, Infinity, -Infinity and Inf, which JSON lacks and RapidJSON's users write.
-bool take_special_number(std::string_view token, double& value);
+// simdjson 3.0 misreads numbers that begin with "0." and have more than 19 digits behind it. What
+// is no longer than this cannot be one of them.
+inline constexpr std::size_t kNumberBytesTrusted = 20;
+
+// A number that simdjson is not trusted with, and NaN, Infinity, -Infinity and Inf, which JSON
+// lacks and RapidJSON's users write. False: `token` is none, or more than binary64 holds.
+bool take_rare_number(std::string_view token, double& number);
+
+// Any number; false: it is none, or more than binary64 holds. The value may still be at its start
+// afterwards, which simdjson's iterators skip.
+inline bool take_number(ondemand::value& value, double& number) {
+  if (value.raw_json_token().size() <= kNumberBytesTrusted && !value.get_double().get(number)) {
+    return true;
+  }
+  return take_rare_number(token_of(value), number);
+}
 
 }  // namespace penstock::wire

@@ -15,6 +15,11 @@ from rich.console import Console
 
 from penstock.backends.onnxruntime_library import find_machine, find_onnxruntime
 from penstock.config import ServerOptions
+from penstock.control.application import ControlApplication
+from penstock.control.grpc_methods import add_control_methods
+from penstock.control.log_settings import LogSettings
+from penstock.control.rest_application import RestControl
+from penstock.control.trace_settings import TraceSettings
 from penstock.engine import Engine, isa
 from penstock.errors import OptionsError, RepositoryError
 from penstock.hosting import ServiceHost, register_services
@@ -27,8 +32,10 @@ from penstock.repository.controller import RepositoryController
 from penstock.repository.layout import survey
 from penstock.repository.loader import LoadReport
 from penstock.repository.startup import models_at_start
+from penstock.shared_memory import SharedMemory
 from penstock.standard_streams import flush_or_forget, open_closed
 from penstock.startup_report import Listening, print_startup
+from penstock.statistics import EngineStatistics
 
 __all__ = ["serve"]
 
@@ -85,12 +92,18 @@ class _Server:
     def __init__(self, options: ServerOptions, console: Console, log_output: LogOutput) -> None:
         self._options = options
         self._console = console
-        self._log_output = log_output  # for the control application's log settings
         self._library = find_onnxruntime()
         self._engine = Engine(options, self._library)
         self._metrics = ServerMetrics(self._engine.metrics_text, isa())
         self._repository = RepositoryController(
-            self._engine, options, find_machine(self._library), self._metrics.count_loads
+            self._engine, options, find_machine(self._library)
+        )
+        self._control = ControlApplication(
+            repository=self._repository,
+            statistics=EngineStatistics(self._engine.statistics),
+            shared_memory=SharedMemory(self._engine),
+            logs=LogSettings(log_output),
+            traces=TraceSettings(),
         )
         self._http: MetricsServer | None = None
         self._services = ServiceHost(self._engine.bridge, options.grpc_service_thread_count)
@@ -103,6 +116,8 @@ class _Server:
             self._http = MetricsServer(sock, self._metrics.text)
         try:
             add_reflection(self._services)
+            add_control_methods(self._services, self._control)
+            self._services.answer_rest(RestControl(self._control))
             await register_services(self._services, self._options.grpc_service)
             self._engine.start()
             self._services.start()

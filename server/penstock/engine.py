@@ -36,7 +36,20 @@ log = logging.getLogger(__name__)
 LOG_LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 #: Of the protocol's extensions (classification, statistics, ...), those this server answers to.
-EXTENSIONS: tuple[str, ...] = ("classification", "schedule_policy", "parameters")
+EXTENSIONS: tuple[str, ...] = (
+    "classification",
+    "model_repository",
+    "model_repository(unload_dependents)",
+    "schedule_policy",
+    "model_configuration",
+    "system_shared_memory",
+    "cuda_shared_memory",
+    "binary_tensor_data",
+    "parameters",
+    "statistics",
+    "trace",
+    "logging",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

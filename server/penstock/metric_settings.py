@@ -23,7 +23,7 @@ HISTOGRAMS = (
     "nv_inference_compute_infer_duration_histogram_us",
     "nv_inference_compute_output_duration_histogram_us",
 )
-QUANTILES_DEFAULT = (0.5, 0.9, 0.95, 0.99, 0.999)
+QUANTILES_DEFAULT: tuple[float, ...] = (0.5, 0.9, 0.95, 0.99, 0.999)
 #: Of one histogram, and of the quantiles of a summary.
 BOUNDS_MAX = 64
 QUANTILES_MAX = 32
@@ -53,7 +53,7 @@ class MetricSettings:
 def read_metric_settings(lines: Sequence[str]) -> MetricSettings:
     """What `--metrics-config` says, later lines over earlier ones. Raises OptionsError."""
     switches = {"counter_latencies": True, "histogram_latencies": True, "summary_latencies": False}
-    quantiles = QUANTILES_DEFAULT
+    quantiles: tuple[float, ...] = QUANTILES_DEFAULT
     for_all: tuple[float, ...] = ()
     buckets: dict[str, tuple[float, ...]] = {}
     for line in lines:

@@ -6,6 +6,7 @@
 #include "harness.h"
 #include "json_requests.h"
 #include "wire/json_infer_decode.h"
+#include "wire/limits.h"
 #include "wire_messages.h"
 
 namespace penstock {
@@ -250,6 +251,37 @@ TEST(wire_json_decode, what_a_request_must_say_is_missed_by_name) {
   EXPECT_CONTAINS(why(R"({"inputs":[{"name":"x","data":[],"data":[]}]})"), "more than once");
   EXPECT_CONTAINS(why(R"({"inputs":[],"outputs":[{"name":"a"},{"name":"a"}]})"),
                   "requested more than once");
+}
+
+// `count` times `one`, in which # is the number of each.
+std::string list_of(std::size_t count, std::string_view one) {
+  std::string list;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (i > 0) list += ',';
+    const std::size_t place = one.find('#');
+    list += std::string(one.substr(0, place)) + std::to_string(i);
+    list += one.substr(place + 1);
+  }
+  return list;
+}
+
+TEST(wire_json_decode, a_request_holds_as_much_as_its_limits_say) {
+  const auto why = [](std::size_t inputs, std::size_t outputs, std::size_t parameters,
+                      std::size_t id_bytes) {
+    return JsonDecoded(
+               R"({"inputs":[)" + list_of(inputs, R"({"name":"#","datatype":"INT8","shape":[0]})") +
+               R"(],"outputs":[)" + list_of(outputs, R"({"name":"#"})") + R"(],"parameters":{)" +
+               list_of(parameters, R"("#":1)") + R"(},"id":")" + std::string(id_bytes, 'i') + "\"}")
+        .why();
+  };
+  EXPECT_EQ(
+      why(wire::kInputsMax, wire::kRequestedOutputsMax, wire::kParametersMax, wire::kIdBytesMax),
+      "");
+  EXPECT_CONTAINS(why(wire::kInputsMax + 1, 0, 0, 0), "at most 1024 inputs");
+  EXPECT_CONTAINS(why(0, wire::kRequestedOutputsMax + 1, 0, 0), "at most 1024 outputs");
+  EXPECT_CONTAINS(why(0, 0, wire::kParametersMax + 1, 0), "at most 4096 parameters");
+  EXPECT_CONTAINS(why(0, 0, 0, wire::kIdBytesMax + 1), "id may have at most 65536 bytes");
+  EXPECT_CONTAINS(refusal_of("INT8", "[" + list_of(17, "#") + "]", "[]"), "at most 16 dimensions");
 }
 
 TEST(wire_json_decode, a_large_text_with_room_behind_it_is_read_where_it_lies) {

@@ -113,7 +113,7 @@ TEST(wire_v2_messages, a_models_notes_are_told_in_oips_and_mlservers_fields) {
                                            {.tensor = "absent", .name = "t", .value = "np"}}};
   const std::string_view bytes =
       "\x0a\x01m"
-      "\x22\x19\x0a\x01x\x12\x04INT8\x1a\x01\x02\x22\x09\x0a\x01t\x12\x04\x1a\x02np"
+      "\x22\x17\x0a\x01x\x12\x04INT8\x1a\x01\x02\x22\x09\x0a\x01t\x12\x04\x1a\x02np"
       "\x2a\x0c\x0a\x01y\x12\x04INT8\x1a\x01\x02"
       "\x32\x06\x0a\x01"
       "a\x12\x01"

@@ -19,6 +19,7 @@ from urllib.parse import unquote
 import h2.config
 import h2.connection
 import h2.events
+import h2.exceptions
 import hyperframe.frame
 from h2.settings import SettingCodes, Settings
 
@@ -320,8 +321,10 @@ class H2Peer:
         if not size:
             return
         self.h2.increment_flow_control_window(size)
+        # Where the last event of what came ends the stream, h2 has closed it already.
         if not stream.is_over:
-            self.h2.increment_flow_control_window(size, stream.number)
+            with suppress(h2.exceptions.StreamClosedError):
+                self.h2.increment_flow_control_window(size, stream.number)
 
     def _seen(self) -> str:
         last = [

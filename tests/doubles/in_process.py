@@ -43,9 +43,7 @@ async def running(*repositories: Path, **options: object) -> AsyncIterator[InPro
         engine.start()
         await controller.start()
         engine.set_ready(True)
-        yield InProcess(
-            engine=engine, controller=controller, grpc=f"127.0.0.1:{engine.grpc_port}"
-        )
+        yield InProcess(engine=engine, controller=controller, grpc=f"127.0.0.1:{engine.grpc_port}")
     finally:
         await controller.stop()
         engine.stop()

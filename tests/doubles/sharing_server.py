@@ -22,8 +22,7 @@ from penstock.control.parts import MemoryRegion
 from penstock.engine import Engine
 from penstock.errors import PenstockError
 from penstock.hosting import ServiceHost
-from penstock.repository.layout import find_models
-from penstock.repository.loader import load_models
+from penstock.repository.controller import RepositoryController
 from penstock.shared_memory import SharedMemory
 from penstock_client._proto import inference_extensions_pb2 as messages
 
@@ -61,9 +60,8 @@ class SharingServer:
         self.engine.start()
         self._thread.start()
         self._ready.wait()
-        load_models(
-            find_models(self.options.repositories), self.engine, self.options, self._machine
-        )
+        repository = RepositoryController(self.engine, self.options, self._machine)
+        asyncio.run_coroutine_threadsafe(repository.start(), self._loop).result()
         self.engine.set_ready(True)
         return self
 
@@ -143,7 +141,7 @@ def memory_methods(memory: SharedMemory) -> dict[str, Any]:
     }
 
 
-def _method(answer: Callable[[Any], Any], request: Any) -> grpc.RpcMethodHandler:
+def _method(answer: Callable[[Any], Any], request: Any) -> grpc.RpcMethodHandler[Any, Any]:
     def behave(asked: Any, context: grpc.ServicerContext) -> Any:
         try:
             return answer(asked)

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "../cpp/memory_doubles.h"
 #include "../cpp/serving_doubles.h"
 #include "control_player.h"
 #include "fuzz_input.h"
@@ -39,8 +40,10 @@ struct Rig : testing::FrontRig {
   explicit Rig(Input& input)
       : FrontRig({.message_bytes_max = std::size_t{1} << 20,
                   .inflight_bytes_max = std::size_t{2} << 20,
-                  .answer_compression = static_cast<grpc::CompressionLevel>(input.below(4))}),
+                  .answer_compression = static_cast<grpc::CompressionLevel>(input.below(4))},
+                 &regions),
         control(*bridge) {
+    share();
     bridge->host({{std::string("/test.Service/Method")}, false});
     version = serve({.name = "m", .lane = serving::Lane::kInline}, testing::x_to_y());
     readiness.set_ready(true);
@@ -56,8 +59,16 @@ struct Rig : testing::FrontRig {
       case 4: put("n", {.number = 1, .failure = "it loads"}); break;
       case 5: put("m", {.number = 1, .failure = "gone"}); break;
       case 6: front.end_connections(now()); break;
-      default: break;
+      default: share(input.u8()); break;
     }
+  }
+  // Clients' memory: the region "r" over the front of an object that has become of another size.
+  void share(std::size_t size = kSharedBytes) {
+    static testing::ShmObject object(kSharedBytes);
+    object.resize(kSharedBytes);
+    regions.remove("r");
+    PENSTOCK_CHECK(regions.add(object.spec("r", 0, kSharedBytes)).has_value());
+    object.resize(size);
   }
   void check_that_nothing_is_left() {
     front.finish_pass(now());
@@ -68,17 +79,40 @@ struct Rig : testing::FrontRig {
     PENSTOCK_CHECK(bridge->admit());  // a place that only ended calls can have given back
   }
 
+  static constexpr std::size_t kSharedBytes = 64;
+  memory::RegionTable regions{1};
   std::shared_ptr<serving::Version> version;
   ControlPlayer control;
 };
 
+// "x" or "y" in the region, at any place in it or beyond.
+std::string place(std::uint32_t field, Input& input) {
+  const std::int64_t offset = input.u8() % 80;
+  return testing::parameter(field, "shared_memory_region", testing::sized_field(3, "r")) +
+         testing::parameter(field, "shared_memory_byte_size",
+                            testing::varint_field(2, input.u8() % 80)) +
+         testing::parameter(field, "shared_memory_offset", testing::varint_field(2, offset));
+}
+
+std::string shared_message(Input& input) {
+  const std::int64_t width = input.below(20);
+  std::string message =
+      testing::sized_field(1, "m") +
+      testing::sized_field(5, testing::input_head("x", "FP32", {1, width}) + place(4, input));
+  if (input.below(2) != 0) {
+    message += testing::sized_field(6, testing::sized_field(1, "y") + place(2, input));
+  }
+  return message;
+}
+
 std::string message_of(Input& input) {
-  switch (input.below(6)) {
+  switch (input.below(7)) {
     case 0: return testing::infer_x("m", {1, 2, 3});
     case 1: return testing::infer_x("m", {1, 2, 3}, testing::sized_field(3, "an id"));
     case 2: return testing::sized_field(1, input.bytes(input.below(20)));
     case 3: return std::string(input.u16() * std::size_t{4}, 'm');
     case 4: return {};
+    case 6: return shared_message(input);
     default: return std::string(input.bytes(input.u8()));
   }
 }

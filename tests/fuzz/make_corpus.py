@@ -69,8 +69,15 @@ def messages() -> dict[str, bytes]:
     strings = inference_pb2.ModelInferRequest(model_name="m")
     strings.inputs.add(name="s", datatype="BYTES", shape=[2])
     strings.raw_input_contents.append(b"\x03\0\0\0abc\0\0\0\0")
+    shared = infer_request()
+    tensor = shared.inputs.add(name="z", datatype="FP32", shape=[1, 4])
+    for place in (tensor.parameters, shared.outputs[0].parameters):
+        place["shared_memory_region"].string_param = "r"
+        place["shared_memory_byte_size"].int64_param = 16
+        place["shared_memory_offset"].int64_param = 8
     made = {
         "raw": encoded(infer_request()),
+        "shared": encoded(shared),
         "typed": encoded(infer_request(raw=False)),
         "raw_strings": encoded(strings),
         "model_query": encoded(inference_pb2.ModelReadyRequest(name="m", version="1")),
@@ -229,7 +236,7 @@ H_CALL, H_BODY, H_RESET, H_PASS, H_EVENT, H_CONTROL = 0, 2, 3, 4, 5, 6
 C_HEADERS, C_MESSAGE, C_CONSUMED, C_FINISH = 0, 1, 3, 4
 PATH_INFER, PATH_METADATA, PATH_READY, PATH_CHECK, PATH_WATCH, PATH_LIST = 0, 2, 3, 5, 6, 7
 PATH_HOSTED, PATH_UNKNOWN = 8, 11
-M_INFER, M_INFER_ID, M_NAMED, M_LARGE, M_EMPTY, M_BYTES = 0, 1, 2, 3, 4, 5
+M_INFER, M_INFER_ID, M_NAMED, M_LARGE, M_EMPTY, M_BYTES, M_SHARED = 0, 1, 2, 3, 4, 5, 6
 
 
 def program(*steps: Iterable[int]) -> bytes:
@@ -254,7 +261,18 @@ def front_seeds() -> dict[str, bytes]:
     wild_answer = program(*((W_CONTROL, *one) for one in answer), (W_WRITE,))
     honest_answer = program(*((H_CONTROL, *one) for one in answer), (H_PASS,))
     large = program((W_DATA, 0, 0, M_LARGE, 255, 255))
+    # [1,4] from byte 8 on, given back from byte 32 on: of the region as it was registered, and
+    # when its object has become shorter.
+    shared = (M_SHARED, 4, 8, 16, 1, 32, 16)
     return {
+        "wild_shared": b"\0\0"
+        + wild(PATH_INFER, *shared)
+        + program((W_EVENT, 7, 20), (W_WRITE,))
+        + wild(PATH_INFER, *shared),
+        "honest_shared": b"\1\0\0\0\0"
+        + honest(PATH_INFER, *shared)
+        + program((H_EVENT, 7, 40))
+        + honest(PATH_INFER, *shared),
         "wild_native": b"\0\0" + b"".join(wild(*call) for call in native),
         "wild_hosted": b"\0\0" + wild(PATH_HOSTED, M_BYTES, 3, 97, 98, 99) + wild_answer,
         "wild_hosted_unread": b"\0\2"
@@ -327,6 +345,113 @@ def request_head_seeds() -> dict[str, bytes]:
     }
 
 
+def json_seeds() -> dict[str, bytes]:
+    """The first byte says V2, V1, raw or V2 in place; the second depends on that."""
+
+    def v2(text: str, binary: bytes = b"") -> bytes:
+        return bytes([0, len(binary)]) + text.encode() + binary
+
+    def one(datatype: str, data: str, count: int) -> bytes:
+        tensor = f'{{"name":"x","datatype":"{datatype}","shape":[{count}],"data":{data}}}'
+        return v2(f'{{"inputs":[{tensor}]}}')
+
+    wide, several = 0x0B, 0x80  # one FP32 input; a BOOL and a BYTES input
+    return {
+        "v2_bool": one("BOOL", "[true,false,1,0]", 4),
+        "v2_int8": one("INT8", "[-128,[127]]", 2),
+        "v2_uint64": one("UINT64", "[18446744073709551615]", 1),
+        "v2_int64": one("INT64", "[-9223372036854775808]", 1),
+        "v2_fp16": one("FP16", "[65504.0,5.9604645e-08]", 2),
+        "v2_bf16": one("BF16", "[1e39]", 1),
+        "v2_fp32": one("FP32", "[[0.1,-0.0],[NaN,-Infinity]]", 4),
+        "v2_fp64": one("FP64", "[1.7976931348623157e308,5e-324]", 2),
+        "v2_strings": one("BYTES", '["a","\\u00e9\\ud83d\\ude00\\n","\u00e9"]', 3),
+        "v2_late": v2(
+            '{"outputs":[{"parameters":{"binary_data":true},"name":"y"}],"x":{"a":[null]},'
+            '"parameters":{"timeout":1,"f":1.5,"s":"t"},"inputs":[{"data":[1,2],'
+            '"parameters":{"p":1},"n\\u0061me":"x","shape":[2],"datatype":"UINT8"}],"id":"i"}'
+        ),
+        "v2_binary": v2(
+            '{"inputs":[{"name":"x","datatype":"INT16","shape":[1],"parameters":'
+            '{"binary_data_size":2}},{"name":"y","datatype":"BYTES","shape":[1],"parameters":'
+            '{"binary_data_size":5}}]}',
+            b"ab\x01\0\0\0c",
+        ),
+        "v2_shared": v2(
+            '{"inputs":[{"name":"x","datatype":"FP32","shape":[1],"parameters":'
+            '{"shared_memory_region":"r","shared_memory_byte_size":4}}]}'
+        ),
+        "v2_deep": v2("{" + '"a":' + "[" * 70 + "]" * 70 + "}"),
+        "v2_unbalanced": v2('{"inputs":[}'),
+        "v2_unpaired_surrogate": v2('{"id":"\\udc00","inputs":[]}'),
+        "v1_rows": bytes([1, wide]) + b'{"instances":[[1,2],[3,NaN]]}',
+        "v1_columns": bytes([1, wide]) + b'{"inputs":{"x":[[1],[2]]}}',
+        "v1_several": bytes([1, several])
+        + b'{"instances":[{"x":[true],"y":"a"},{"y":{"b64":"/wA="},"x":[0]}]}',
+        "v1_ragged": bytes([1, wide]) + b'{"instances":[[[]],[1]]}',
+        "raw": bytes([2, wide]) + bytes(16),
+        "raw_string": bytes([2, 13]) + b"jpeg",
+        "in_place": b"\x03" + b"}" * 64 + one("FP32", "[1,[2.5]]", 2)[2:],
+        "in_place_unbalanced": b"\x03" + b"}" * 64 + b'{"inputs":[{"name":"x"}',
+    }
+
+
+def route_seeds() -> dict[str, bytes]:
+    """The first byte says route, head, gzip or deflate."""
+    bare = zlib.compressobj(wbits=-15)
+    return {
+        "infer": b"\0POST\n/v2/models/a%20b/versions/1/infer?q=1",
+        "metadata": b"\0HEAD\n/v2/models/m",
+        "predict": b"\0POST\n/v1/models/m:predict",
+        "wrong_method": b"\0PUT\n/v2",
+        "percent": b"\0GET\n/v2/models/%2e%2e%2f%zz/ready",
+        "head": b"\x01:method\nPOST\n:path\n/v2\ncontent-length\n12\n"
+        b"inference-header-content-length\n7\naccept-encoding\ngzip;q=0.5, *;q=0\n"
+        b"content-encoding\nx-gzip",
+        "gzip": b"\x02" + gzip.compress(b"body" * 50, mtime=0),
+        "gzip_members": b"\x02" + gzip.compress(b"a", mtime=0) + gzip.compress(b"b", mtime=0),
+        "gzip_bomb": b"\x02" + gzip.compress(bytes(1 << 20), mtime=0),
+        "deflate": b"\x03" + zlib.compress(b"body" * 50),
+        "deflate_bare": b"\x03" + bare.compress(b"body" * 50) + bare.flush(),
+    }
+
+
+def http1_seeds() -> dict[str, bytes]:
+    """Streams to be cut, and programs of pieces (h1_pieces.h) and verbs, as fuzz_http1.cc reads."""
+
+    def stream(*lines: str, body: bytes = b"") -> bytes:
+        return b"\0\0\x07\x01" + "\r\n".join([*lines, "", ""]).encode() + body
+
+    def post(*more: str, body: bytes = b"") -> bytes:
+        return stream("POST / HTTP/1.1", "Host: h", *more, body=body)
+
+    chunked = "Transfer-Encoding: chunked"
+
+    def piece(which: int) -> tuple[int, int, int]:
+        return 0, which, 255
+
+    begin, give, end, take, reset = (1, 9, 0, 0), (1, 12, 0, 1, 0), (1, 9, 0), (1, 0), (1, 8, 0, 0)
+    return {
+        "get": stream("GET /v2/health/live HTTP/1.1", "Host: h", "User-Agent: a"),
+        "body": post("Content-Length: 5", body=b"helloGET / HTTP/1.0\r\n\r\n"),
+        "chunks": post(chunked, body=b"3;a=b\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\n"),
+        "expectation": post("Content-Length: 5", "Expect: 100-continue"),
+        "two_lengths": post("Content-Length: 5", "Content-Length: 6", body=b"hello"),
+        "length_and_coding": post("Content-Length: 5", chunked, body=b"0\r\n\r\n"),
+        "unknown_coding": post("Transfer-Encoding: gzip", "Content-Length: 1", body=b"x"),
+        "folded_field": post("X: 1", " folded: 2"),
+        "bare_lf_in_an_extension": post(chunked, body=b"1;a\nb\r\nx\r\n0\r\n\r\n"),
+        "chunk_without_its_crlf": post(chunked, body=b"1\r\nxx\r\n0\r\n\r\n"),
+        "length_in_a_trailer": post(chunked, body=b"0\r\nContent-Length: 5\r\n\r\n"),
+        "answered": b"\1" + program(piece(0), begin, give, end, take, piece(1), begin, end, take),
+        "answered_in_another_order": b"\1"
+        + program(piece(0), piece(2), piece(3), (1, 9, 2, 0), (1, 9, 1, 0), begin, end, take),
+        "more_requests_than_may_wait": b"\1" + program(*[piece(0)] * 8, *[begin, end, take] * 8),
+        "reset": b"\1" + program(piece(0), piece(0), begin, give, take, reset, take),
+        "refusal_is_not_unsent_for_ever": b"\1" + program((0, 34, 2, 10, 10, 255), take),
+    }
+
+
 def make() -> Corpus:
     """Every input, by fuzzer and name."""
     return {
@@ -335,6 +460,9 @@ def make() -> Corpus:
         "infer_decode": messages(),
         "request_head": request_head_seeds(),
         "front": front_seeds(),
+        "json": json_seeds(),
+        "route": route_seeds(),
+        "http1": http1_seeds(),
     }
 
 

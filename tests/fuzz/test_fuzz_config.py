@@ -167,8 +167,8 @@ def value_of(field: Any) -> st.SearchStrategy[Any]:
     if kind == FieldDescriptor.CPPTYPE_STRING:
         words = st.sampled_from(["", "m", "x", "python", "onnxruntime", "model.py", "1", "../x"])
         return st.one_of(words, st.text(max_size=6))
-    width = 32 if kind == FieldDescriptor.CPPTYPE_FLOAT else 64
-    return st.floats(allow_nan=False, allow_infinity=False, width=width)
+    is_short = kind == FieldDescriptor.CPPTYPE_FLOAT
+    return st.floats(allow_nan=False, allow_infinity=False, width=32 if is_short else 64)
 
 
 @st.composite
@@ -200,7 +200,7 @@ REFUSED_OR_FUSSY = (
 @st.composite
 def plain_configs(draw: Any) -> ModelConfig:
     """Without what is refused, so that most of them are taken."""
-    config = draw(configs())
+    config: ModelConfig = draw(configs())
     for name in REFUSED_OR_FUSSY:
         config.ClearField(name)
     config.backend = draw(st.sampled_from(["onnxruntime", "python", ""]))
@@ -278,8 +278,8 @@ def test_any_json_is_taken_or_refused_with_a_sentence(value: Any) -> None:
 def test_any_configuration_survives_text_and_json(config: ModelConfig) -> None:
     as_text = text_format.MessageToString(config)
     assert parse_config(as_text).config == config
-    for options in ({}, {"preserving_proto_field_name": True}):
-        as_json = json_format.MessageToJson(config, **options)
+    for as_written in (True, False):
+        as_json = json_format.MessageToJson(config, preserving_proto_field_name=as_written)
         assert config_from_json(as_json).config == config
     taken(WrittenConfig(config=config, has_batch_size=True))
 

@@ -20,6 +20,7 @@ from penstock.errors import ControlError
         (b"{} x", "The document root must not be followed by other values. at 3"),
         (b'{"a":"\xff"}', "Invalid encoding in string. at 6"),
         (b"[" * 50_000 + b"]" * 50_000, "Values are nested too deeply. at 0"),
+        (rb'{"a":"\ud800"}', "The surrogate pair in string is invalid. at 0"),
         (b'{"a":NaN}', "NaN is no value of JSON"),
         (b'{"a":-Infinity}', "-Infinity is no value of JSON"),
         (b'{"a":' + b"1" * 5000 + b"}", "Exceeds the limit"),
@@ -59,6 +60,10 @@ def test_a_body_is_bounded_in_values_before_they_are_made() -> None:
     assert len(parsed_object(most).value("a")) == VALUES_MAX - 1
     with pytest.raises(ControlError, match=f"may hold {VALUES_MAX} values"):
         parsed_object(most.replace(b"]", b",0]"))
+
+
+def test_a_surrogate_pair_is_one_character() -> None:
+    assert parsed_object(rb'{"a":"\ud83d\ude00"}').text("a") == "\N{GRINNING FACE}"
 
 
 def test_a_member_that_is_not_there_is_named() -> None:

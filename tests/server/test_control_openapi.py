@@ -19,12 +19,12 @@ from penstock.control.openapi import (
     EXAMPLE_ELEMENTS_MAX,
     example_request,
     model_document,
-    server_document,
 )
+from penstock.control.openapi_server import server_document
 from penstock.control.parts import IndexEntry
 from penstock.control.rest import RestAnswer, RestCall
 from penstock.control.rest_application import RestControl
-from penstock.control.rest_routes import find_route
+from penstock.control.rest_routes import ROUTES, find_route
 from penstock_client._proto.model_config_pb2 import ModelConfig
 
 MODELS = {
@@ -120,6 +120,28 @@ def test_an_example_is_bounded() -> None:
     assert example_request(config(EXAMPLE_ELEMENTS_MAX)) is not None
     assert example_request(config(EXAMPLE_ELEMENTS_MAX + 1)) is None
     validate(model_document(config(EXAMPLE_ELEMENTS_MAX + 1)))
+
+
+def test_the_document_of_the_server_has_every_route_but_documents_and_versions() -> None:
+    told = set(server_document()["paths"])
+    routes = {
+        place + ending
+        for route, (_, places, endings) in ROUTES.items()
+        for place in places
+        for ending in endings
+        if route not in ("docs", "openapi")
+    }
+    wanted = {path for path in routes if "{version}" not in path and "{repository}" not in path}
+    # A region without a name cannot be registered.
+    assert wanted - told == {f"/v2/{kind}sharedmemory/register" for kind in ("system", "cuda")}
+    assert told - routes == {
+        "/v2",
+        "/v2/health/live",
+        "/v2/health/ready",
+        "/v2/models/{model}",
+        "/v2/models/{model}/ready",
+        "/v2/models/{model}/infer",
+    }
 
 
 def test_every_path_of_a_document_that_this_application_answers_is_a_route() -> None:

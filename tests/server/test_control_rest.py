@@ -6,10 +6,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.doubles.control_parts import Parts, quiet_log
 
 from penstock.control.parts import LoadWish
@@ -17,6 +20,10 @@ from penstock.control.rest import RestAnswer, RestCall
 from penstock.control.rest_application import RestControl
 from penstock.control.rest_routes import ROUTES, find_route
 
+NAMES = st.sampled_from(
+    ["ready", "parameters", "config", "file:1/m", "key", "offset", "byte_size", "raw_handle", "b64",
+     "device_id", "unload_dependents", "trace_level", "trace_rate", "log_info", "log_format", "x"]
+)  # fmt: skip
 HANDLE = base64.b64encode(b"h" * 64).decode()
 
 
@@ -352,3 +359,40 @@ def test_names_of_a_path_are_decoded_once() -> None:
     found = find_route("/v2/models/a%2520b%2Fc/versions/7/stats")
     assert found is not None
     assert found.names == {"model": "a%20b/c", "version": "7"}
+
+
+PLACES = sorted({place + ending for _, places, endings in ROUTES.values()
+                 for place in places for ending in endings})  # fmt: skip
+SEGMENTS = st.one_of(
+    st.sampled_from(["adder", "none", "1", "%", "%2f", "%ff", "..", "{model}"]),
+    st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=8),
+)
+TEXTS = st.text(st.characters(), max_size=5)  # halves of surrogates, too
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),
+    max_leaves=8,
+)
+BODIES = st.binary(max_size=40) | VALUES.map(lambda value: json.dumps(value).encode())
+
+
+@given(
+    method=st.sampled_from(["GET", "POST", "PUT", "HEAD", ""]),
+    place=st.sampled_from([*PLACES, "/v2/{model}"]),
+    segments=st.lists(SEGMENTS, min_size=2, max_size=2),
+    body=BODIES,
+)
+@settings(max_examples=400, deadline=None)
+def test_whatever_is_asked_gets_one_answer_that_can_be_read(
+    method: str, place: str, segments: list[str], body: bytes
+) -> None:
+    path = place
+    for segment in segments:
+        path = re.sub(r"\{\w+\}", segment.replace("\\", r"\\"), path, count=1)
+    with quiet_log() as (output, stream):
+        answer = ask(Parts(output), method, path, body)
+    assert answer.status in {200, 400, 404, 405, 500, 501}
+    assert b"control_call_failed" not in stream.getvalue()
+    if dict(answer.headers)["content-type"] == "application/json" and answer.body:
+        told = json.loads(answer.body)
+        assert answer.status == 200 or isinstance(told["error"], str)

@@ -133,3 +133,11 @@ def test_a_configuration_too_large_is_refused_unread() -> None:
 
 def test_a_long_value_is_shown_shortened() -> None:
     assert len(refusal(json.dumps({"max_batch_size": "x" * 1000}))) < 150
+
+
+def test_it_is_for_the_model_that_it_is_given_for() -> None:
+    assert config_from_json("{}").config.name == ""
+    assert config_from_json("{}", model="iris").config.name == "iris"
+    assert config_from_json('{"name": "iris"}', model="iris").config.name == "iris"
+    with pytest.raises(RepositoryError, match='for a model "rose", but it is given for "iris"'):
+        config_from_json('{"name": "rose"}', model="iris")

@@ -9,7 +9,7 @@ from tests.doubles.recording_engine import RecordingEngine
 from penstock.config import ServerOptions
 from penstock.repository.controller import RepositoryController
 from penstock.repository.instances import Machine
-from penstock.repository.loader import LOADING
+from penstock.repository.loader import LOADING, LoadReport
 
 IDENTITY = """
 backend: "identity" max_batch_size: 4
@@ -19,6 +19,12 @@ output { name: "y" data_type: TYPE_FP32 dims: 1 }
 
 
 def told_of(tmp_path: Path, *configs: str, versions: Sequence[int] = (1,)) -> RecordingEngine:
+    return loaded(tmp_path, *configs, versions=versions)[0]
+
+
+def loaded(
+    tmp_path: Path, *configs: str, versions: Sequence[int] = (1,)
+) -> tuple[RecordingEngine, list[LoadReport]]:
     for number, config in enumerate(configs):
         for version in versions:
             (tmp_path / f"m{number}" / str(version)).mkdir(parents=True)
@@ -27,13 +33,14 @@ def told_of(tmp_path: Path, *configs: str, versions: Sequence[int] = (1,)) -> Re
     options = ServerOptions.model_validate(
         {"model_load_thread_count": 1, "model_repository": [str(tmp_path)]}
     )
-    asyncio.run(_started(RepositoryController(engine, options, Machine())))
-    return engine
+    reports = asyncio.run(_started(RepositoryController(engine, options, Machine())))
+    return engine, reports
 
 
-async def _started(controller: RepositoryController) -> None:
-    await controller.start()
+async def _started(controller: RepositoryController) -> list[LoadReport]:
+    reports = await controller.start()
     await controller.stop()
+    return reports
 
 
 def test_every_model_is_loading_before_the_first_is_loaded(tmp_path: Path) -> None:
@@ -48,3 +55,16 @@ def test_a_version_that_the_policy_leaves_out_is_not_left_loading(tmp_path: Path
     assert engine.told[0] == (LOADING, "m0", 2)
     assert [told for told in engine.told if told[2] == 2][-1] == ("unloaded", "m0", 2)
     assert engine.serving == {("m0", 1)}
+
+
+def test_a_report_has_the_completed_configuration_of_its_version(tmp_path: Path) -> None:
+    _, reports = loaded(tmp_path, IDENTITY, "sequence_batching { }")
+    config = reports[0].config
+    assert config is not None
+    assert config.name == "m0"
+    assert config.version_policy.latest.num_versions == 1
+    assert [(group.name, group.count) for group in config.instance_group] == [("m0", 1)]
+    assert reports[1].config is None
+    assert reports[1].reason == (
+        "The configuration sets sequence_batching: sequences are not served yet."
+    )

@@ -108,7 +108,7 @@ def test_labels_are_the_lines_of_their_file(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_is_named_with_its_field(tmp_path: Path) -> None:
     with pytest.raises(RepositoryError, match=r"^label_filename is 'no.txt', .* No such file"):
         read_labels(tmp_path / "no.txt")
-    with pytest.raises(RepositoryError, match="^model_warmup.inputs.input_data_file is"):
+    with pytest.raises(RepositoryError, match=r"^model_warmup\.inputs\.input_data_file is"):
         read_warmup_tensor(tmp_path)
 
 

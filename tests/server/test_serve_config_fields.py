@@ -274,4 +274,4 @@ def test_a_reserved_parameter_is_checked(
     with pytest.raises(grpc.RpcError) as caught:
         call(request, timeout=10)
     assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
-    assert sentence in caught.value.details()
+    assert sentence in str(caught.value.details())

@@ -399,7 +399,7 @@ def test_a_model_that_cannot_be_loaded_says_why_and_one_that_dies_of_it_says_so(
     with RunningServer(tmp_path) as server, Client(server.grpc, retry=None) as client:
         for name, reason in {
             "sick": "Sick of 1/model.py failed to load: OSError: no weights",
-            "empty": "1/model.py: wanted one class with execute(self, batch), found none.",
+            "empty": "1/model.py: wanted one class with execute(self, batch), or a Triton",
             "dies": "its process ended with exit status 5 before the model was loaded",
             "slow": "its process took more than 1 s to load the model (penstock.load_seconds_max)",
             "unbound": 'set parameters.penstock.isolation to "process" as well',

@@ -195,14 +195,58 @@ def test_a_model_that_cannot_be_initialized_is_not_ready_and_says_why(
     assert "TritonPythonModel of 1/model.py failed to initialize: the weights are missing" in why
 
 
-def test_instances_that_were_made_before_one_failed_are_finalized(
-    where: str, tmp_path: Path
-) -> None:
-    add_triton(tmp_path, "half", HALF, f"{where} instance_group {{ count: 2 }}")
+def test_instances_that_were_made_before_one_failed_are_finalized(tmp_path: Path) -> None:
+    add_triton(tmp_path, "half", HALF, "instance_group { count: 2 }")
     with RunningServer(tmp_path) as running:
         running.drain()
         assert running.wait() == 0
         assert running.log().count("let go") == 1
+
+
+# Sees its tensors in the shape that the configuration gives them, and is warmed up so.
+RESHAPED = """
+class TritonPythonModel:
+    def initialize(self, args):
+        self.calls = 0
+
+    def execute(self, requests):
+        responses = []
+        self.calls += 1
+        for request in requests:
+            x = pb_utils.get_input_tensor_by_name(request, "x").as_numpy()
+            assert x.shape[1:] == (2, 2), x.shape
+            if "other" in request.requested_output_names():
+                other = [pb_utils.Tensor("other", x + 1)]
+            else:
+                other = []
+            calls = np.full((len(x), 1), self.calls, np.int32)
+            responses.append(pb_utils.InferenceResponse([pb_utils.Tensor("y", x),
+                                                         pb_utils.Tensor("calls", calls), *other]))
+        return responses
+"""
+
+
+def test_a_model_may_be_warmed_up_and_see_other_shapes_than_its_callers(
+    where: str, tmp_path: Path
+) -> None:
+    def tensor(kind: str, name: str) -> str:
+        shape = "dims: [ 4 ] reshape { shape: [ 2, 2 ] }"
+        return f'{kind} {{ name: "{name}" data_type: TYPE_FP32 {shape} }} '
+
+    zeros = 'inputs { key: "x" value { data_type: TYPE_FP32 dims: [ 4 ] zero_data: true } }'
+    more = (
+        f"{where} max_batch_size: 4 {tensor('input', 'x')} {tensor('output', 'y')} "
+        f"{tensor('output', 'other')} "
+        f'model_warmup {{ name: "w" batch_size: 2 {zeros} }}'
+    )
+    add_triton(tmp_path, "m", RESHAPED, more, inputs=[], outputs=[("calls", "TYPE_INT32", [1])])
+    x = np.arange(4, dtype=np.float32).reshape(1, 4)
+    with RunningServer(tmp_path) as running, Client(running.grpc, retry=None) as client:
+        answer = client.infer("m", {"x": x}, outputs=["y", "calls"], timeout=10)
+        np.testing.assert_array_equal(answer["y"], x)
+        assert answer["calls"].tolist() == [[2]]
+        both = client.infer("m", {"x": x}, timeout=10)
+        np.testing.assert_array_equal(both["other"], x + 1)
 
 
 def test_what_a_model_counts_is_on_the_metrics_page(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ __all__ = [
     "TritonInstance",
     "python_execute",
     "python_executes",
+    "running_model",
     "triton_class",
 ]
 

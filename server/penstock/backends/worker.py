@@ -20,9 +20,9 @@ from pathlib import Path
 from types import FrameType
 
 from penstock.backends.isolation import LoadOrder
-from penstock.backends.python_class import Instance, python_execute
+from penstock.backends.python_class import Instance, python_execute, running_model
 from penstock.backends.shared_tensors import Answers, Requests, TooLargeError, cut_sentence
-from penstock.backends.triton.current import RunningModel, settle_in
+from penstock.backends.triton.current import settle_in
 from penstock.backends.triton.instance import TritonInstance
 from penstock.logs import LogChoice, start_logging
 
@@ -93,11 +93,7 @@ class _Worker:
         # Nobody else's code runs here, so files beside model.py are found at any time.
         folder = order.plan.model_path.parent
         sys.path.insert(0, str(folder))
-        settle_in(
-            RunningModel(
-                name=order.plan.name, version=order.plan.version, folder=folder, is_isolated=True
-            )
-        )
+        settle_in(running_model(order.plan))
         self._execute = python_execute(order.plan, order.config, instance)
 
     def _run(self, size: int, words: int) -> tuple[int, int, int]:

@@ -46,7 +46,6 @@ PANELS = {
     "message": "gRPC",
     "inflight": "gRPC",
     "http": "REST",
-    "allow_metrics": "Metrics",
     "allow_cpu_metrics": "Metrics",
     "allow_gpu_metrics": "Metrics",
     "metrics": "Metrics",

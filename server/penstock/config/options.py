@@ -246,11 +246,6 @@ class ServerOptions(BaseModel):
         """Whether what a configuration leaves out is found in the model."""
         return not (self.disable_auto_complete_config or self.strict_model_config)
 
-    @property
-    def is_completing_configs(self) -> bool:
-        """Whether what a configuration leaves out is found in the model."""
-        return not (self.disable_auto_complete_config or self.strict_model_config)
-
     def batch_rows_default(self, backend: str) -> int:
         """Rows of a batch for models that batch but do not say how much."""
         key = "default-max-batch-size"

@@ -116,7 +116,11 @@ def _parsed(body: bytes) -> Any:
     except UnicodeDecodeError as error:
         raise _unreadable("Invalid encoding in string", error.start) from None
     try:
-        return json.loads(text, parse_constant=_refuse, object_pairs_hook=_object)
+        value = json.loads(text, parse_constant=_refuse, object_pairs_hook=_object)
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:  # half of a surrogate pair: no text can carry it on
+        raise _unreadable("The surrogate pair in string is invalid", 0) from None
     except json.JSONDecodeError as error:
         what = PLAIN_MESSAGES.get(error.msg, error.msg.rstrip(":. "))
         raise _unreadable(what, len(text[: error.pos].encode())) from None
@@ -124,6 +128,7 @@ def _parsed(body: bytes) -> Any:
         raise _unreadable("Values are nested too deeply", 0) from None
     except ValueError as error:  # an integer of thousands of digits
         raise _unreadable(str(error), 0) from None
+    return value
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from penstock_client._proto.pool import enum_type
 __all__ = [
     "ERROR_ANSWERS",
     "SHARED_SCHEMAS",
-    "answer",
     "datatype_name",
     "request_schema",
     "response_schema",
@@ -90,20 +89,14 @@ SHARED_SCHEMAS: Mapping[str, dict[str, Any]] = {
         _object(name=TEXT, key=TEXT, offset={"type": "integer"}, byte_size={"type": "integer"})
     ),
     "Settings": {"type": "object"},
+    "InferAnswer": {"type": "object", "description": "As the model's own document has it."},
 }
 
 
-def answer(description: str, schema: str) -> dict[str, Any]:
-    """An answer of JSON."""
-    return {
-        "description": description,
-        "content": {"application/json": {"schema": {"$ref": schema}}},
-    }
-
-
+_ERROR = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
 ERROR_ANSWERS: Mapping[str, dict[str, Any]] = {
-    "4XX": answer("The request is wrong; `error` says what.", "#/components/schemas/Error"),
-    "5XX": answer("The server could not answer; `error` says why.", "#/components/schemas/Error"),
+    "4XX": {"description": "The request is wrong; `error` says what.", "content": _ERROR},
+    "5XX": {"description": "The server could not answer; `error` says why.", "content": _ERROR},
 }
 
 

@@ -19,9 +19,9 @@ from penstock.control.openapi import (
     example_request,
     model_document,
     model_path,
-    server_document,
     tensor_rows,
 )
+from penstock.control.openapi_server import server_document
 from penstock.control.parts import IndexEntry
 from penstock_client._proto.model_config_pb2 import ModelConfig
 

@@ -16,7 +16,8 @@ from penstock.control.messages_json import (
     regions_json,
     statistics_json,
 )
-from penstock.control.openapi import model_document, server_document
+from penstock.control.openapi import model_document
+from penstock.control.openapi_server import server_document
 from penstock.control.pages import model_page, page_headers, server_page
 from penstock.control.parts import MemoryRegion
 from penstock.control.rest import RestAnswer, RestCall

@@ -32,8 +32,10 @@ SHOWN_MAX = 60
 # Descriptors are Any below: their stubs say of every part that it may be missing.
 
 
-def config_from_json(text: str) -> WrittenConfig:
+def config_from_json(text: str, *, model: str = "") -> WrittenConfig:
     """The configuration that `text` writes. Names may be Triton's or protobuf's lowerCamelCase.
+
+    With `model` it is the one of the model of that name, whatever else it leaves out.
 
     Raises RepositoryError with the path of the field that does not fit.
     """
@@ -58,6 +60,13 @@ def config_from_json(text: str) -> WrittenConfig:
         raise RepositoryError(
             f"The configuration is not a model configuration: {_reason(error)}."
         ) from None
+    if model:
+        if config.name not in ("", model):
+            raise RepositoryError(
+                f"The configuration is for a model {_shown(config.name)}, but it is given for "
+                f"{_shown(model)}: wanted that name, or none."
+            )
+        config.name = model
     sizes = (found.get(name) for name in ("max_batch_size", "maxBatchSize"))
     return WrittenConfig(config=config, has_batch_size=any(size is not None for size in sizes))
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.backends.python_class import running_model, triton_class
-from penstock.backends.triton.current import RunningModel, entered, settle_in
+from penstock.backends.triton.current import entered, settle_in
 from penstock.backends.triton.failures import sentence_of
 from penstock.backends.triton.instance import CLASS_NAME
 from penstock.backends.triton.model_config import ModelConfig, config_json, config_of_json
@@ -142,9 +142,7 @@ def main() -> None:
     path = Path(question["path"])
     sys.path[:] = [str(path.parent), *question["python_path"]]
     plan = _to_import(question["name"], question["version"], path)
-    settle_in(
-        RunningModel(name=plan.name, version=plan.version, folder=path.parent, is_isolated=True)
-    )
+    settle_in(running_model(plan))
     try:
         told = {"config": _completed(plan, question["config"])}
     except BaseException as error:

@@ -13,7 +13,14 @@ from pathlib import Path
 
 from penstock.backends.triton.failures import TritonModelException
 
-__all__ = ["RunningModel", "current_model", "entered", "get_model_dir", "settle_in"]
+__all__ = [
+    "RunningModel",
+    "current_model",
+    "entered",
+    "get_model_dir",
+    "has_own_process",
+    "settle_in",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +30,6 @@ class RunningModel:
     name: str
     version: int
     folder: Path
-    is_isolated: bool = False
 
 
 _current: ContextVar[RunningModel] = ContextVar("penstock_triton_model")
@@ -33,6 +39,11 @@ _only: list[RunningModel] = []
 def settle_in(model: RunningModel) -> None:
     """This process is `model`'s alone."""
     _only[:] = [model]
+
+
+def has_own_process() -> bool:
+    """Whether this process is one model's alone."""
+    return bool(_only)
 
 
 def current_model() -> RunningModel | None:

@@ -194,8 +194,9 @@ def _output(
             "configuration."
         )
     shape = array.shape
-    if (shape[1:] if is_batching else shape) != tensor.dims:
-        _check_shape(shape, (-1, *tensor.dims) if is_batching else tensor.dims, tensor.name)
+    dims = tensor.model_dims
+    if (shape[1:] if is_batching else shape) != dims:
+        _check_shape(shape, (-1, *dims) if is_batching else dims, tensor.name)
     if number == BYTES:
         return _bytes_array(array)
     return array if array.flags.c_contiguous else np.ascontiguousarray(array)

@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from penstock.backends.triton.current import current_model
+from penstock.backends.triton.current import has_own_process
 from penstock.backends.triton.failures import TritonModelException
 
 __all__ = ["Metric", "MetricFamily", "metrics_text"]
@@ -78,8 +78,7 @@ class MetricFamily:
 
     def __init__(self, name: str, description: str, kind: str) -> None:
         """Raises TritonModelException for a name that is none, is taken, or has another kind."""
-        model = current_model()
-        if model is not None and model.is_isolated:
+        if has_own_process():
             raise TritonModelException(
                 "Models in processes of their own (penstock.isolation) have no metrics of their "
                 "own yet: the metrics page is the server's."
