@@ -18,7 +18,7 @@ from tests.doubles.memory import resident_bytes
 from tests.doubles.model_files import add_affine, add_python
 
 from penstock.control.parts import LoadWish
-from penstock.errors import ModelControlError
+from penstock.errors import ControlError
 from penstock_client import Client, NotFound, Unavailable
 
 X = np.zeros((1, 3), np.float32)
@@ -120,7 +120,8 @@ def test_an_unload_answers_what_was_accepted_and_refuses_the_rest_at_once(tmp_pa
                 await unload
 
     with Gate() as gate:
-        more = f'max_batch_size: 4 parameters {{ key: "gate" value {{ string_value: "{gate.path}" }} }}'
+        path = f'parameters {{ key: "gate" value {{ string_value: "{gate.path}" }} }}'
+        more = f"max_batch_size: 4 {path}"
         add_python(tmp_path, "gated", GATED_MODEL, more=more)
         asyncio.run(story(gate))
 
@@ -148,7 +149,7 @@ def test_a_graph_that_a_client_sends_is_served_until_the_repositorys_is_loaded_a
             bad = LoadWish(
                 model="m", config='{"backend": "onnxruntime"}', files={"1/model.onnx": b"no graph"}
             )
-            with pytest.raises(ModelControlError, match="failed to load 'm'"):
+            with pytest.raises(ControlError, match="failed to load 'm'"):
                 await server.controller.load(bad)
             assert await asyncio.to_thread(answer) == 5.0
             await server.controller.load(LoadWish(model="m"))
@@ -162,7 +163,7 @@ def test_a_model_that_fails_to_load_is_unavailable_with_the_reason(tmp_path: Pat
 
     async def story() -> None:
         async with running(tmp_path) as server:
-            with pytest.raises(ModelControlError, match="ZeroDivisionError"):
+            with pytest.raises(ControlError, match="ZeroDivisionError"):
                 await server.controller.load(LoadWish(model="sick"))
             with Client(server.grpc, retry=None) as client, pytest.raises(Unavailable):
                 await asyncio.to_thread(

@@ -62,6 +62,16 @@ class ServerOptions(BaseModel):
     model_file_override_bytes_max: Bytes = Field(
         256 << 20, description="Bytes of the files that one load may bring."
     )
+    model_load_mode: Literal["eager", "lazy"] = Field(
+        "eager",
+        description="When models are loaded that the server finds by itself. eager: at once; lazy: "
+        "when a request first asks for one.",
+    )
+    model_memory_budget: Annotated[int, Field(ge=0, le=2**50)] = Field(
+        0,
+        description="Bytes of memory for loaded models, by estimate. Beyond it those that were "
+        "used longest ago are unloaded, until a request asks for them. 0: no budget.",
+    )
     model_load_thread_count: Count = Field(4, description="Models loaded at the same time.")
     backend_config: BackendConfig = Field(
         {},

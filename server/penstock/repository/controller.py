@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from penstock.config import ServerOptions
 from penstock.control.parts import IndexEntry, LoadWish
 from penstock.engine import Engine
-from penstock.errors import ControlError, RepositoryError
+from penstock.errors import ControlError, EngineError, RepositoryError
 from penstock.repository.bring_up import ModelLifts
 from penstock.repository.changes import QUIET_NS, PollChanges, poll_changes
 from penstock.repository.config_file import ModelConfig
@@ -56,9 +56,17 @@ class RepositoryController:
     ) -> None:
         self._options = options
         loader = ModelLoader(engine, options, machine)
-        self._lifts = ModelLifts(engine, loader, options.model_load_thread_count)
-        self._repositories = dict(zip(options.model_repository, options.repositories, strict=True))
+        self._engine = engine
         self._records = Records()
+        self._lifts = ModelLifts(
+            engine,
+            loader,
+            self._records,
+            threads=options.model_load_thread_count,
+            budget=options.model_memory_budget,
+        )
+        self._repositories = dict(zip(options.model_repository, options.repositories, strict=True))
+        self._waking: dict[tuple[str, int], bool] = {}  # True: asked for again meanwhile
         self._tasks: set[asyncio.Task[Any]] = set()
         self._calls = 0
         self._looked: dict[str, ModelSnapshot] = {}
@@ -70,6 +78,7 @@ class RepositoryController:
 
         Raises RepositoryError if a repository cannot be read, OptionsError if flags contradict.
         """
+        asyncio.get_running_loop().add_reader(self._engine.wakes_fd, self._take_wakes)
         found = await self._survey()
         names = models_at_start(
             self._options.model_control_mode, self._options.load_model, found.names
@@ -84,6 +93,7 @@ class RepositoryController:
 
     async def stop(self) -> None:
         """Begins nothing more; what is being loaded is let go."""
+        asyncio.get_running_loop().remove_reader(self._engine.wakes_fd)
         for task in self._tasks:
             task.cancel()
         await self.idle()
@@ -194,7 +204,7 @@ class RepositoryController:
                 raise ControlError(
                     f"failed to load '{wish.model}', {NOT_POLLED}: {error}", code=error.code
                 ) from None
-            reports = await self._lifts.bring_up(record, model, override)
+            reports = await self._lifts.bring_up(record, model, override, is_asked=True)
         told = "; ".join(
             f"version {one.version} is at UNAVAILABLE state: {one.reason}"
             for one in reports
@@ -255,6 +265,31 @@ class RepositoryController:
                 reason = DUPLICATE if record.is_duplicate else NOT_POLLED
                 reports = [self._lifts.refuse(record, versions, reason)]
         return reports
+
+    # --- versions that are asleep ---
+
+    def _take_wakes(self) -> None:
+        """Requests wait for these versions."""
+        for key in self._engine.take_wakes():
+            if key in self._waking:
+                self._waking[key] = True
+            else:
+                self._waking[key] = False
+                self._spawn(self._wake(*key))
+
+    async def _wake(self, name: str, number: int) -> None:
+        try:
+            while True:
+                self._waking[name, number] = False
+                async with self._records.held(name) as record:
+                    await self._lifts.wake(record, number)
+                # Whoever came after a refusal has not been refused by it.
+                if not self._waking[name, number]:
+                    return
+        except EngineError as error:
+            log.error("model_not_woken", extra={"model": name, "reason": str(error)})
+        finally:
+            del self._waking[name, number]
 
     # --- polling ---
 
