@@ -72,9 +72,8 @@ void Front::look_at_parked(Nanos now) {
   for (std::size_t i = parked_.size(); i-- > 0;) {
     Call& call = *parked_[i];
     // Anew for each, for dispatch() looks as well.
-    const VersionEntry* const entry =
-        context_.versions->look(context_.io_thread)
-            .entry(call.parking->model, call.parking->version);
+    const VersionEntry* const entry = context_.versions->look(context_.io_thread)
+                                          .entry(call.parking->model, call.parking->version);
     const bool is_asleep = entry != nullptr && entry->is_asleep;
     if (is_asleep && entry->refusals <= call.parking->refusals) continue;
     unpark(call);

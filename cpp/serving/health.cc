@@ -32,7 +32,8 @@ ServingStatus health_of(std::string_view service, const HealthView& view) {
   const std::string_view model = service.substr(0, slash);
   const std::string_view number = service.substr(slash + 1);
   const auto version = view.versions->find(model, number);
-  if (version || view.versions->asleep(model, number) != nullptr) return serving_if(!view.is_draining);
+  if (version || view.versions->asleep(model, number) != nullptr)
+    return serving_if(!view.is_draining);
   return version.error().code == base::Code::kUnavailable ? ServingStatus::kNotServing
                                                           : ServingStatus::kServiceUnknown;
 }

@@ -124,8 +124,7 @@ void Front::answer_rest_model(Call& call) {
   const VersionTable& table = context_.versions->look(context_.io_thread);
   const auto version = table.find(call.rest.model, call.rest.version);
   if (!version) {
-    const auto parked =
-        park_or(call, table, call.rest.model, call.rest.version, version.error());
+    const auto parked = park_or(call, table, call.rest.model, call.rest.version, version.error());
     return parked ? void() : refuse(call, parked.error());
   }
   const std::vector<std::string> versions = table.loaded_versions(call.rest.model);
