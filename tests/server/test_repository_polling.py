@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from tests.doubles.house import House, X, tell
+from tests.doubles.house import LATER, House, X, tell
 from tests.doubles.model_files import add_identity
 
 from penstock.errors import RepositoryError

@@ -40,7 +40,14 @@ class ServerOptions(BaseModel):
 
     id: str = Field("triton", description="The name that ServerMetadata tells; Triton's default.")
 
-    model_repository: list[str] = Field([], description="Folder of models. May be repeated.")
+    model_repository: list[str] = Field(
+        [], description="Folder of models, or its URL. May be repeated."
+    )
+    model_repository_cache: str = Field(
+        "",
+        description="Folder for the files of repositories that are URLs. Empty: a private one, "
+        "removed at the end.",
+    )
     model_control_mode: Literal["none", "poll", "explicit"] = Field(
         "none",
         description="How models come and go. none: all are loaded at start, and stay; poll: "
@@ -231,8 +238,10 @@ class ServerOptions(BaseModel):
 
     @property
     def repositories(self) -> list[Path]:
-        """The folders of models, in the order given."""
-        return [Path(folder).expanduser() for folder in self.model_repository]
+        """The folders of models on this machine, in the order given."""
+        return [
+            Path(folder).expanduser() for folder in self.model_repository if "://" not in folder
+        ]
 
     @property
     def metrics_host(self) -> str:

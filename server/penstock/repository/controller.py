@@ -8,6 +8,8 @@ same.
 
 import asyncio
 import logging
+import shutil
+import tempfile
 import time
 from collections.abc import Coroutine
 from pathlib import Path
@@ -25,6 +27,7 @@ from penstock.repository.layout import FoundModel, Survey, survey
 from penstock.repository.loader import LoadReport, ModelLoader
 from penstock.repository.override import read_override
 from penstock.repository.records import DUPLICATE, Records, State
+from penstock.repository.remote import RemoteRepository, is_remote
 from penstock.repository.snapshot import ModelSnapshot, take_snapshot
 from penstock.repository.startup import models_at_start
 
@@ -65,7 +68,18 @@ class RepositoryController:
             threads=options.model_load_thread_count,
             budget=options.model_memory_budget,
         )
-        self._repositories = dict(zip(options.model_repository, options.repositories, strict=True))
+        self._cache = ""
+        if not options.model_repository_cache and any(map(is_remote, options.model_repository)):
+            self._cache = tempfile.mkdtemp(prefix="penstock-repository-")
+        cache = Path(options.model_repository_cache or self._cache)
+        self._remotes = {
+            url: RemoteRepository(url, cache) for url in options.model_repository if is_remote(url)
+        }
+        self._repositories = {
+            name: self._remotes[name].folder if name in self._remotes else Path(name).expanduser()
+            for name in options.model_repository
+        }
+        self._refreshing = asyncio.Lock()
         self._waking: dict[tuple[str, int], bool] = {}  # True: asked for again meanwhile
         self._tasks: set[asyncio.Task[Any]] = set()
         self._calls = 0
@@ -79,7 +93,7 @@ class RepositoryController:
         Raises RepositoryError if a repository cannot be read, OptionsError if flags contradict.
         """
         asyncio.get_running_loop().add_reader(self._engine.wakes_fd, self._take_wakes)
-        found = await self._survey()
+        found = await self._survey(is_refreshed=True)
         names = models_at_start(
             self._options.model_control_mode, self._options.load_model, found.names
         )
@@ -98,6 +112,8 @@ class RepositoryController:
             task.cancel()
         await self.idle()
         self._lifts.shut()
+        if self._cache:
+            await asyncio.to_thread(shutil.rmtree, self._cache, ignore_errors=True)
         for record in self._records:
             for override in record.overrides:
                 await asyncio.to_thread(override.drop)
@@ -217,7 +233,7 @@ class RepositoryController:
             )
 
     async def _located(self, name: str, repository: str) -> FoundModel:
-        found = await self._survey(repository)
+        found = await self._survey(repository, is_refreshed=True)
         if name in found.duplicates:
             raise RepositoryError(f"{DUPLICATE}.")
         if name not in found.models:
@@ -236,15 +252,22 @@ class RepositoryController:
 
     # --- what the repositories hold ---
 
-    async def _survey(self, repository: str = "") -> Survey:
-        return await asyncio.to_thread(survey, self._folders(repository))
+    async def _survey(self, repository: str = "", *, is_refreshed: bool = False) -> Survey:
+        """What the repositories hold; `is_refreshed`: those that are URLs are asked."""
+        folders = self._folders(repository)
+        if is_refreshed:
+            async with self._refreshing:
+                for remote in self._remotes.values():
+                    if remote.folder in folders:
+                        await asyncio.to_thread(remote.refresh)
+        return await asyncio.to_thread(survey, folders)
 
     def _folders(self, repository: str) -> list[Path]:
         """The folder of the repository of this name: as it was given, or its last part."""
         if not repository:
             return list(self._repositories.values())
         for name, folder in self._repositories.items():
-            if repository in (name, folder.name):
+            if repository in (name, Path(name).name):
                 return [folder]
         raise ControlError(
             f"there is no repository {repository!r}: wanted one of "
@@ -310,7 +333,7 @@ class RepositoryController:
         Models that are being loaded or unloaded are left for the next look. Raises RepositoryError
         or OSError if a repository cannot be read; nothing is done then.
         """
-        found = await self._survey()
+        found = await self._survey(is_refreshed=True)
         snapshots = await asyncio.to_thread(_snapshots, found)
         busy = {record.name for record in self._records if record.users}
         known = {
