@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <ctime>
 #include <limits>
 #include <utility>
 
@@ -104,6 +105,7 @@ void IoThread::run() {
   while (stage_ != Stage::kStopped) {
     if (ready.empty()) ready = poller_.wait(now, next_wake(now));
     now = base::monotonic_now();
+    http1_workspace_.date.set(::time(nullptr));
     const std::uint64_t enough = bytes_in_ + kPassBytes;
     while (!ready.empty() && bytes_in_ < enough) {
       look_at(ready.front(), now);
@@ -329,7 +331,13 @@ void IoThread::write(Connection& connection, base::Nanos now) {
   bytes_out_ += written_bytes;
   if (written_bytes > 0) connection.lifetime.sent_ns = now;
   const auto late = connection.session().take_late_events();
-  if (!late.empty()) service_->received(connection.key, late, now);
+  if (!late.empty()) {
+    service_->received(connection.key, late, now);
+    // Requests among them may have been answered by the session itself.
+    if (wrote == Connection::Write::kAll && connection.session().wants_write()) {
+      touch(connection.key.slot);
+    }
+  }
   if (wrote == Connection::Write::kBroken) return close(connection, CloseReason::kPeerClosed);
   const bool waits = wrote == Connection::Write::kPart;
   const std::size_t still_unsent = connection.session().unsent_bytes();
