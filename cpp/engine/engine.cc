@@ -246,7 +246,7 @@ void Engine::set_ready(bool is_ready) {
 
 void Engine::begin_drain() {
   readiness_.begin_drain();
-  wake_io_threads();
+  for (const Io& io : io_) io.thread->post_retire();
 }
 
 // ---------------------------------------------------------------------------------------------
