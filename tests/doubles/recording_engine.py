@@ -50,7 +50,7 @@ class RecordingEngine(Engine):
             version=plan.version,
             inputs=plan.inputs,
             outputs=plan.outputs,
-            batch_rows_max=plan.batch_rows_max or 0,
+            batch_rows_max=4 if plan.batch_rows_max is None else plan.batch_rows_max,
             lane="inline",
             row_cost_us=None,
         )

@@ -208,7 +208,7 @@ def test_memory_returns_after_unloads(tmp_path: Path) -> None:
         async with running(tmp_path) as server:
             first = await cycle(server, "heavy", 5)
             last = await cycle(server, "heavy", 20)
-            assert last - first < 4 * MIB
+            assert last - first < 8 * MIB  # of the 320 that were loaded
 
     asyncio.run(story())
 

@@ -87,8 +87,8 @@ class ModelLifts:
         except LOAD_ERRORS as error:
             return [self.refuse(record, model.versions, error)]
         wanted = examined.wanted
-        serving = record.loaded if is_asked else record.serving
-        numbers = versions_to_load(wanted, serving, now=snapshot, tried=tried)
+        serving = set(record.loaded if is_asked else record.serving) & set(record.current)
+        numbers = versions_to_load(wanted, sorted(serving), now=snapshot, tried=tried)
         if examined.is_lazy and not is_asked:
             for number in [n for n in numbers if not record.version(n).is_loaded]:
                 numbers.remove(number)

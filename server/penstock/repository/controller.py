@@ -94,6 +94,8 @@ class RepositoryController:
         """
         asyncio.get_running_loop().add_reader(self._engine.wakes_fd, self._take_wakes)
         found = await self._survey(is_refreshed=True)
+        for folder in found.unnamed:
+            log.warning("model_folder_ignored", extra={"folder": folder, "reason": "no UTF-8"})
         names = models_at_start(
             self._options.model_control_mode, self._options.load_model, found.names
         )
@@ -330,12 +332,19 @@ class RepositoryController:
     async def poll(self, now_ns: int) -> PollChanges:
         """Looks once at all repositories, and begins what follows from it.
 
-        Models that are being loaded or unloaded are left for the next look. Raises RepositoryError
-        or OSError if a repository cannot be read; nothing is done then.
+        Models that are being loaded or unloaded are left for the next look, and so are known ones
+        whose folders cannot be read. Raises RepositoryError or OSError if a repository cannot be
+        read; nothing is done then.
         """
         found = await self._survey(is_refreshed=True)
-        snapshots = await asyncio.to_thread(_snapshots, found)
+        snapshots, unread = await asyncio.to_thread(_snapshots, found)
         busy = {record.name for record in self._records if record.users}
+        for name, reason in unread.items():
+            if self._records.get(name) is None:
+                snapshots[name] = ModelSnapshot()  # a load will say why
+            else:
+                busy.add(name)
+                log.error("model_not_polled", extra={"model": name, "reason": reason})
         known = {
             record.name: record.tried
             for record in self._records
@@ -371,7 +380,13 @@ class RepositoryController:
         return task
 
 
-def _snapshots(found: Survey) -> dict[str, ModelSnapshot]:
-    return {
-        name: take_snapshot(model.folder, model.versions) for name, model in found.models.items()
-    }
+def _snapshots(found: Survey) -> tuple[dict[str, ModelSnapshot], dict[str, str]]:
+    """What each model's folder is like; and why not, where it cannot be read."""
+    snapshots: dict[str, ModelSnapshot] = {}
+    unread: dict[str, str] = {}
+    for name, model in found.models.items():
+        try:
+            snapshots[name] = take_snapshot(model.folder, model.versions)
+        except OSError as error:
+            unread[name] = str(error)
+    return snapshots, unread

@@ -15,6 +15,7 @@ from penstock.backends.triton.auto_complete import self_completed
 from penstock.config import ServerOptions
 from penstock.engine import Engine, LoadedVersion
 from penstock.errors import PenstockError
+from penstock.plain_text import sayable
 from penstock.repository.completed import completed_config
 from penstock.repository.config_file import ModelConfig, WrittenConfig, read_config
 from penstock.repository.instances import Machine
@@ -142,7 +143,7 @@ class ModelLoader:
         is_serving: bool = False,
     ) -> LoadReport:
         """Tells of a version that could not be loaded."""
-        reason = str(error) or type(error).__name__
+        reason = sayable(str(error)) or type(error).__name__
         log.error(
             "model_failed_to_load", extra={"model": name, "version": version, "reason": reason}
         )

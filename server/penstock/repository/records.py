@@ -38,7 +38,8 @@ class State(StrEnum):
 
 @dataclass(slots=True, kw_only=True)
 class VersionRecord:
-    """One version. `is_serving`: requests are answered; `is_told`: the engine knows of it.
+    """One version. `is_serving`: requests reach it; `is_told`: the engine has an answer for it;
+    `is_outdated`: it serves as it was before a reload that failed.
 
     One that `is_asleep` serves as well: it is loaded when a request asks for it. `config`,
     `override` and `source` are those of what is serving; `config` is completed once it was loaded.
@@ -49,6 +50,7 @@ class VersionRecord:
     reason: str = ""
     is_serving: bool = False
     is_told: bool = False
+    is_outdated: bool = False
     config: ModelConfig | None = None
     override: Override | None = None
     source: Examined | None = None
@@ -71,6 +73,7 @@ class VersionRecord:
         """It was loaded, and serves."""
         self.state, self.reason, self.is_asleep = State.READY, "", False
         self.is_serving = self.is_told = True
+        self.is_outdated = False
         self.config, self.override, self.source = config, override, source
         self.loaded_ms = time.time_ns() // 1_000_000
 
@@ -83,6 +86,7 @@ class VersionRecord:
         """It could not be loaded. What served under its number goes on."""
         if self.is_loaded:
             self.reason = f"the last reload failed: {reason}"
+            self.is_outdated = True
         else:
             self.state, self.reason, self.is_told = State.UNAVAILABLE, reason, True
             self.is_serving = self.is_asleep = False
@@ -95,7 +99,7 @@ class VersionRecord:
     def unloaded(self) -> None:
         """Its memory is free."""
         self.state, self.reason = State.UNAVAILABLE, UNLOADED
-        self.is_serving = self.is_told = self.is_asleep = False
+        self.is_serving = self.is_told = self.is_asleep = self.is_outdated = False
         self.config = self.override = self.source = None
 
 
@@ -117,6 +121,11 @@ class ModelRecord:
     def serving(self) -> list[int]:
         """The versions that requests reach, ascending."""
         return sorted(number for number, one in self.versions.items() if one.is_serving)
+
+    @property
+    def current(self) -> list[int]:
+        """Those of them that the last load of them made."""
+        return [number for number in self.serving if not self.versions[number].is_outdated]
 
     @property
     def overrides(self) -> list[Override]:
