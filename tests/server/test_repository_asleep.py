@@ -2,8 +2,11 @@
 """Models that sleep until a request asks for them, and the memory that loaded ones may take."""
 
 import asyncio
+import json
+import urllib.request
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -242,6 +245,36 @@ def test_a_sleeping_model_is_ready_and_tells_its_metadata(tmp_path: Path) -> Non
                 found = await asyncio.to_thread(client.model_metadata, "m", timeout=10)
                 assert [tensor.name for tensor in found.inputs] == ["x"]
                 assert len(server.engine.uses()) == 1
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("path", "wanted"),
+    [("v2/models/m/infer", [3.0, 3.0, 3.0]), ("v2/models/m/versions/1/infer", [3.0, 3.0, 3.0])],
+)
+def test_requests_of_rest_wait_too(tmp_path: Path, path: str, wanted: list[float]) -> None:
+    add_affine(tmp_path, "m", add=3)
+    tensor = {"name": "x", "datatype": "FP32", "shape": [1, 3], "data": [0, 0, 0]}
+
+    async def story() -> None:
+        async with running(tmp_path, **LAZY) as server:
+
+            def ask(path: str, body: bytes | None = None) -> Any:
+                with urllib.request.urlopen(f"{server.rest}/{path}", body, timeout=30) as answer:
+                    return json.loads(answer.read() or b"null")
+
+            await asyncio.to_thread(ask, "v2/models/m/ready")
+            assert server.engine.uses() == []
+            body = json.dumps({"inputs": [tensor]}).encode()
+            answers = await asyncio.gather(
+                *(asyncio.to_thread(ask, path, body) for _ in range(3)),
+                asyncio.to_thread(ask, "v2/models/m"),
+                asyncio.to_thread(ask, "v1/models/m:predict", b'{"instances": [[0, 0, 0]]}'),
+            )
+            assert [answer["outputs"][0]["data"] for answer in answers[:3]] == [wanted] * 3
+            assert answers[3]["versions"] == ["1"]
+            assert answers[4]["predictions"] == [wanted]
 
     asyncio.run(story())
 

@@ -6,11 +6,14 @@ loads in one, unloads in the other, for they wait until accepted requests are an
 """
 
 import asyncio
+import gc
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
+from penstock.backends.python_class import forget_modules
 from penstock.engine import Engine
 from penstock.errors import EngineError
 from penstock.repository.changes import versions_to_load, versions_to_unload
@@ -130,9 +133,12 @@ class ModelLifts:
         self, record: ModelRecord, number: int, override: Override | None, source: Examined
     ) -> None:
         """Lets a version sleep: one that is loaded leaves the memory once it has answered."""
+        was_loaded = record.version(number).is_loaded
         record.version(number).asleep(override, source)
         log.info("model_asleep", extra={"model": record.name, "version": number})
         await _in(self._unloads, self._engine.set_asleep, record.name, number)
+        if was_loaded:
+            await _in(self._unloads, self._free, [source.model.version_folder(number)])
 
     async def wake(self, record: ModelRecord, number: int) -> None:
         """Loads a version that is asleep; one that is not stays as it is."""
@@ -162,6 +168,11 @@ class ModelLifts:
         """Unloads these versions; returns when what they had accepted is answered."""
         going = [number for number in numbers if record.version(number).is_told]
         before = record.overrides
+        folders = [
+            source.model.version_folder(number)
+            for number in going
+            if (source := record.version(number).source)
+        ]
         for number in going:
             record.version(number).unloading()
         await asyncio.gather(
@@ -170,8 +181,14 @@ class ModelLifts:
         for number in going:
             record.version(number).unloaded()
         if going or trims:
-            await _in(self._unloads, self._engine.trim_memory)
+            await _in(self._unloads, self._free, folders)
         await self._drop_unused(record, before)
+
+    def _free(self, folders: Sequence[Path]) -> None:
+        """Gives back what the unloaded versions of these folders leave behind."""
+        if sum(map(forget_modules, folders)):
+            gc.collect()  # a module and its functions hold one another
+        self._engine.trim_memory()
 
     def _unload(self, name: str, number: int) -> None:
         try:

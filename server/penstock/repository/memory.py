@@ -70,14 +70,12 @@ class ModelMemory:
                 "--model-memory-budget."
             )
         patient_until = time.monotonic() + PATIENCE_S
-        has_made_room = False
         while True:
             tenants = self._tenants(record, number)
             chosen = victims(tenants, wanted_bytes=wanted, budget=self._budget)
             if chosen:
                 # One at a time: whoever comes for a later one meanwhile makes it busy.
                 await self._evict(chosen[0], record)
-                has_made_room = True
             elif chosen is not None:
                 break
             elif time.monotonic() < patient_until:
@@ -88,8 +86,6 @@ class ModelMemory:
                     f"all in use, leave no room for it in the {self._budget} of "
                     "--model-memory-budget; try again."
                 )
-        if has_made_room:
-            await asyncio.to_thread(self._engine.trim_memory)
 
     async def _evict(self, one: Tenant, holder: ModelRecord) -> None:
         if one.model == holder.name:
