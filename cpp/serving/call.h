@@ -15,6 +15,7 @@
 #include "grpc/encoding.h"
 #include "grpc/framing.h"
 #include "grpc/method.h"
+#include "serving/asleep.h"
 #include "serving/health.h"
 #include "serving/hosted_call.h"
 #include "serving/rest_call.h"
@@ -46,6 +47,7 @@ struct Call {
 
   std::unique_ptr<HostedCall> hosted;  // if the control thread answers it
   std::optional<HealthWatch> watch;    // if it is a Health/Watch
+  std::optional<Parking> parking;      // while it waits for a version that is asleep
 
   // Of an inference that was accepted:
   Version::IoShare* share = nullptr;  // null: not (yet) accepted
@@ -65,6 +67,7 @@ struct Call {
     if (std::exchange(is_rest, false)) rest.clear();
     hosted.reset();
     watch.reset();
+    parking.reset();
     share = nullptr;
     place = {};
     request_id.clear();

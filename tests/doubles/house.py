@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A controller of a repository by itself, over an engine that writes down what it is told."""
+"""A repository controller over an engine that writes down what it is told."""
 
 from __future__ import annotations
 

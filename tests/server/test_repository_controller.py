@@ -293,6 +293,9 @@ def test_a_stop_waits_for_no_load(tmp_path: Path) -> None:
     tell(house, story)
 
 
+# --- overrides ---
+
+
 # --- configurations ---
 
 

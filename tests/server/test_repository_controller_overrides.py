@@ -1,14 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Loads that bring a configuration or files, and names that several repositories have."""
 
-import shutil
 from pathlib import Path
 
-from tests.doubles.house import OVERRIDE, House, X, tell
-from tests.doubles.model_files import add_identity
-
-from penstock.repository.changes import PollChanges
-from penstock.repository.records import DUPLICATE
+from tests.doubles.house import OVERRIDE, House, tell
 
 # --- overrides ---
 
@@ -66,47 +61,3 @@ def test_files_are_taken_only_where_the_server_allows_them(tmp_path: Path) -> No
 
 
 # --- several repositories ---
-
-
-def test_a_name_in_two_repositories_is_unavailable_in_both(tmp_path: Path) -> None:
-    one, two = tmp_path / "one", tmp_path / "two"
-    house = House(one, two)
-    house.add("both")
-    add_identity(two, "both", X, 4)
-    add_identity(two, "single", X, 4)
-
-    async def story(house: House) -> None:
-        assert DUPLICATE in str(await house.failure("both"))
-        assert await house.states() == [
-            ("both", "", "UNAVAILABLE", DUPLICATE),
-            ("single", "", "", ""),
-        ]
-        assert await house.states(repository="one") == [("both", "", "", "")]
-        await house.load("single", repository=str(two))
-        await house.load("both", repository="two")  # which says which is meant
-        refusal = await house.failure("single", repository="three")
-        assert "no repository 'three': wanted one of" in str(refusal)
-
-    tell(house, story)
-
-
-def test_a_duplicate_is_told_at_start(tmp_path: Path) -> None:
-    one, two = tmp_path / "one", tmp_path / "two"
-    house = House(one, two, mode="poll")
-    house.add("both", version=3)
-    add_identity(two, "both", X, 4)
-
-    async def story(house: House) -> None:
-        (report,) = await house.controller.start()
-        assert (report.version, report.reason) == (3, DUPLICATE)
-        assert await house.states() == [("both", "3", "UNAVAILABLE", DUPLICATE)]
-        assert await house.polled() == PollChanges()
-        shutil.rmtree(two / "both")
-        assert (await house.polled()).load == ("both",)
-        assert ("both", "3", "READY", "") in await house.states()
-        add_identity(two, "both", X, 4)
-        await house.polled()
-        assert [state for *_, state in await house.states()] == [DUPLICATE]
-        assert house.engine.serving == set()
-
-    tell(house, story)

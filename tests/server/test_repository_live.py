@@ -3,8 +3,10 @@
 
 import asyncio
 import os
+import sys
 import threading
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -120,8 +122,9 @@ def test_an_unload_answers_what_was_accepted_and_refuses_the_rest_at_once(tmp_pa
                 await unload
 
     with Gate() as gate:
-        place = f'parameters {{ key: "gate" value {{ string_value: "{gate.path}" }} }}'
-        add_python(tmp_path, "gated", GATED_MODEL, more=f"max_batch_size: 4 {place}")
+        path = f'parameters {{ key: "gate" value {{ string_value: "{gate.path}" }} }}'
+        more = f"max_batch_size: 4 {path}"
+        add_python(tmp_path, "gated", GATED_MODEL, more=more)
         asyncio.run(story(gate))
 
 
@@ -168,6 +171,43 @@ def test_a_model_that_fails_to_load_is_unavailable_with_the_reason(tmp_path: Pat
                 await asyncio.to_thread(
                     client.infer, "sick", {"x": np.ones((1, 2), np.float32)}, timeout=10
                 )
+
+    asyncio.run(story())
+
+
+def test_a_python_model_is_loaded_from_its_source_and_leaves_nothing_behind(
+    tmp_path: Path,
+) -> None:
+    code = """
+        class Adds:
+            def execute(self, batch):
+                return {"y": batch["x"] + 1}
+        """
+    add_python(tmp_path, "adds", code, more="max_batch_size: 4")
+    file = tmp_path / "adds" / "1" / "model.py"
+    first = file.stat()
+
+    async def story() -> None:
+        async with running(tmp_path) as server:
+
+            async def answer() -> float:
+                await server.controller.load(LoadWish(model="adds"))
+                x = np.zeros((1, 2), np.float32)
+                with Client(server.grpc, retry=None) as client:
+                    found = await asyncio.to_thread(client.infer, "adds", {"x": x}, timeout=10)
+                return float(found["y"][0, 0])
+
+            assert await answer() == 1.0
+            # Bytecode would be told from stale by these.
+            other = tmp_path / "other.py"
+            other.write_text(file.read_text().replace("+ 1", "+ 2"))
+            os.utime(other, ns=(first.st_atime_ns, first.st_mtime_ns))
+            other.rename(file)
+            assert await answer() == 2.0
+            ours = [name for name in sys.modules if name.startswith("penstock_model_")]
+            module = weakref.ref(sys.modules[ours[-1]])
+            await server.controller.unload("adds")
+            assert module() is None
 
     asyncio.run(story())
 

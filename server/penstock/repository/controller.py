@@ -8,6 +8,8 @@ same.
 
 import asyncio
 import logging
+import shutil
+import tempfile
 import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -16,7 +18,7 @@ from typing import Any, TypeVar
 from penstock.config import ServerOptions
 from penstock.control.parts import IndexEntry, LoadWish
 from penstock.engine import Engine
-from penstock.errors import ControlError, RepositoryError
+from penstock.errors import ControlError, EngineError, RepositoryError
 from penstock.repository.bring_up import ModelLifts
 from penstock.repository.changes import QUIET_NS, PollChanges, poll_changes
 from penstock.repository.config_file import ModelConfig
@@ -25,6 +27,7 @@ from penstock.repository.layout import FoundModel, Survey, survey
 from penstock.repository.loader import LoadReport, ModelLoader
 from penstock.repository.override import read_override
 from penstock.repository.records import DUPLICATE, Records, State
+from penstock.repository.remote import RemoteRepository, is_remote
 from penstock.repository.snapshot import ModelSnapshot, take_snapshot
 from penstock.repository.startup import models_at_start
 
@@ -56,9 +59,28 @@ class RepositoryController:
     ) -> None:
         self._options = options
         loader = ModelLoader(engine, options, machine)
-        self._lifts = ModelLifts(engine, loader, options.model_load_thread_count)
-        self._repositories = dict(zip(options.model_repository, options.repositories, strict=True))
+        self._engine = engine
         self._records = Records()
+        self._lifts = ModelLifts(
+            engine,
+            loader,
+            self._records,
+            threads=options.model_load_thread_count,
+            budget=options.model_memory_budget,
+        )
+        self._cache = ""
+        if not options.model_repository_cache and any(map(is_remote, options.model_repository)):
+            self._cache = tempfile.mkdtemp(prefix="penstock-repository-")
+        cache = Path(options.model_repository_cache or self._cache)
+        self._remotes = {
+            url: RemoteRepository(url, cache) for url in options.model_repository if is_remote(url)
+        }
+        self._repositories = {
+            name: self._remotes[name].folder if name in self._remotes else Path(name).expanduser()
+            for name in options.model_repository
+        }
+        self._refreshing = asyncio.Lock()
+        self._waking: dict[tuple[str, int], bool] = {}  # True: asked for again meanwhile
         self._tasks: set[asyncio.Task[Any]] = set()
         self._calls = 0
         self._looked: dict[str, ModelSnapshot] = {}
@@ -71,7 +93,8 @@ class RepositoryController:
 
         Raises RepositoryError if a repository cannot be read, OptionsError if flags contradict.
         """
-        found = await self._survey()
+        asyncio.get_running_loop().add_reader(self._engine.wakes_fd, self._take_wakes)
+        found = await self._survey(is_refreshed=True)
         for folder in found.unnamed:
             log.warning("model_folder_ignored", extra={"folder": folder, "reason": "no UTF-8"})
         names = models_at_start(
@@ -97,10 +120,13 @@ class RepositoryController:
 
     async def stop(self) -> None:
         """Begins nothing more; what is being loaded is let go."""
+        asyncio.get_running_loop().remove_reader(self._engine.wakes_fd)
         for task in self._tasks:
             task.cancel()
         await self.idle()
         self._lifts.shut()
+        if self._cache:
+            await asyncio.to_thread(shutil.rmtree, self._cache, ignore_errors=True)
         for record in self._records:
             for override in record.overrides:
                 await asyncio.to_thread(override.drop)
@@ -207,7 +233,7 @@ class RepositoryController:
                 raise ControlError(
                     f"failed to load '{wish.model}', {NOT_POLLED}: {error}", code=error.code
                 ) from None
-            reports = await self._lifts.bring_up(record, model, override)
+            reports = await self._lifts.bring_up(record, model, override, is_asked=True)
         told = "; ".join(
             f"version {one.version} is at UNAVAILABLE state: {one.reason}"
             for one in reports
@@ -220,7 +246,7 @@ class RepositoryController:
             )
 
     async def _located(self, name: str, repository: str) -> FoundModel:
-        found = await self._survey(repository)
+        found = await self._survey(repository, is_refreshed=True)
         if name in found.duplicates:
             raise RepositoryError(f"{DUPLICATE}.")
         if name not in found.models:
@@ -239,15 +265,22 @@ class RepositoryController:
 
     # --- what the repositories hold ---
 
-    async def _survey(self, repository: str = "") -> Survey:
-        return await asyncio.to_thread(survey, self._folders(repository))
+    async def _survey(self, repository: str = "", *, is_refreshed: bool = False) -> Survey:
+        """What the repositories hold; `is_refreshed`: those that are URLs are asked."""
+        folders = self._folders(repository)
+        if is_refreshed:
+            async with self._refreshing:
+                for remote in self._remotes.values():
+                    if remote.folder in folders:
+                        await asyncio.to_thread(remote.refresh)
+        return await asyncio.to_thread(survey, folders)
 
     def _folders(self, repository: str) -> list[Path]:
         """The folder of the repository of this name: as it was given, or its last part."""
         if not repository:
             return list(self._repositories.values())
         for name, folder in self._repositories.items():
-            if repository in (name, folder.name):
+            if repository in (name, Path(name).name):
                 return [folder]
         raise ControlError(
             f"there is no repository {repository!r}: wanted one of "
@@ -269,6 +302,31 @@ class RepositoryController:
                 reports = [self._lifts.refuse(record, versions, reason)]
         return reports
 
+    # --- versions that are asleep ---
+
+    def _take_wakes(self) -> None:
+        """Requests wait for these versions."""
+        for key in self._engine.take_wakes():
+            if key in self._waking:
+                self._waking[key] = True
+            else:
+                self._waking[key] = False
+                self._spawn(self._wake(*key))
+
+    async def _wake(self, name: str, number: int) -> None:
+        try:
+            while True:
+                self._waking[name, number] = False
+                async with self._records.held(name) as record:
+                    await self._lifts.wake(record, number)
+                # Whoever came after a refusal has not been refused by it.
+                if not self._waking[name, number]:
+                    return
+        except EngineError as error:
+            log.error("model_not_woken", extra={"model": name, "reason": str(error)})
+        finally:
+            del self._waking[name, number]
+
     # --- polling ---
 
     async def _poll_for_ever(self, seconds: float) -> None:
@@ -289,7 +347,7 @@ class RepositoryController:
         whose folders cannot be read. Raises RepositoryError or OSError if a repository cannot be
         read; nothing is done then.
         """
-        found = await self._survey()
+        found = await self._survey(is_refreshed=True)
         snapshots, unread = await asyncio.to_thread(_snapshots, found)
         busy = {record.name for record in self._records if record.users}
         for name, reason in unread.items():
