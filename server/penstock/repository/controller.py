@@ -108,6 +108,11 @@ class RepositoryController:
         """Whether some version was to be loaded and could not be, and was not unloaded since."""
         return any(record.has_failures for record in self._records)
 
+    @property
+    def asleep(self) -> int:
+        """How many versions are loaded when a request asks for them, and are not now."""
+        return sum(one.is_asleep for record in self._records for one in record.versions.values())
+
     def when_changed(self, tell: Callable[[], None]) -> None:
         """`tell` is called now, and whenever something was loaded or unloaded or has failed."""
         self._note_changed = tell
