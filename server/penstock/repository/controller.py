@@ -27,7 +27,7 @@ from penstock.repository.layout import FoundModel, Survey, survey
 from penstock.repository.loader import LoadReport, ModelLoader
 from penstock.repository.override import read_override
 from penstock.repository.records import DUPLICATE, Records, State
-from penstock.repository.remote import RemoteRepository, is_remote
+from penstock.repository.remote import RemoteRepository, is_remote, shown_url
 from penstock.repository.snapshot import ModelSnapshot, take_snapshot
 from penstock.repository.startup import models_at_start
 
@@ -289,7 +289,7 @@ class RepositoryController:
                 return [folder]
         raise ControlError(
             f"there is no repository {repository!r}: wanted one of "
-            f"{', '.join(self._repositories)}, or none to mean all of them.",
+            f"{', '.join(map(shown_url, self._repositories))}, or none to mean all of them.",
             code="INVALID_ARGUMENT",
         )
 
