@@ -228,8 +228,8 @@ class RemoteRepository:
             got = part.stat().st_size
             if size is not None and got != size:
                 raise RepositoryError(
-                    f"The file {path} of {self.shown} changed while it was fetched: {got} bytes came "
-                    f"of {size}."
+                    f"The file {path} of {self.shown} changed while it was fetched: {got} bytes "
+                    f"came of {size}."
                 )
             os.replace(part, target)
         finally:
