@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
 from tests.doubles.recording_engine import RecordingEngine
 
 from penstock.config import ServerOptions
@@ -55,6 +56,21 @@ def test_a_version_that_the_policy_leaves_out_is_not_left_loading(tmp_path: Path
     assert engine.told[0] == (LOADING, "m0", 2)
     assert [told for told in engine.told if told[2] == 2][-1] == ("unloaded", "m0", 2)
     assert engine.serving == {("m0", 1)}
+
+
+def test_parameters_of_python_models_are_their_own_and_of_graphs_are_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    parameter = 'parameters { key: "factor" value { string_value: "2" } } '
+    for name, file in (("python", "model.py"), ("graph", "model.onnx")):
+        (tmp_path / name / "1").mkdir(parents=True)
+        (tmp_path / name / "1" / file).touch()
+        (tmp_path / name / "config.pbtxt").write_text(parameter)  # whose backend the file gives
+    told_of(tmp_path)
+    warned = [r for r in caplog.records if r.message == "model_config_fields_ignored"]
+    assert [(vars(r)["model"], vars(r)["fields"]) for r in warned] == [
+        ("graph", "parameters.factor")
+    ]
 
 
 def test_a_report_has_the_completed_configuration_of_its_version(tmp_path: Path) -> None:
