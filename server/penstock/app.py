@@ -95,9 +95,7 @@ class _Server:
         self._library = find_onnxruntime()
         self._engine = Engine(options, self._library)
         self._metrics = ServerMetrics(self._engine.metrics_text, isa())
-        self._repository = RepositoryController(
-            self._engine, options, find_machine(self._library)
-        )
+        self._repository = RepositoryController(self._engine, options, find_machine(self._library))
         self._control = ControlApplication(
             repository=self._repository,
             statistics=EngineStatistics(self._engine.statistics),
@@ -119,6 +117,7 @@ class _Server:
             add_control_methods(self._services, self._control)
             self._services.answer_rest(RestControl(self._control))
             await register_services(self._services, self._options.grpc_service)
+            await self._repository.announce()
             self._engine.start()
             self._services.start()
             # After asyncio has set its own handler for SIGINT, which this one replaces.
