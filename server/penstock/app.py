@@ -117,6 +117,7 @@ class _Server:
             add_control_methods(self._services, self._control)
             self._services.answer_rest(RestControl(self._control))
             await register_services(self._services, self._options.grpc_service)
+            await self._repository.announce()
             self._engine.start()
             self._services.start()
             # After asyncio has set its own handler for SIGINT, which this one replaces.
