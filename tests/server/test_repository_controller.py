@@ -236,6 +236,29 @@ def test_a_load_goes_on_though_its_client_went_away(tmp_path: Path) -> None:
     tell(house, story)
 
 
+def test_failures_last_until_they_are_mended_or_unloaded(tmp_path: Path) -> None:
+    house = House(tmp_path, load_model=["m"])
+    house.add("m")
+    house.add("other")
+    house.engine.sick.update({"m", "other"})
+    told: list[bool] = []
+
+    async def story(house: House) -> None:
+        await house.controller.start()
+        house.controller.when_changed(lambda: told.append(house.controller.has_failures))
+        house.engine.sick.discard("m")
+        await house.load("m")
+        await house.failure("other")
+        await house.controller.unload("other")
+        house.engine.sick.add("m")
+        house.add("m", more="# changed")
+        await house.failure("m")  # which goes on to serve
+        await house.failure("absent")
+
+    tell(house, story)
+    assert told[:6] == [True, False, True, False, False, False]
+
+
 def test_calls_are_bounded(tmp_path: Path) -> None:
     house = House(tmp_path)
     house.add("m")

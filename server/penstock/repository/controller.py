@@ -11,7 +11,7 @@ import logging
 import shutil
 import tempfile
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -85,6 +85,7 @@ class RepositoryController:
         self._calls = 0
         self._looked: dict[str, ModelSnapshot] = {}
         self._announced: tuple[Survey, Sequence[str]] | None = None
+        self._note_changed: Callable[[], None] = _nothing
 
     # --- the life of the server ---
 
@@ -118,6 +119,16 @@ class RepositoryController:
         found, names = self._announced
         tasks = [self._spawn(self._load_found(name, found)) for name in names]
         return [report for reports in await asyncio.gather(*tasks) for report in reports]
+
+    @property
+    def has_failures(self) -> bool:
+        """Whether some version was to be loaded and could not be, and was not unloaded since."""
+        return any(record.has_failures for record in self._records)
+
+    def when_changed(self, tell: Callable[[], None]) -> None:
+        """`tell` is called now, and whenever something was loaded or unloaded or has failed."""
+        self._note_changed = tell
+        tell()
 
     def start_polling(self) -> None:
         """From now on changes of the repositories are followed, in the mode that does."""
@@ -393,8 +404,16 @@ class RepositoryController:
     def _spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
         return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        self._note_changed()
+
+
+def _nothing() -> None:
+    pass
 
 
 def _snapshots(found: Survey) -> tuple[dict[str, ModelSnapshot], dict[str, str]]:

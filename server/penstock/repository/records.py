@@ -138,6 +138,14 @@ class ModelRecord:
         """The versions that are in memory, ascending."""
         return sorted(number for number, one in self.versions.items() if one.is_loaded)
 
+    @property
+    def has_failures(self) -> bool:
+        """Whether a version of it was to be loaded and could not be."""
+        return any(
+            one.state == State.UNAVAILABLE and one.reason != UNLOADED
+            for one in self.versions.values()
+        )
+
     def version(self, number: int) -> VersionRecord:
         """The record of version `number`; a new one if there is none."""
         return self.versions.setdefault(number, VersionRecord())
