@@ -9,6 +9,8 @@
 #include <utility>
 #include <variant>
 
+#include "base/text.h"
+
 namespace penstock::serving {
 namespace {
 
@@ -74,9 +76,37 @@ void append_key(std::string& json, std::string_view key) {
   json += ':';
 }
 
+// The members of "parameters": the request's own, then its headers.
+base::Result<> append_parameters(std::string& json, std::span<const wire::Parameter> parameters,
+                                 std::span<const ForwardedHeader> forwarded) {
+  char before = '{';
+  const auto begin_member = [&](std::string_view name) {
+    json += std::exchange(before, ',');
+    append_text(json, name);
+    json += ':';
+  };
+  for (const wire::Parameter& parameter : parameters) {
+    if (json.size() > kRequestFactsBytesMax) return {};
+    begin_member(parameter.name);
+    append_value(json, parameter.value);
+  }
+  for (const ForwardedHeader& header : forwarded) {
+    if (!base::is_utf8(header.value)) {
+      return base::fail(base::Code::kInvalidArgument,
+                        "header " + base::quote(header.name) +
+                            " is forwarded to the model as a parameter, and must be UTF-8 for it");
+    }
+    begin_member(header.name);
+    append_text(json, header.value);
+  }
+  json += '}';
+  return {};
+}
+
 }  // namespace
 
-base::Result<std::string> request_facts(const wire::InferRequest& request) {
+base::Result<std::string> request_facts(const wire::InferRequest& request,
+                                        std::span<const ForwardedHeader> forwarded) {
   std::string json;
   if (!request.id.empty()) {
     append_key(json, "id");
@@ -91,17 +121,11 @@ base::Result<std::string> request_facts(const wire::InferRequest& request) {
     }
     json += ']';
   }
-  if (const auto parameters = request.parameters_of(request.parameters); !parameters.empty()) {
+  const auto parameters = request.parameters_of(request.parameters);
+  if (!parameters.empty() || !forwarded.empty()) {
     append_key(json, "parameters");
-    char before = '{';
-    for (const wire::Parameter& parameter : parameters) {
-      if (json.size() > kRequestFactsBytesMax) break;
-      json += std::exchange(before, ',');
-      append_text(json, parameter.name);
-      json += ':';
-      append_value(json, parameter.value);
-    }
-    json += '}';
+    const auto told = append_parameters(json, parameters, forwarded);
+    if (!told) return std::unexpected(told.error());
   }
   if (!json.empty()) json += '}';
   if (json.size() > kRequestFactsBytesMax) {

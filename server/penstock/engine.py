@@ -272,6 +272,8 @@ def _engine_options(
     made.rest_port = options.http_port if options.allow_http else None
     made.is_rest_port_shared = options.reuse_http_port
     made.rest_body_bytes_max = options.http_max_input_size
+    made.grpc_forward_pattern = options.grpc_header_forward_pattern
+    made.rest_forward_pattern = options.http_header_forward_pattern
     made.rest_idle_timeout_ms = options.http_idle_timeout_ms
     made.io_threads = options.grpc_infer_thread_count
     made.message_bytes_max = options.message_bytes_max

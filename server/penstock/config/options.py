@@ -118,6 +118,11 @@ class ServerOptions(BaseModel):
     grpc_concurrent_streams_max: Count = Field(
         1024, description="Calls open at a time on one connection."
     )
+    grpc_header_forward_pattern: str = Field(
+        "",
+        description="Metadata of gRPC inferences that Python models are told as parameters: a "
+        "regular expression found in their names, whatever its own case. Empty: none.",
+    )
     connections_max: Count = Field(16_384, description="Connections open at a time.")
     message_bytes_max: Bytes = Field(
         256 << 20, description="Largest request, in bytes, after decompression."
@@ -146,6 +151,11 @@ class ServerOptions(BaseModel):
     http_max_input_size: Bytes = Field(
         64 << 20,
         description="Largest body of a REST request, in bytes, before and after decompression.",
+    )
+    http_header_forward_pattern: str = Field(
+        "",
+        description="Header fields of REST inferences that Python models are told as parameters: a "
+        "regular expression found in their lower-case names, whatever its own case. Empty: none.",
     )
     http_idle_timeout_ms: Milliseconds = Field(
         600_000,

@@ -120,11 +120,6 @@ TRITON_FLAGS: Mapping[str, TritonFlag] = {
             "http_restricted_api",
             "grpc_restricted_protocol",
         ),
-        *_refused(
-            "the forwarding of headers to models",
-            "http_header_forward_pattern",
-            "grpc_header_forward_pattern",
-        ),
         *_refused("the response cache", "cache_config"),
         *_refused("rate limiting", "rate_limit"),
         *_refused("tracing", "trace_config"),
