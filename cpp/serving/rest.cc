@@ -132,7 +132,8 @@ void Front::answer_rest_model(Call& call) {
                    wire::encode_json_model_metadata({.name = (*version)->name(),
                                                      .versions = versions,
                                                      .platform = (*version)->platform(),
-                                                     .signature = &(*version)->signature()}));
+                                                     .signature = &(*version)->signature(),
+                                                     .notes = &(*version)->notes()}));
 }
 
 // ---------------------------------------------------------------------------------------------
