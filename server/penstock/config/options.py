@@ -63,6 +63,9 @@ class ServerOptions(BaseModel):
         256 << 20, description="Bytes of the files that one load may bring."
     )
     model_load_thread_count: Count = Field(4, description="Models loaded at the same time.")
+    model_load_retry_count: Annotated[int, Field(ge=0, le=1000)] = Field(
+        0, description="How often a load that fails is tried again, at once."
+    )
     backend_config: BackendConfig = Field(
         {},
         description="A backend's setting: BACKEND,KEY=VALUE, e.g. "

@@ -85,7 +85,6 @@ TRITON_FLAGS: Mapping[str, TritonFlag] = {
             "host_policy",
             "model_load_gpu_limit",
         ),
-        *_ignored("a load is tried once", "model_load_retry_count"),
         *_ignored("there is no rate limiter", "rate_limit_resource"),
         *_ignored(
             "there is no such front end",
