@@ -76,27 +76,31 @@ void append_key(std::string& json, std::string_view key) {
   json += ':';
 }
 
-// The members of "parameters": the request's own, then its headers.
-base::Result<> append_parameters(std::string& json, std::span<const wire::Parameter> parameters,
-                                 std::span<const ForwardedHeader> forwarded) {
+void append_parameters(std::string& json, std::span<const wire::Parameter> parameters) {
+  append_key(json, "parameters");
   char before = '{';
-  const auto begin_member = [&](std::string_view name) {
-    json += std::exchange(before, ',');
-    append_text(json, name);
-    json += ':';
-  };
   for (const wire::Parameter& parameter : parameters) {
-    if (json.size() > kRequestFactsBytesMax) return {};
-    begin_member(parameter.name);
+    if (json.size() > kRequestFactsBytesMax) return;
+    json += std::exchange(before, ',');
+    append_text(json, parameter.name);
+    json += ':';
     append_value(json, parameter.value);
   }
+  json += '}';
+}
+
+base::Result<> append_headers(std::string& json, std::span<const ForwardedHeader> forwarded) {
+  append_key(json, "headers");
+  char before = '{';
   for (const ForwardedHeader& header : forwarded) {
     if (!base::is_utf8(header.value)) {
       return base::fail(base::Code::kInvalidArgument,
                         "header " + base::quote(header.name) +
                             " is forwarded to the model as a parameter, and must be UTF-8 for it");
     }
-    begin_member(header.name);
+    json += std::exchange(before, ',');
+    append_text(json, header.name);
+    json += ':';
     append_text(json, header.value);
   }
   json += '}';
@@ -122,15 +126,14 @@ base::Result<std::string> request_facts(const wire::InferRequest& request,
     json += ']';
   }
   const auto parameters = request.parameters_of(request.parameters);
-  if (!parameters.empty() || !forwarded.empty()) {
-    append_key(json, "parameters");
-    const auto told = append_parameters(json, parameters, forwarded);
-    if (!told) return std::unexpected(told.error());
+  if (!parameters.empty()) append_parameters(json, parameters);
+  if (!forwarded.empty()) {
+    if (auto told = append_headers(json, forwarded); !told) return std::unexpected(told.error());
   }
   if (!json.empty()) json += '}';
   if (json.size() > kRequestFactsBytesMax) {
     return base::fail(base::Code::kInvalidArgument,
-                      "the request's id, output names and parameters need more than " +
+                      "the request's id, output names, parameters and headers need more than " +
                           std::to_string(kRequestFactsBytesMax) +
                           " bytes, which a model in Python is not told; send large values as "
                           "tensors");

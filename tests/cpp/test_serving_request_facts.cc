@@ -55,14 +55,14 @@ TEST(serving_request_facts, texts_are_escaped) {
   EXPECT_EQ(request_facts(request).value(), "{\"id\":\"\\\"\\\\\\u000a\\u0000\\u001f/\xc3\xa9\"}");
 }
 
-TEST(serving_request_facts, forwarded_headers_are_texts_after_the_parameters) {
+TEST(serving_request_facts, forwarded_headers_are_texts_beside_the_parameters) {
   const std::vector<serving::ForwardedHeader> headers = {
       {"x-a", "1"}, {"timeout", "soon"}, {"x-a", "\"2\""}, {"x-e", "\xc3\xa9"}};
   EXPECT_EQ(request_facts({}, headers).value(),
-            "{\"parameters\":{\"x-a\":\"1\",\"timeout\":\"soon\",\"x-a\":\"\\\"2\\\"\","
+            "{\"headers\":{\"x-a\":\"1\",\"timeout\":\"soon\",\"x-a\":\"\\\"2\\\"\","
             "\"x-e\":\"\xc3\xa9\"}}");
-  EXPECT_EQ(request_facts(with_parameters({{"b", true}}), headers).value().substr(0, 32),
-            R"({"parameters":{"b":true,"x-a":"1)");
+  EXPECT_EQ(request_facts(with_parameters({{"b", true}}), {{headers.data(), 1}}).value(),
+            R"({"parameters":{"b":true},"headers":{"x-a":"1"}})");
 }
 
 TEST(serving_request_facts, a_forwarded_header_that_is_not_utf8_is_refused) {
