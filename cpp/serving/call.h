@@ -15,6 +15,7 @@
 #include "grpc/encoding.h"
 #include "grpc/framing.h"
 #include "grpc/method.h"
+#include "serving/asleep.h"
 #include "serving/forwarded_headers.h"
 #include "serving/health.h"
 #include "serving/hosted_call.h"
@@ -49,6 +50,7 @@ struct Call {
 
   std::unique_ptr<HostedCall> hosted;  // if the control thread answers it
   std::optional<HealthWatch> watch;    // if it is a Health/Watch
+  std::optional<Parking> parking;      // while it waits for a version that is asleep
 
   // Of an inference that was accepted:
   Version::IoShare* share = nullptr;  // null: not (yet) accepted
@@ -69,6 +71,7 @@ struct Call {
     if (std::exchange(is_rest, false)) rest.clear();
     hosted.reset();
     watch.reset();
+    parking.reset();
     share = nullptr;
     place = {};
     request_id.clear();

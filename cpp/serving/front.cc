@@ -155,11 +155,7 @@ void Front::on_end(Peer& peer, std::int32_t stream_id, Nanos now) {
       return refuse(*call, too_many_bytes());
     }
   }
-  if (call->method == grpc::Method::kModelInfer) {
-    start_inference(*call, now);
-  } else {
-    answer_control(*call);
-  }
+  dispatch(*call, now);
 }
 
 void Front::on_stream_closed(Peer& peer, std::int32_t stream_id) {
@@ -244,6 +240,7 @@ void Front::free_call(Call& call, const Error& end) {
 void Front::let_go(Call& call, const Error& end) {
   if (call.hosted != nullptr) end_hosted(call, end);
   if (call.watch) forget_watch(call);
+  if (call.parking) unpark(call);
   charge(call, 0);
   call.clear();
   spare_.push_back(&call);
@@ -272,6 +269,7 @@ void Front::finish_pass(Nanos now) {
   if (!replies_.empty()) finish_replies(now);
   if (next_hosted_ != 0) finish_commands();  // else there never was a call to answer
   if (!watching_.empty()) look_at_health();
+  if (!parked_.empty()) look_at_parked(now);
   timers_.advance(now,
                   [&](base::Timer& timer) { on_timer(*static_cast<Call*>(timer.owner), now); });
   if (!gathering_.empty()) run_inline_lane(now);

@@ -91,10 +91,12 @@ base::Result<> Front::decode(Call& call) {
 // Steps 5 to 7: message -> views -> version -> ticket -> lane. On failure the call is the caller's
 // to refuse.
 base::Result<> Front::accept(Call& call, Nanos now) {
-  if (auto decoded = decode(call); !decoded) return decoded;
+  if (auto decoded = decode(call); !decoded || call.parking) return decoded;
   const VersionTable& table = context_.versions->look(context_.io_thread);
   const auto version = table.find(request_.model_name, request_.model_version);
-  if (!version) return std::unexpected(version.error());
+  if (!version) {
+    return park_or(call, table, request_.model_name, request_.model_version, version.error());
+  }
   Version::IoShare& share = (*version)->share(context_.io_thread);
   call.share = &share;
   share.hold();

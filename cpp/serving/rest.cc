@@ -86,7 +86,11 @@ void Front::on_rest_end(Call& call, Nanos now) {
     call.message.bytes = std::move(*plain);
     if (!charge_body(call, call.message.bytes.bytes.size())) return refuse(call, too_many_bytes());
   }
-  switch (rest.route) {
+  dispatch_rest(call, now);
+}
+
+void Front::dispatch_rest(Call& call, Nanos now) {
+  switch (call.rest.route) {
     case RouteKind::kModelInfer:
     case RouteKind::kV1Predict: return start_inference(call, now);
     case RouteKind::kControl: return begin_hosted_rest(call);
@@ -109,7 +113,9 @@ void Front::answer_rest_flag(Call& call, bool is_so) {
 void Front::answer_rest_ready(Call& call) {
   const VersionTable& table = context_.versions->look(context_.io_thread);
   const auto version = table.find(call.rest.model, call.rest.version);
-  if (version) return answer_rest_flag(call, true);
+  if (version || table.asleep(call.rest.model, call.rest.version) != nullptr) {
+    return answer_rest_flag(call, true);
+  }
   refuse_rest(call, rest::kBadRequest, version.error());
 }
 
@@ -126,7 +132,10 @@ void Front::answer_rest_server(Call& call) {
 void Front::answer_rest_model(Call& call) {
   const VersionTable& table = context_.versions->look(context_.io_thread);
   const auto version = table.find(call.rest.model, call.rest.version);
-  if (!version) return refuse(call, version.error());
+  if (!version) {
+    const auto parked = park_or(call, table, call.rest.model, call.rest.version, version.error());
+    return parked ? void() : refuse(call, parked.error());
+  }
   const std::vector<std::string> versions = table.loaded_versions(call.rest.model);
   answer_rest_text(call, rest::kOk,
                    wire::encode_json_model_metadata({.name = (*version)->name(),
@@ -146,7 +155,7 @@ base::Result<> Front::decode_rest(Call& call) {
   if (rest.route == RouteKind::kV1Predict || rest.header_bytes == 0U) {
     const VersionTable& table = context_.versions->look(context_.io_thread);
     const auto version = table.find(rest.model, rest.version);
-    if (!version) return std::unexpected(version.error());
+    if (!version) return park_or(call, table, rest.model, rest.version, version.error());
     const base::Signature& signature = (*version)->signature();
     if (rest.route == RouteKind::kV1Predict) {
       auto form = wire::decode_v1_predict(json_, body, signature, request_);

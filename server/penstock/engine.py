@@ -29,7 +29,7 @@ except ImportError as error:  # pragma: no cover - a broken installation
         code="FAILED_PRECONDITION",
     ) from error
 
-__all__ = ["Engine", "LoadedVersion", "isa"]
+__all__ = ["Engine", "LoadedVersion", "VersionUse", "isa"]
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +66,20 @@ class LoadedVersion:
     batch_rows_max: int
     lane: str
     row_cost_us: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionUse:
+    """How much a loaded version is used.
+
+    `last_ms` is its last inference, in milliseconds since 1970, 0 if there was none; `calls` are
+    those under way.
+    """
+
+    model: str
+    version: int
+    last_ms: int
+    calls: int
 
 
 class Engine:
@@ -151,6 +165,31 @@ class Engine:
         """Takes a version out of service; requests already accepted are answered."""
         with _engine_errors():
             self._core.unload(name, version)
+
+    def set_asleep(self, name: str, version: int, refusal: str = "") -> None:
+        """The version is known, and loaded when a request asks for it, which `take_wakes` tells.
+
+        One that is loaded is unloaded; what it accepted is answered. With `refusal`, requests that
+        wait for it are refused so.
+        """
+        with _engine_errors():
+            self._core.set_asleep(name, version, refusal)
+
+    @property
+    def wakes_fd(self) -> int:
+        """A file descriptor that is readable while requests wait that nobody has taken."""
+        return self._core.wakes_fd
+
+    def take_wakes(self) -> set[tuple[str, int]]:
+        """Models and versions that requests wait for, since the last time."""
+        return set(self._core.take_wakes())
+
+    def uses(self) -> list[VersionUse]:
+        """How much each loaded version is used."""
+        return [
+            VersionUse(model=model, version=version, last_ms=last_ms, calls=calls)
+            for model, version, last_ms, calls in self._core.uses()
+        ]
 
     def trim_memory(self) -> None:
         """Gives memory that unloaded models left free back to the system; blocks."""

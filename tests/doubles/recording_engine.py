@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from penstock.backends.isolation import WorkerLaunch
-from penstock.engine import Engine, LoadedVersion
+from penstock.engine import Engine, LoadedVersion, VersionUse
 from penstock.errors import EngineError
 from penstock.repository.plan import ModelPlan
 
@@ -27,6 +28,9 @@ class RecordingEngine(Engine):
         self.ailing: dict[str, int] = {}
         self.gates: dict[str, threading.Event] = {}
         self.at_gate = threading.Semaphore(0)
+        self.waker = os.eventfd(0, os.EFD_CLOEXEC)
+        self.wanted: set[tuple[str, int]] = set()
+        self.used: dict[tuple[str, int], VersionUse] = {}
 
     def load(
         self,
@@ -49,7 +53,7 @@ class RecordingEngine(Engine):
             version=plan.version,
             inputs=plan.inputs,
             outputs=plan.outputs,
-            batch_rows_max=plan.batch_rows_max,
+            batch_rows_max=4 if plan.batch_rows_max is None else plan.batch_rows_max,
             lane="inline",
             row_cost_us=None,
         )
@@ -63,6 +67,33 @@ class RecordingEngine(Engine):
             raise EngineError("no such version", code="NOT_FOUND")
         self.told.append(("unloaded", name, version))
         self.serving.discard((name, version))
+
+    def set_asleep(self, name: str, version: int, refusal: str = "") -> None:
+        self.told.append((refusal or "asleep", name, version))
+        self.serving.discard((name, version))
+
+    @property
+    def wakes_fd(self) -> int:
+        return self.waker
+
+    def ask_for(self, name: str, version: int) -> None:
+        """A request comes for a version that is asleep."""
+        self.wanted.add((name, version))
+        os.eventfd_write(self.waker, 1)
+
+    def take_wakes(self) -> set[tuple[str, int]]:
+        os.eventfd_read(self.waker)
+        wanted, self.wanted = self.wanted, set()
+        return wanted
+
+    def uses(self) -> list[VersionUse]:
+        return [
+            self.used.get(key, VersionUse(model=key[0], version=key[1], last_ms=0, calls=0))
+            for key in sorted(self.serving)
+        ]
+
+    def __del__(self) -> None:
+        os.close(self.waker)
 
     def trim_memory(self) -> None:
         self.told.append(("trimmed", "", 0))

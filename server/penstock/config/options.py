@@ -40,7 +40,14 @@ class ServerOptions(BaseModel):
 
     id: str = Field("triton", description="The name that ServerMetadata tells; Triton's default.")
 
-    model_repository: list[str] = Field([], description="Folder of models. May be repeated.")
+    model_repository: list[str] = Field(
+        [], description="Folder of models, or its URL. May be repeated."
+    )
+    model_repository_cache: str = Field(
+        "",
+        description="Folder for the files of repositories that are URLs. Empty: a private one, "
+        "removed at the end.",
+    )
     model_control_mode: Literal["none", "poll", "explicit"] = Field(
         "none",
         description="How models come and go. none: all are loaded at start, and stay; poll: "
@@ -61,6 +68,16 @@ class ServerOptions(BaseModel):
     )
     model_file_override_bytes_max: Bytes = Field(
         256 << 20, description="Bytes of the files that one load may bring."
+    )
+    model_load_mode: Literal["eager", "lazy"] = Field(
+        "eager",
+        description="When models are loaded that the server finds by itself. eager: at once; lazy: "
+        "when a request first asks for one.",
+    )
+    model_memory_budget: Annotated[int, Field(ge=0, le=2**50)] = Field(
+        0,
+        description="Bytes of memory for loaded models, by estimate. Beyond it those that were "
+        "used longest ago are unloaded, until a request asks for them. 0: no budget.",
     )
     model_load_thread_count: Count = Field(4, description="Models loaded at the same time.")
     model_load_retry_count: Annotated[int, Field(ge=0, le=1000)] = Field(
@@ -234,8 +251,10 @@ class ServerOptions(BaseModel):
 
     @property
     def repositories(self) -> list[Path]:
-        """The folders of models, in the order given."""
-        return [Path(folder).expanduser() for folder in self.model_repository]
+        """The folders of models on this machine, in the order given."""
+        return [
+            Path(folder).expanduser() for folder in self.model_repository if "://" not in folder
+        ]
 
     @property
     def metrics_host(self) -> str:

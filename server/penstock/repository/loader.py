@@ -15,15 +15,17 @@ from penstock.backends.triton.auto_complete import self_completed
 from penstock.config import ServerOptions
 from penstock.engine import Engine, LoadedVersion
 from penstock.errors import PenstockError
+from penstock.plain_text import sayable
 from penstock.repository.completed import completed_config
 from penstock.repository.config_file import ModelConfig, WrittenConfig, read_config
 from penstock.repository.instances import Machine
 from penstock.repository.layout import FoundModel
 from penstock.repository.onnxruntime import ignored_parameters
+from penstock.repository.parameters import choice
 from penstock.repository.plan import ModelPlan
 from penstock.repository.snapshot import ModelSnapshot
 from penstock.repository.support import ignored_fields, refuse_unsupported
-from penstock.repository.translate import translate
+from penstock.repository.translate import LOAD_KEY, LOAD_MODES, translate
 from penstock.repository.versions import missing_versions, wanted_versions
 
 __all__ = ["Examined", "LOADING", "LOAD_ERRORS", "LoadReport", "ModelLoader"]
@@ -58,6 +60,11 @@ class Examined:
     written: WrittenConfig
     wanted: tuple[int, ...]
     snapshot: ModelSnapshot
+    is_lazy: bool = False  # its versions sleep until a request asks for them
+
+    def file_bytes(self, version: int) -> int:
+        """The size of the files of `version`."""
+        return sum(mark.size for mark in self.snapshot.versions.get(version, {}).values())
 
 
 class ModelLoader:
@@ -83,7 +90,16 @@ class ModelLoader:
         if missing := missing_versions(model.versions, policy):
             log.error("model_versions_missing", extra={"model": model.name, "versions": missing})
         _warn_of_ignored(model, written)
-        return Examined(model=model, written=written, wanted=tuple(wanted), snapshot=snapshot)
+        mode = choice(
+            written.config.parameters, LOAD_KEY, LOAD_MODES, default=self._options.model_load_mode
+        )
+        return Examined(
+            model=model,
+            written=written,
+            wanted=tuple(wanted),
+            snapshot=snapshot,
+            is_lazy=mode == "lazy",
+        )
 
     def load(self, examined: Examined, version: int, *, is_serving: bool) -> LoadReport:
         """Loads one version; while it does, one that `is_serving` goes on to.
@@ -165,7 +181,7 @@ class ModelLoader:
 
 
 def _reason(error: Exception | str) -> str:
-    return str(error) or type(error).__name__
+    return sayable(str(error)) or type(error).__name__
 
 
 def _loaded(
