@@ -31,7 +31,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     repository: Path = tmp_path_factory.mktemp("models")
     add_identity(repository, "noted", [("x", "TYPE_FP32", [2])], rows_max=8)
     config = repository / "noted" / "config.pbtxt"
-    config.write_text(config.read_text() + NOTES)
+    config.write_text(f"{config.read_text()}\n{NOTES}")
     add_identity(repository, "stats", [("x", "TYPE_FP32", [2])], rows_max=8)
     add_config(repository, "broken", 'backend: "identity"')
     with RunningServer(repository) as made:
