@@ -46,8 +46,10 @@ class Connection {
     kPlain,    // HTTP/1 to the gRPC port: it gets one answer
   };
   Speech speech() const { return speech_; }
-  // What the session understands from now on, whatever the peer says first.
-  void speak_session() { speech_ = Speech::kSession; }
+  // What the session understands from now on, if nothing is known yet.
+  void speak_session() {
+    if (speech_ == Speech::kUnknown) speech_ = Speech::kSession;
+  }
   void speak_over(std::unique_ptr<http::Session> session) {
     session_ = std::move(session);
     speech_ = Speech::kSession;

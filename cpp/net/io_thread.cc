@@ -4,7 +4,7 @@
 #include <pthread.h>
 
 #include <algorithm>
-#include <limits>
+#include <ctime>
 #include <utility>
 
 #include "http1/session.h"
@@ -30,6 +30,13 @@ base::Nanos jittered_age(base::Nanos age_max, std::uint64_t id) {
   if (age_max == base::kNever) return age_max;
   const auto spread = static_cast<base::Nanos>((id * 0x9e3779b97f4a7c15ULL) >> 54);  // 0..1023
   return age_max / 10 * 9 + age_max / 5 / 1024 * spread;
+}
+
+// For people to read; a tick old at most.
+std::int64_t unix_seconds() {
+  timespec time{};
+  clock_gettime(CLOCK_REALTIME_COARSE, &time);
+  return time.tv_sec;
 }
 
 }  // namespace
@@ -143,6 +150,7 @@ void IoThread::pass(base::Nanos now) {
   timers_.advance(now,
                   [&](base::Timer& timer) { step(*static_cast<Connection*>(timer.owner), now); });
   service_->finish_pass(now);
+  if (!touched_.empty()) http1_workspace_.date.set(unix_seconds());
   // By index: writing one session may touch another slot no more, but close() may run here.
   for (std::size_t i = 0; i < touched_.size(); ++i) {
     Connection* const connection = slots_[touched_[i]].get();
@@ -168,8 +176,14 @@ void IoThread::watch_listeners() {
   accept_again_ns_ = base::kNever;
   for (std::size_t i = 0; i < listeners_.size(); ++i) {
     if (poller_.watch(listeners_[i].acceptor.fd(), kListenerTokens + i)) continue;
-    accept_again_ns_ = base::monotonic_now() + kAcceptRest;
+    return rest_from_accepting(base::monotonic_now());
   }
+}
+
+// The listeners stay readable: watching them on would spin.
+void IoThread::rest_from_accepting(base::Nanos now) {
+  for (const Listener& one : listeners_) poller_.unwatch(one.acceptor.fd());
+  accept_again_ns_ = now + kAcceptRest;
 }
 
 void IoThread::accept_waiting(Listener& listener, base::Nanos now) {
@@ -178,9 +192,7 @@ void IoThread::accept_waiting(Listener& listener, base::Nanos now) {
     if (!socket) {
       if (socket.error().code == base::Code::kResourceExhausted) {
         service_->could_not_accept(socket.error());
-        // The listeners stay readable: watching them on would spin.
-        for (const Listener& one : listeners_) poller_.unwatch(one.acceptor.fd());
-        accept_again_ns_ = now + kAcceptRest;
+        rest_from_accepting(now);
       }
       return;
     }
@@ -268,6 +280,21 @@ void IoThread::read(Connection& connection, base::Nanos now) {
   }
 }
 
+// What the peer did goes to the Service; some of it is about the connection itself.
+void IoThread::heed(Connection& connection, std::span<const http::Event> events, base::Nanos now) {
+  if (events.empty()) return;
+  service_->received(connection.key, events, now);
+  for (const http::Event& event : events) {
+    if (event.kind == http::Event::Kind::kPingAck &&
+        connection.lifetime.notice_ns != base::kNever) {
+      begin_goaway(connection, now);
+    }
+    if (event.kind == http::Event::Kind::kGoaway) {
+      connection.ended_by = CloseReason::kPeerClosed;
+    }
+  }
+}
+
 // Whether the session may be fed.
 bool IoThread::hear(Connection& connection, std::span<const std::byte> input, base::Nanos now) {
   switch (connection.hear(input, options_.about)) {
@@ -284,6 +311,7 @@ bool IoThread::hear(Connection& connection, std::span<const std::byte> input, ba
     }
   }
   tell_opened(connection);
+  if (connection.lifetime.notice_ns != base::kNever) say_notice(connection);
   return true;
 }
 
@@ -302,16 +330,7 @@ bool IoThread::take(Connection& connection, std::span<const std::byte> input, ba
     fail(connection, is_flood ? CloseReason::kFlood : CloseReason::kProtocolError, now);
     return false;
   }
-  if (!events->empty()) service_->received(connection.key, *events, now);
-  for (const http::Event& event : *events) {
-    if (event.kind == http::Event::Kind::kPingAck &&
-        connection.lifetime.notice_ns != base::kNever) {
-      begin_goaway(connection, now);
-    }
-    if (event.kind == http::Event::Kind::kGoaway) {
-      connection.ended_by = CloseReason::kPeerClosed;
-    }
-  }
+  heed(connection, *events, now);
   const base::Nanos header_ns = connection.session().is_greeted()
                                     ? connection.session().header_block_since_ns()
                                     : connection.lifetime.opened_ns;
@@ -329,9 +348,11 @@ void IoThread::write(Connection& connection, base::Nanos now) {
   bytes_out_ += written_bytes;
   if (written_bytes > 0) connection.lifetime.sent_ns = now;
   const auto late = connection.session().take_late_events();
-  if (!late.empty()) service_->received(connection.key, late, now);
+  heed(connection, late, now);
   if (wrote == Connection::Write::kBroken) return close(connection, CloseReason::kPeerClosed);
   const bool waits = wrote == Connection::Write::kPart;
+  // Requests that waited may be refused, or asked for their bodies, by the session itself.
+  if (!waits && !late.empty() && connection.session().wants_write()) touch(connection.key.slot);
   const std::size_t still_unsent = connection.session().unsent_bytes();
   // Where the socket has room, it is answers that count, and not, say, what pings are answered.
   note_progress(connection, still_unsent < unsent || (waits && written_bytes > 0),
@@ -376,7 +397,7 @@ void IoThread::note_progress(Connection& connection, bool has_progressed, bool i
 
 void IoThread::step(Connection& connection, base::Nanos now) {
   LifetimeState& state = connection.lifetime;
-  state.has_calls = connection.session().open_streams() > 0;
+  state.has_calls = connection.session().owes_answers();
   const LifetimeStep next = next_step(state, lifetime_, now);
   timers_.schedule(connection.timer, next.next_ns);
   switch (next.action) {
@@ -400,8 +421,15 @@ void IoThread::step(Connection& connection, base::Nanos now) {
 
 void IoThread::begin_notice(Connection& connection, base::Nanos now) {
   connection.lifetime.notice_ns = now;
-  connection.speak_session();  // it may have said nothing yet
-  tell_opened(connection);
+  const bool is_heard = connection.speech() != Connection::Speech::kUnknown;
+  // Of a peer of the REST port that has said nothing yet it is not known which HTTP it speaks: the
+  // notice waits for its first words.
+  if (!is_heard && connection.port == Port::kRest) return;
+  connection.speak_session();
+  say_notice(connection);
+}
+
+void IoThread::say_notice(Connection& connection) {
   connection.session().submit_shutdown_notice();
   connection.session().submit_ping();  // its answer shows that the notice was read
   touch(connection.key.slot);
@@ -412,6 +440,7 @@ void IoThread::begin_goaway(Connection& connection, base::Nanos now) {
   if (state.goaway_ns != base::kNever) return;
   if (state.notice_ns == base::kNever) state.notice_ns = now;
   state.goaway_ns = now;
+  connection.speak_session();  // it may have said nothing yet
   connection.session().submit_goaway(http2::kNoError, "this connection ends");
   service_->sent_goaway();
   touch(connection.key.slot);

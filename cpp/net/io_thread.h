@@ -90,11 +90,13 @@ class IoThread : public Host {
   void look_at(const Readiness& one, base::Nanos now);
   void pass(base::Nanos now);
   void watch_listeners();
+  void rest_from_accepting(base::Nanos now);
   void accept_waiting(Listener& listener, base::Nanos now);
   void adopt_handed_over(base::Nanos now);
   void open_connection(Accepted accepted, base::Nanos now);
   base::Result<std::unique_ptr<http::Session>> open_session(Port port, bool is_http2);
   void tell_opened(Connection& connection);
+  void heed(Connection& connection, std::span<const http::Event> events, base::Nanos now);
   bool hear(Connection& connection, std::span<const std::byte> input, base::Nanos now);
   void read(Connection& connection, base::Nanos now);
   bool take(Connection& connection, std::span<const std::byte> input, base::Nanos now);
@@ -103,6 +105,7 @@ class IoThread : public Host {
   void note_progress(Connection& connection, bool has_progressed, bool is_waiting, base::Nanos now);
   void step(Connection& connection, base::Nanos now);
   void begin_notice(Connection& connection, base::Nanos now);
+  void say_notice(Connection& connection);
   void begin_goaway(Connection& connection, base::Nanos now);
   void begin_linger(Connection& connection, base::Nanos now);
   void fail(Connection& connection, CloseReason reason, base::Nanos now);
