@@ -98,7 +98,7 @@ def _copies(size: str, name: str, memory: mmap.mmap, rows: Floats) -> dict[str, 
     descriptor = os.open(f"/dev/shm/{name}", os.O_RDONLY)
     try:
         ways: dict[str, Callable[[], object]] = {
-            "pread": lambda: os.preadv(descriptor, [to.data.cast("B")], 0),
+            "pread": lambda: os.preadv(descriptor, [to.data], 0),
             "memcpy from a mapping": lambda: np.copyto(to, there),
         }
         recorded = {}
@@ -126,7 +126,7 @@ def main() -> None:
         for size, width in _WIDTHS.items():
             models.add_identity(repository, size.replace(" ", ""), width)
         probe = messages.encode_request("probe", (1, 1), bytes(4))
-        stage.penstock(repository, probe, "--allow-client-shm")
+        stage.penstock(repository, probe, "--allow-client-shm=true")
         stage.penstock(repository, probe, name=_OVER_GRPC)
         generator = np.random.default_rng(7)
         cases = [

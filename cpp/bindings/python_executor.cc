@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "base/check.h"
 #include "bindings/arrays.h"
 #include "bindings/errors.h"
 
@@ -63,7 +64,7 @@ base::Result<> PythonExecutor::call(const model::ExecutorBatch& batch,
     }
     facts = std::move(told);
   }
-  return take_answers(execute_(inputs, request_rows, facts), batch, outputs);
+  return take_answers(execute_(inputs, request_rows, facts), batch);
 }
 
 base::Result<> PythonExecutor::take_outputs(const py::object& answer,
@@ -85,8 +86,8 @@ base::Result<> PythonExecutor::take_outputs(const py::object& answer,
 }
 
 base::Result<> PythonExecutor::take_answers(const py::object& answer,
-                                            const model::ExecutorBatch& batch,
-                                            std::vector<base::Tensor>& outputs) const {
+                                            const model::ExecutorBatch& batch) const {
+  PENSTOCK_CHECK(batch.answers != nullptr);
   const std::size_t requests = batch.request_rows.size();
   if (!py::isinstance<py::list>(answer) || py::len(answer) != requests) {
     return base::fail(base::Code::kInternal,
@@ -97,7 +98,6 @@ base::Result<> PythonExecutor::take_answers(const py::object& answer,
   for (const py::handle given : py::reinterpret_borrow<py::list>(answer)) {
     answers.push_back(answer_of(given));
   }
-  if (batch.answers == nullptr) return model::take_only_answer(std::move(answers), outputs);
   *batch.answers = std::move(answers);
   return {};
 }

@@ -29,8 +29,8 @@ class PythonExecutor : public model::Executor {
   base::Result<> call(const model::ExecutorBatch& batch, std::vector<base::Tensor>& outputs);
   base::Result<> take_outputs(const pybind11::object& answer,
                               std::vector<base::Tensor>& outputs) const;
-  base::Result<> take_answers(const pybind11::object& answer, const model::ExecutorBatch& batch,
-                              std::vector<base::Tensor>& outputs) const;
+  base::Result<> take_answers(const pybind11::object& answer,
+                              const model::ExecutorBatch& batch) const;
   base::Answer answer_of(const pybind11::handle& given) const;
 
   pybind11::object execute_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -27,14 +28,14 @@ struct ExecutorBatch {
   std::span<const std::string_view> request_facts = {};
   // Where an executor may answer each request by itself, in order, in place of `outputs`: all of
   // them or none. An answer's first dimension is its request's rows; other dimensions may differ
-  // from those of its neighbours. Null: there is one request, and `outputs` are taken alone.
+  // from those of its neighbours. Never null for an executor that sees requests.
   std::vector<base::Answer>* answers = nullptr;
 };
 
-// For an executor that answers each request, of a batch whose `answers` is null: the answer to its
-// only one, as outputs.
-base::Result<> take_only_answer(std::vector<base::Answer> answers,
-                                std::vector<base::Tensor>& outputs);
+// Runs a batch whose outputs nobody wants. Fails with the first request that the executor fails.
+base::Result<> try_out(
+    const ExecutorBatch& batch,
+    const std::function<base::Result<>(const ExecutorBatch&, std::vector<base::Tensor>&)>& run);
 
 // What the way of a request may assume about an executor.
 struct ExecutorTraits {
@@ -72,8 +73,9 @@ class Executor {
   // run() on every instance that stands behind this executor, before any of them is in use. Fails
   // with the first that fails.
   virtual base::Result<> run_on_each(const ExecutorBatch& batch) {
-    std::vector<base::Tensor> outputs;
-    return run(batch, outputs);
+    return try_out(batch, [this](const ExecutorBatch& own, std::vector<base::Tensor>& outputs) {
+      return run(own, outputs);
+    });
   }
 
   // Nobody waits for what run() computes any more: where the executor can, it lets go of it. From

@@ -188,8 +188,9 @@ Result<> ProcessExecutor::run_on_each(const ExecutorBatch& batch) {
       break;
     }
     held.push_back(*instance);
-    std::vector<base::Tensor> outputs;
-    done = run_on(*instance, batch, outputs);
+    done = try_out(batch, [&](const ExecutorBatch& own, std::vector<base::Tensor>& outputs) {
+      return run_on(*instance, own, outputs);
+    });
   }
   for (const std::size_t instance : held) release(instance);
   return done;

@@ -104,15 +104,14 @@ Result<> WorkerProcess::run(const ExecutorBatch& batch, const base::Signature& s
   if (!block) return std::unexpected(std::move(block).error());
   answers_->trim(answer->bytes);
   const std::size_t requests = batch.request_rows.size();
-  std::vector<base::Answer> answers;
-  if (is_answered && sees_requests() &&
-      read_answers(*answer, *block, signature, requests, answers)) {
-    if (batch.answers == nullptr) return take_only_answer(std::move(answers), outputs);
-    *batch.answers = std::move(answers);
+  const bool may_answer = batch.answers != nullptr && sees_requests();
+  if (is_answered && may_answer &&
+      read_answers(*answer, *block, signature, requests, *batch.answers)) {
     return {};
   }
   if (!is_answered && read_outputs(*answer, *block, signature, outputs)) return {};
   outputs.clear();
+  if (batch.answers != nullptr) batch.answers->clear();
   end(Verdict::kNonsense);
   return std::unexpected(failure());
 }

@@ -28,7 +28,7 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  enum class Read { kSome, kNothing, kEnd };
+  enum class Read { kSome, kNothing, kEnd, kBroken };
   struct ReadResult {
     Read what = Read::kNothing;
     std::size_t bytes = 0;
@@ -46,10 +46,8 @@ class Connection {
     kPlain,    // HTTP/1 to the gRPC port: it gets one answer
   };
   Speech speech() const { return speech_; }
-  // What the session understands from now on, if nothing is known yet.
-  void speak_session() {
-    if (speech_ == Speech::kUnknown) speech_ = Speech::kSession;
-  }
+  // What the session understands from now on, whatever the peer says first.
+  void speak_session() { speech_ = Speech::kSession; }
   void speak_over(std::unique_ptr<http::Session> session) {
     session_ = std::move(session);
     speech_ = Speech::kSession;
@@ -82,6 +80,7 @@ class Connection {
   bool is_opened = false;               // the Service knows of it
   bool is_waiting_to_write = false;     // the poller watches for room
   bool is_reading = true;               // the poller watches for input
+  bool is_input_over = false;           // the peer has said that it sends nothing more
 
  private:
   Write send(http::Output& output);

@@ -1,25 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <array>
 #include <vector>
 
 #include "harness.h"
 #include "model/executor.h"
-#include "model_fixtures.h"
 
 namespace penstock::model {
 
-TEST(model_executor, the_answer_to_a_request_alone_is_outputs_or_a_failure) {
-  std::vector<base::Tensor> outputs;
-  std::vector<base::Answer> answers;
-  answers.push_back(std::vector<base::Tensor>{testing::floats({1, 2}, {3, 4})});
-  REQUIRE(take_only_answer(std::move(answers), outputs).has_value());
-  REQUIRE(outputs.size() == 1);
-  EXPECT_EQ(outputs[0].shape, (base::Shape{1, 2}));
-
-  std::vector<base::Answer> failed;
-  failed.push_back(base::fail(base::Code::kNotFound, "no"));
-  const auto refused = take_only_answer(std::move(failed), outputs);
-  REQUIRE(!refused.has_value());
-  EXPECT_EQ(refused.error().code, base::Code::kNotFound);
+TEST(model_executor, a_batch_that_is_tried_out_fails_with_the_first_request_that_fails) {
+  const std::array<std::int64_t, 3> request_rows{1, 1, 1};
+  const ExecutorBatch batch{.rows = 3, .inputs = {}, .request_rows = request_rows};
+  bool are_all_fine = true;
+  const auto run = [&](const ExecutorBatch& own, std::vector<base::Tensor>&) -> base::Result<> {
+    EXPECT_EQ(own.request_rows.size(), 3);
+    own.answers->push_back(std::vector<base::Tensor>{});
+    for (const char* const why : {"first", "second"}) {
+      if (are_all_fine) {
+        own.answers->push_back(std::vector<base::Tensor>{});
+      } else {
+        own.answers->push_back(base::fail(base::Code::kNotFound, why));
+      }
+    }
+    return {};
+  };
+  EXPECT(try_out(batch, run).has_value());
+  are_all_fine = false;
+  EXPECT_EQ(try_out(batch, run).error(), (base::Error{base::Code::kNotFound, "first"}));
+  const auto raises = [](const ExecutorBatch&, std::vector<base::Tensor>&) -> base::Result<> {
+    return base::fail(base::Code::kInternal, "all");
+  };
+  EXPECT_EQ(try_out(batch, raises).error().why, "all");
 }
 
 }  // namespace penstock::model

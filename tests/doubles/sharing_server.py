@@ -33,8 +33,13 @@ class SharingServer:
     """Serves for as long as the `with` block lasts. `memory` and `engine` are its own."""
 
     def __init__(self, repository: Path, **options: Any) -> None:
-        defaults = {"grpc_address": "127.0.0.1", "grpc_port": 0, "grpc_infer_thread_count": 2}
-        self.options = ServerOptions(model_repository=[str(repository)], **{**defaults, **options})
+        wanted = {
+            "model_repository": [str(repository)],
+            "grpc_address": "127.0.0.1",
+            "grpc_port": 0,
+            "grpc_infer_thread_count": 2,
+        }
+        self.options = ServerOptions.model_validate(wanted | options)
         library = find_onnxruntime()
         self.engine = Engine(self.options, library)
         self.memory = SharedMemory(self.engine)

@@ -49,13 +49,15 @@ void check_bytes_elements(std::span<const std::byte> bytes, std::int64_t element
   PENSTOCK_CHECK(bytes.empty());
 }
 
-void check_input(const wire::InferInput& input, const base::Slice& message) {
+// `is_shared`: its bytes are to come from a region.
+void check_input(const wire::InferInput& input, bool is_shared, const base::Slice& message) {
   const std::span<const std::byte> bytes = input.bytes.bytes;
   PENSTOCK_CHECK(lies_in(bytes, message.bytes) || lies_in(bytes, input.bytes.owner.bytes()));
   PENSTOCK_CHECK(bytes.empty() || input.bytes.owner);
   touch(text_of(bytes));
   const auto elements = input.shape.elements();
   PENSTOCK_CHECK(elements.has_value() && *elements >= 0);
+  if (is_shared && bytes.empty()) return;
   if (input.dtype == base::DType::kBytes) return check_bytes_elements(bytes, *elements);
   PENSTOCK_CHECK(bytes.size() ==
                  static_cast<std::size_t>(*elements) * base::element_bytes(input.dtype));
@@ -73,7 +75,7 @@ void check_accepted(const wire::InferRequest& request, const base::Slice& messag
   for (const wire::InferInput& input : request.inputs) {
     check_text(input.name, message);
     check_parameters(request, input.parameters, message);
-    check_input(input, message);
+    check_input(input, request.is_shared(input), message);
     names.push_back(input.name);
   }
   std::ranges::sort(names);

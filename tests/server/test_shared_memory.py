@@ -17,8 +17,8 @@ from penstock.shared_memory import SharedMemory
 
 
 def _memory(*, is_allowed: bool = True, regions_max: int = 4) -> SharedMemory:
-    options = ServerOptions(allow_client_shm=is_allowed, client_shm_regions_max=regions_max)
-    return SharedMemory(Engine(options, None))
+    options = {"allow_client_shm": is_allowed, "client_shm_regions_max": regions_max}
+    return SharedMemory(Engine(ServerOptions.model_validate(options), None))
 
 
 @pytest.fixture
@@ -72,7 +72,8 @@ def test_a_name_that_is_not_registered_is_not_found() -> None:
 @pytest.mark.parametrize("number", [-1, 2**64])
 @pytest.mark.parametrize("field", ["offset", "byte_size"])
 def test_a_number_that_the_wire_cannot_carry_is_refused(key: str, field: str, number: int) -> None:
-    wrong = MemoryRegion(**{"name": "r", "key": key, "offset": 0, "byte_size": 8, field: number})
+    sizes = {"offset": 0, "byte_size": 8} | {field: number}
+    wrong = MemoryRegion(name="r", key=key, **sizes)
     with pytest.raises(RegionError, match=rf"{field} is a number of bytes .* got {number}"):
         _memory().register(wrong)
 

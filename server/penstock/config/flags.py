@@ -45,6 +45,8 @@ PANELS = {
     "connections": "gRPC",
     "message": "gRPC",
     "inflight": "gRPC",
+    "allow_client_shm": "Shared memory",
+    "client_shm": "Shared memory",
     "http": "REST",
     "allow_cpu_metrics": "Metrics",
     "allow_gpu_metrics": "Metrics",
