@@ -9,7 +9,7 @@ namespace penstock::net {
 
 void IoThread::step(Connection& connection, base::Nanos now) {
   LifetimeState& state = connection.lifetime;
-  state.has_calls = connection.session().open_streams() > 0;
+  state.has_calls = connection.session().owes_answers();
   const LifetimeStep next = next_step(state, lifetime_, now);
   timers_.schedule(connection.timer, next.next_ns);
   switch (next.action) {
