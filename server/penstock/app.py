@@ -56,6 +56,10 @@ def serve(options: ServerOptions, console: Console, log_output: LogOutput) -> No
             "There is no model repository: give --model-repository DIR, or model_repository in the "
             "configuration file."
         )
+    if not (options.allow_grpc or options.allow_http):
+        raise OptionsError(
+            "Nothing would be served: --allow-grpc and --allow-http are both false; leave one on."
+        )
     open_closed()
     _make_room(options)
     # Now, for a wrong flag or folder is to be told before anything starts.
