@@ -300,6 +300,8 @@ void bind_engine_options(py::module_& module) {
       .def_readwrite("rest_port", &EngineOptions::rest_port)
       .def_readwrite("is_rest_port_shared", &EngineOptions::is_rest_port_shared)
       .def_readwrite("rest_body_bytes_max", &EngineOptions::rest_body_bytes_max)
+      .def_readwrite("grpc_forward_pattern", &EngineOptions::grpc_forward_pattern)
+      .def_readwrite("rest_forward_pattern", &EngineOptions::rest_forward_pattern)
       .def_readwrite("rest_idle_timeout_ms", &EngineOptions::rest_idle_timeout_ms)
       .def_readwrite("io_threads", &EngineOptions::io_threads)
       .def_readwrite("message_bytes_max", &EngineOptions::message_bytes_max)

@@ -16,6 +16,7 @@
 #include "grpc/framing.h"
 #include "grpc/method.h"
 #include "serving/asleep.h"
+#include "serving/forwarded_headers.h"
 #include "serving/health.h"
 #include "serving/hosted_call.h"
 #include "serving/rest_call.h"
@@ -42,6 +43,8 @@ struct Call {
   base::Timer timer;              // at the deadline, or where the queue's patience ends
   bool has_sent_headers = false;  // an answer of several messages has begun
 
+  ForwardedHeaders forwarded;  // until the request is decoded
+
   bool is_rest = false;
   RestCall rest;  // if it is
 
@@ -64,6 +67,7 @@ struct Call {
     deadline_ns = base::kNever;
     timer.cancel();
     has_sent_headers = false;
+    forwarded.clear();
     if (std::exchange(is_rest, false)) rest.clear();
     hosted.reset();
     watch.reset();

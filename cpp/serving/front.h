@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -109,6 +110,9 @@ class Front {
   void on_body_framed(Peer& peer, std::int32_t stream_id);
   void on_timer(Call& call, base::Nanos now);
   bool charge(Call& call, std::size_t bytes);
+  bool charge_body(Call& call, std::size_t bytes) {
+    return charge(call, bytes + call.forwarded.bytes);
+  }
   bool has_room(const Peer& peer, std::size_t more = 0) const;
   bool has_room_for_answer(const Call& call, std::size_t bytes);
   base::Error too_many_bytes() const;
@@ -217,6 +221,8 @@ class Front {
   void drop_expired(std::vector<std::unique_ptr<batching::Ticket>>& tickets, base::Nanos now);
 
   const Context context_;
+  const std::optional<base::NamePattern> grpc_forwarding_;  // of request headers to models
+  const std::optional<base::NamePattern> rest_forwarding_;
   base::TimerWheel timers_;
   std::vector<Peer> peers_;                   // by connection slot
   std::vector<std::unique_ptr<Call>> calls_;  // all ever made; those not in use are in spare_

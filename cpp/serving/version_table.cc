@@ -15,11 +15,11 @@ using base::fail;
 
 base::Error failed(std::string_view name, const VersionEntry& entry) {
   if (entry.is_asleep) {
-    return {Code::kUnavailable, "model " + base::quote(name) + " version " +
+    return {Code::kUnavailable, "model " + base::quote(name, '\'') + " version " +
                                     std::to_string(entry.number) +
                                     " is asleep; an inference request wakes it"};
   }
-  return {Code::kUnavailable, "model " + base::quote(name) + " version " +
+  return {Code::kUnavailable, "model " + base::quote(name, '\'') + " version " +
                                   std::to_string(entry.number) + " is not ready: " + entry.failure};
 }
 
@@ -34,7 +34,7 @@ base::Result<Version*> VersionTable::find(std::string_view name, std::string_vie
   const ModelEntry* const entry = model(name);
   if (entry == nullptr) {
     // "Request for unknown model" is what Triton's clients look for.
-    return fail(Code::kNotFound, "Request for unknown model: " + base::quote(name) +
+    return fail(Code::kNotFound, "Request for unknown model: " + base::quote(name, '\'') +
                                      " is not found; this server has no model of that name");
   }
   if (version.empty()) {
@@ -57,7 +57,7 @@ base::Result<Version*> VersionTable::find(std::string_view name, std::string_vie
     for (const VersionEntry& one : entry->versions) {
       have += (have.empty() ? "" : ", ") + std::to_string(one.number);
     }
-    return fail(Code::kNotFound, "Request for unknown model: " + base::quote(name) + " version " +
+    return fail(Code::kNotFound, "Request for unknown model: " + base::quote(name, '\'') + " version " +
                                      std::to_string(number) +
                                      " is not found; this server has version " + have);
   }

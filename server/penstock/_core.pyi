@@ -155,6 +155,8 @@ class EngineOptions:
     rest_port: int | None  # None: REST is not served
     is_rest_port_shared: bool
     rest_body_bytes_max: int  # of one request, as sent and after decompression
+    grpc_forward_pattern: str  # of metadata that models are told; "": none
+    rest_forward_pattern: str  # of HTTP fields, likewise
     rest_idle_timeout_ms: int  # of an HTTP/1.1 connection; 0: no bound
     io_threads: int
     message_bytes_max: int  # of one request, after decompression

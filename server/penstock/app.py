@@ -56,6 +56,10 @@ def serve(options: ServerOptions, console: Console, log_output: LogOutput) -> No
             "There is no model repository: give --model-repository DIR, or model_repository in the "
             "configuration file."
         )
+    if not (options.allow_grpc or options.allow_http):
+        raise OptionsError(
+            "Nothing would be served: --allow-grpc and --allow-http are both false; leave one on."
+        )
     open_closed()
     _make_room(options)
     # Now, for a wrong flag or folder is to be told before anything starts.
@@ -117,6 +121,7 @@ class _Server:
             add_control_methods(self._services, self._control)
             self._services.answer_rest(RestControl(self._control))
             await register_services(self._services, self._options.grpc_service)
+            await self._repository.announce()
             self._engine.start()
             self._services.start()
             # After asyncio has set its own handler for SIGINT, which this one replaces.

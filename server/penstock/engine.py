@@ -14,7 +14,7 @@ from penstock import __version__
 from penstock.backends.isolation import WorkerLaunch
 from penstock.backends.onnxruntime_library import OnnxRuntimeLibrary
 from penstock.config import ServerOptions
-from penstock.errors import EngineError, ListenError
+from penstock.errors import EngineError, ListenError, OptionsError
 from penstock.hosting.bridge_loop import CallBridge
 from penstock.metric_settings import MetricSettings, bounds_ns, label_tags, read_metric_settings
 from penstock.repository.model_files import read_labels, read_warmup_tensor
@@ -90,10 +90,18 @@ class Engine:
     """
 
     def __init__(self, options: ServerOptions, library: OnnxRuntimeLibrary | None) -> None:
-        """Without a `library` there is no onnxruntime backend."""
+        """Without a `library` there is no onnxruntime backend.
+
+        Raises OptionsError with what is wrong with the options.
+        """
         self._options = options
         self._metrics = read_metric_settings(options.metrics_config)
-        self._core = _core.Engine(_engine_options(options, library, self._metrics))
+        try:
+            self._core = _core.Engine(_engine_options(options, library, self._metrics))
+        except _core.CoreError as error:
+            if error.code != "INVALID_ARGUMENT":
+                raise EngineError(str(error), code=error.code) from None
+            raise OptionsError(str(error)) from None
 
     def start(self) -> None:
         """Listens. Raises ListenError if an address cannot be had."""
@@ -311,6 +319,8 @@ def _engine_options(
     made.rest_port = options.http_port if options.allow_http else None
     made.is_rest_port_shared = options.reuse_http_port
     made.rest_body_bytes_max = options.http_max_input_size
+    made.grpc_forward_pattern = options.grpc_header_forward_pattern
+    made.rest_forward_pattern = options.http_header_forward_pattern
     made.rest_idle_timeout_ms = options.http_idle_timeout_ms
     made.io_threads = options.grpc_infer_thread_count
     made.message_bytes_max = options.message_bytes_max

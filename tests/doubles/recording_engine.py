@@ -17,14 +17,15 @@ from penstock.repository.plan import ModelPlan
 class RecordingEngine(Engine):
     """`told` is everything in order: what was done, to which model and version.
 
-    Loads of a model whose name is in `sick` fail, and those of one in `gates` wait until its gate
-    is set.
+    Loads of a model whose name is in `sick` fail, and as many of one as `ailing` has for it; those
+    of one in `gates` wait until its gate is set.
     """
 
     def __init__(self) -> None:
         self.told: list[tuple[str, str, int]] = []
         self.serving: set[tuple[str, int]] = set()
         self.sick: set[str] = set()
+        self.ailing: dict[str, int] = {}
         self.gates: dict[str, threading.Event] = {}
         self.at_gate = threading.Semaphore(0)
         self.waker = os.eventfd(0, os.EFD_CLOEXEC)
@@ -41,7 +42,9 @@ class RecordingEngine(Engine):
         if plan.name in self.gates:
             self.at_gate.release()
             assert self.gates[plan.name].wait(30)
-        if plan.name in self.sick:
+        ails = self.ailing.get(plan.name, 0)
+        self.ailing[plan.name] = ails - 1
+        if plan.name in self.sick or ails > 0:
             raise EngineError("it is sick", code="INVALID_ARGUMENT")
         self.told.append(("loaded", plan.name, plan.version))
         self.serving.add((plan.name, plan.version))

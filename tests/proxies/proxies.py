@@ -34,6 +34,9 @@ class Proxy(ABC):
     gets them.
     """
 
+    #: Whether it asks the servers if they are ready; if not, it also sends to one that starts.
+    asks_servers: bool
+
     def __init__(self, backends: Sequence[RunningServer], folder: Path) -> None:
         self._folder = folder
         self._stack = ExitStack()
@@ -116,6 +119,7 @@ class Haproxy(Proxy):
     both ports they ask REST's readiness.
     """
 
+    asks_servers = True
     rest_protocol = "h1"
 
     def _hold_port(self) -> socket.socket:
@@ -187,6 +191,8 @@ class Nginx(Proxy):
 
     To the backends it speaks HTTP/2 for gRPC and HTTP/1.1 for REST, over pools of connections.
     """
+
+    asks_servers = False
 
     def _hold_port(self) -> socket.socket:
         held = socket.socket()

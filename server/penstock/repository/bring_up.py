@@ -81,7 +81,7 @@ class ModelLifts:
         record.is_duplicate = False
         if model.versions and not record.serving:
             # Before it is read: "no such model" would be taken for the caller's own mistake.
-            self._begin(record, model.versions[-1])
+            self.begin(record, model.versions[-1])
         # Before anything is read: what changes from now on is found to have changed.
         try:
             snapshot = await _in(self._loads, take_snapshot, model.folder, model.versions)
@@ -98,7 +98,7 @@ class ModelLifts:
                 await self.lay_down(record, number, override, examined)
         for number in numbers:
             if not record.version(number).is_serving:
-                self._begin(record, number)
+                self.begin(record, number)
         reports = [await self._load_one(record, examined, n, override) for n in numbers]
         gone = versions_to_unload(wanted, record.serving, list(record.versions))
         # A reload left the memory of the version before, too.
@@ -106,7 +106,8 @@ class ModelLifts:
         record.forget_gone([*model.versions, *wanted])
         return reports
 
-    def _begin(self, record: ModelRecord, number: int) -> None:
+    def begin(self, record: ModelRecord, number: int) -> None:
+        """Whoever asks for the version from now on is told that it is being loaded."""
         record.version(number).loading(LOADING)
         self._engine.set_failed(record.name, number, LOADING)
 

@@ -11,7 +11,7 @@ import logging
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -85,13 +85,15 @@ class RepositoryController:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._calls = 0
         self._looked: dict[str, ModelSnapshot] = {}
+        self._announced: tuple[Survey, Sequence[str]] | None = None
         self._note_changed: Callable[[], None] = _nothing
 
     # --- the life of the server ---
 
-    async def start(self) -> list[LoadReport]:
-        """Loads what is to be there from the start; returns when each was tried.
+    async def announce(self) -> None:
+        """Finds what start() will load, and says that it is being loaded.
 
+        Before anybody can ask: "no such model" would be taken for the caller's own mistake.
         Raises RepositoryError if a repository cannot be read, OptionsError if flags contradict.
         """
         asyncio.get_running_loop().add_reader(self._engine.wakes_fd, self._take_wakes)
@@ -101,6 +103,21 @@ class RepositoryController:
         names = models_at_start(
             self._options.model_control_mode, self._options.load_model, found.names
         )
+        for name in names:
+            if (model := found.models.get(name)) and model.versions:
+                async with self._records.held(name) as record:
+                    self._lifts.begin(record, model.versions[-1])
+        self._announced = found, names
+
+    async def start(self) -> list[LoadReport]:
+        """Loads what is to be there from the start; returns when each was tried.
+
+        Raises what announce() does, which need not be called before.
+        """
+        if self._announced is None:
+            await self.announce()
+        assert self._announced is not None
+        found, names = self._announced
         tasks = [self._spawn(self._load_found(name, found)) for name in names]
         return [report for reports in await asyncio.gather(*tasks) for report in reports]
 

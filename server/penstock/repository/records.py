@@ -134,17 +134,17 @@ class ModelRecord:
         return list(found.values())
 
     @property
+    def loaded(self) -> list[int]:
+        """The versions that are in memory, ascending."""
+        return sorted(number for number, one in self.versions.items() if one.is_loaded)
+
+    @property
     def has_failures(self) -> bool:
         """Whether a version of it was to be loaded and could not be."""
         return any(
             one.state == State.UNAVAILABLE and one.reason != UNLOADED
             for one in self.versions.values()
         )
-
-    @property
-    def loaded(self) -> list[int]:
-        """The versions that are in memory, ascending."""
-        return sorted(number for number, one in self.versions.items() if one.is_loaded)
 
     def version(self, number: int) -> VersionRecord:
         """The record of version `number`; a new one if there is none."""
