@@ -132,7 +132,7 @@ void IoThread::run() {
 void IoThread::look_at(const Readiness& one, base::Nanos now) {
   if (one.token >= kListenerTokens) {
     const std::size_t listener = one.token - kListenerTokens;
-    if (listener < listeners_.size()) accept_waiting(listeners_[listener], now);
+    if (listener < listeners_.size()) accept_waiting(listeners_[listener], kAcceptedPerPass, now);
     return;
   }
   // The slot may have another connection by now; then the read finds nothing.
@@ -190,8 +190,8 @@ void IoThread::rest_from_accepting(base::Nanos now) {
   accept_again_ns_ = now + kAcceptRest;
 }
 
-void IoThread::accept_waiting(Listener& listener, base::Nanos now) {
-  for (std::size_t i = 0; i < kAcceptedPerPass; ++i) {
+void IoThread::accept_waiting(Listener& listener, std::size_t count_max, base::Nanos now) {
+  for (std::size_t i = 0; i < count_max; ++i) {
     auto socket = listener.acceptor.accept();
     if (!socket) {
       if (socket.error().code == base::Code::kResourceExhausted) {

@@ -93,7 +93,7 @@ class IoThread : public Host {
   void pass(base::Nanos now);
   void watch_listeners();
   void rest_from_accepting(base::Nanos now);
-  void accept_waiting(Listener& listener, base::Nanos now);
+  void accept_waiting(Listener& listener, std::size_t count_max, base::Nanos now);
   void adopt_handed_over(base::Nanos now);
   void open_connection(Accepted accepted, base::Nanos now);
   base::Result<std::unique_ptr<http::Session>> open_session(Port port, bool is_http2);

@@ -113,7 +113,7 @@ void IoThread::begin_retire() {
 void IoThread::begin_drain(base::Nanos now) {
   for (Listener& listener : listeners_) {
     // Closing it resets the connections that wait in its backlog.
-    accept_waiting(listener, now);
+    accept_waiting(listener, Acceptor::kWaitingMax, now);
     poller_.unwatch(listener.acceptor.fd());
   }
   listeners_.clear();

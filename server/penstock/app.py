@@ -179,7 +179,8 @@ class _Server:
             },
         )
         try:
-            print_startup(self._console, reports, listening, seconds)
+            asleep = self._repository.asleep
+            print_startup(self._console, reports, listening, seconds, asleep=asleep)
         except (OSError, SystemExit) as error:  # rich ends the program when nobody reads it
             reason = str(error) if isinstance(error, OSError) else "nobody reads standard output"
             log.warning("startup_not_printed", extra={"reason": reason})

@@ -21,6 +21,7 @@ from penstock.repository.remote import (
     is_remote,
     mirror_changes,
     relative_path,
+    shown_url,
     target_of,
 )
 
@@ -113,6 +114,30 @@ def test_tritons_addresses_are_understood(
 )
 def test_a_listing_that_leads_elsewhere_is_not_followed(name: str, path: str | None) -> None:
     assert relative_path("bucket", name) == path
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://me:word@host:80/a/b?sig=word", "http://host:80/a/b"),
+        ("s3://https://me:word@host/bucket", "s3://https://host/bucket"),
+        ("https://host/a?token=word", "https://host/a"),
+        ("s3://bucket/a@b", "s3://bucket/a@b"),
+        ("/a/folder?with@signs", "/a/folder?with@signs"),
+    ],
+)
+def test_what_may_be_a_secret_in_a_url_is_not_shown(url: str, shown: str) -> None:
+    assert shown_url(url) == shown
+
+
+def test_a_client_is_told_no_secret_of_a_repository(tmp_path: Path) -> None:
+    house = House(tmp_path, model_repository=["http://me:word@127.0.0.1:1/models?sig=word"])
+
+    async def story(house: House) -> None:
+        assert "word" not in str(await house.failure("m"))
+        assert "word" not in str(await house.failure("m", repository="another"))
+
+    tell(house, story)
 
 
 def test_only_what_has_changed_is_fetched() -> None:

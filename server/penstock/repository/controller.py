@@ -27,7 +27,7 @@ from penstock.repository.layout import FoundModel, Survey, survey
 from penstock.repository.loader import LoadReport, ModelLoader
 from penstock.repository.override import read_override
 from penstock.repository.records import DUPLICATE, Records, State
-from penstock.repository.remote import RemoteRepository, is_remote
+from penstock.repository.remote import RemoteRepository, is_remote, shown_url
 from penstock.repository.snapshot import ModelSnapshot, take_snapshot
 from penstock.repository.startup import models_at_start
 
@@ -124,6 +124,11 @@ class RepositoryController:
     def has_failures(self) -> bool:
         """Whether some version was to be loaded and could not be, and was not unloaded since."""
         return any(record.has_failures for record in self._records)
+
+    @property
+    def asleep(self) -> int:
+        """How many versions are loaded when a request asks for them, and are not now."""
+        return sum(one.is_asleep for record in self._records for one in record.versions.values())
 
     def when_changed(self, tell: Callable[[], None]) -> None:
         """`tell` is called now, and whenever something was loaded or unloaded or has failed."""
@@ -301,7 +306,7 @@ class RepositoryController:
                 return [folder]
         raise ControlError(
             f"there is no repository {repository!r}: wanted one of "
-            f"{', '.join(self._repositories)}, or none to mean all of them.",
+            f"{', '.join(map(shown_url, self._repositories))}, or none to mean all of them.",
             code="INVALID_ARGUMENT",
         )
 

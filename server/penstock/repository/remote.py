@@ -26,6 +26,7 @@ __all__ = [
     "is_remote",
     "mirror_changes",
     "relative_path",
+    "shown_url",
     "target_of",
 ]
 
@@ -83,6 +84,21 @@ def target_of(repository: str) -> Target:
     return Target(url=repository, options={})
 
 
+def shown_url(url: str) -> str:
+    """`url` without what may be a secret in it: a user's name and word, and the query. Pure.
+
+    What is said of a repository is said to clients, too.
+    """
+    scheme, is_url, rest = url.partition("://")
+    if not is_url:
+        return url
+    rest = rest.partition("?")[0]
+    inner, is_inner, address = rest.partition("://")  # s3://https://host/bucket
+    prefix = f"{scheme}://{inner}://" if is_inner else f"{scheme}://"
+    authority, slash, path = (address if is_inner else rest).partition("/")
+    return f"{prefix}{authority.rpartition('@')[2]}{slash}{path}"
+
+
 def relative_path(root: str, name: str) -> str | None:
     """Where below `root` the file `name` lies; None if it does not, or must not. Pure."""
     root = root.rstrip("/")
@@ -105,6 +121,7 @@ class RemoteRepository:
 
     def __init__(self, url: str, cache: Path) -> None:
         self.url = url
+        self.shown = shown_url(url)
         self.folder = cache / hashlib.sha256(url.encode()).hexdigest()[:16]
         self._files: Any = None
         self._root = ""
@@ -122,8 +139,9 @@ class RemoteRepository:
             raise
         except Exception as error:  # each file system and each store has its own
             reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+            reason = reason.replace(self.url, self.shown)
             raise RepositoryError(
-                f"The model repository {self.url} cannot be read: {reason}."
+                f"The model repository {self.shown} cannot be read: {reason}."
             ) from error
 
     def _open(self) -> None:
@@ -142,26 +160,26 @@ class RemoteRepository:
         except ImportError:
             more = f" '{package}'" if package else ""
             raise RepositoryError(
-                f"The model repository {self.url} needs a package that is not installed: "
+                f"The model repository {self.shown} needs a package that is not installed: "
                 f"pip install fsspec{more}."
             ) from None
 
     def _listed(self) -> dict[str, tuple[str, str, int | None]]:
         """Every file: path below the root -> name there, stamp, size."""
         if not self._files.isdir(self._root):
-            raise RepositoryError(f"There is no model repository {self.url}.")
+            raise RepositoryError(f"There is no model repository {self.shown}.")
         listed: dict[str, tuple[str, str, int | None]] = {}
         for name, found in self._files.find(self._root, detail=True).items():
             path = relative_path(self._root, name)
             if path is None:
-                log.warning("repository_file_ignored", extra={"url": self.url, "file": name})
+                log.warning("repository_file_ignored", extra={"url": self.shown, "file": name})
                 continue
             if not _stamp(found):
                 found = self._files.info(name)
             listed[path] = (name, _stamp(found), found.get("size"))
             if len(listed) > FILES_MAX:
                 raise RepositoryError(
-                    f"The model repository {self.url} has more than {FILES_MAX} files."
+                    f"The model repository {self.shown} has more than {FILES_MAX} files."
                 )
         return listed
 
@@ -184,7 +202,7 @@ class RemoteRepository:
         if fetch or remove:
             log.info(
                 "repository_followed",
-                extra={"url": self.url, "fetched": len(fetch), "removed": len(remove)},
+                extra={"url": self.shown, "fetched": len(fetch), "removed": len(remove)},
             )
 
     def _held(self) -> dict[str, str]:
@@ -210,8 +228,8 @@ class RemoteRepository:
             got = part.stat().st_size
             if size is not None and got != size:
                 raise RepositoryError(
-                    f"The file {path} of {self.url} changed while it was fetched: {got} bytes came "
-                    f"of {size}."
+                    f"The file {path} of {self.shown} changed while it was fetched: {got} bytes "
+                    f"came of {size}."
                 )
             os.replace(part, target)
         finally:
