@@ -259,7 +259,8 @@ def rest_front_seeds() -> dict[str, bytes]:
 
     answer = program((R_CONTROL, C_HEADERS, 0, 1, 97, 0, 0), (R_CONTROL, C_MESSAGE, 0, 9))
     native = [(R_POST, R_INFER, body) for body in range(B_LARGE)]
-    native += [(R_POST, R_PREDICT, B_INSTANCES), (R_GET, R_LIVE, B_EMPTY), (R_HEAD, R_METADATA, B_EMPTY)]
+    native += [(R_POST, R_PREDICT, B_INSTANCES), (R_GET, R_LIVE, B_EMPTY)]
+    native += [(R_HEAD, R_METADATA, B_EMPTY)]
     wild = program((2, R_POST, R_INFER, B_JSON, 0, 0), (3,), (4,), (0, 0), (0, 8), (3,), (4,))
     return {
         "honest_native": b"\1\0\0" + b"".join(both(*one) for one in native),
