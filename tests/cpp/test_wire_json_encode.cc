@@ -231,6 +231,10 @@ TEST(wire_json_messages, metadata_says_what_the_protobuf_form_says) {
             R"("outputs":[{"name":"y","datatype":"BYTES","shape":[-1]}]})");
 }
 
+TEST(wire_json_messages, a_models_readiness_has_its_name) {
+  EXPECT_EQ(wire::encode_json_model_ready("a\"b"), R"({"name":"a\"b","ready":true})");
+}
+
 TEST(wire_json_messages, an_error_is_json_whatever_it_says) {
   EXPECT_EQ(wire::encode_json_error("no \"x\"\n\xff"), R"({"error":"no \"x\"\n)"
                                                        "\xef\xbf\xbd\"}");

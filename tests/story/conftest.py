@@ -33,13 +33,14 @@ def add_models(repository: Path, gate: Gate) -> None:
     """The models of the stories.
 
     `simple` is two inputs, two outputs; `affine` has versions 1 and 3; `every` gives back a tensor
-    of each datatype; `pets` has labels; `fallible` fails as told; `gated` waits at the gate.
+    of each datatype, `texts` of strings alone; `pets` has labels; `fallible` fails; `gated` waits.
     """
     add_sum_and_difference(repository, "simple")
     add_affine(repository, "affine", config="max_batch_size: 8 version_policy { all {} }")
     add_affine(repository, "affine", version=3, add=3, config="")
     tensors = [(datatype.lower(), kind, [-1]) for datatype, kind in TYPES.items()]
     add_identity(repository, "every", tensors, rows_max=0)
+    add_identity(repository, "texts", [("s", "TYPE_STRING", [-1])], rows_max=0)
     add_config(
         repository,
         "pets",
