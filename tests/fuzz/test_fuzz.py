@@ -58,9 +58,12 @@ def run(fuzzer: Path, *arguments: str | Path) -> None:
 
 def test_the_corpus_is_what_its_generator_writes() -> None:
     made = subprocess.run(
-        [sys.executable, FOLDER / "make_corpus.py", "--check"], capture_output=True, text=True
+        [sys.executable, "-m", "tests.fuzz.make_corpus", "--check"],
+        cwd=FOLDER.parents[1],
+        capture_output=True,
+        text=True,
     )
-    assert made.returncode == 0, "run python tests/fuzz/make_corpus.py\n" + made.stderr
+    assert made.returncode == 0, "run python -m tests.fuzz.make_corpus\n" + made.stderr
 
 
 @pytest.mark.parametrize("target", TARGETS)
