@@ -95,9 +95,7 @@ class _Server:
         self._library = find_onnxruntime()
         self._engine = Engine(options, self._library)
         self._metrics = ServerMetrics(self._engine.metrics_text, isa())
-        self._repository = RepositoryController(
-            self._engine, options, find_machine(self._library)
-        )
+        self._repository = RepositoryController(self._engine, options, find_machine(self._library))
         self._control = ControlApplication(
             repository=self._repository,
             statistics=EngineStatistics(self._engine.statistics),

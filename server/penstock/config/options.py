@@ -40,7 +40,19 @@ class ServerOptions(BaseModel):
 
     id: str = Field("triton", description="The name that ServerMetadata tells; Triton's default.")
 
-    model_repository: list[str] = Field([], description="Folder of models. May be repeated.")
+    model_repository: list[str] = Field(
+        [],
+        description="Folder of models, or a URL of one: s3://, gs://, as://, https:// and others. "
+        "May be repeated.",
+    )
+    model_repository_cache: str = Field(
+        "",
+        description="Folder that keeps the files of remote repositories. Empty: one that is "
+        "removed when the server ends.",
+    )
+    model_repository_cache_bytes_max: Annotated[int, Field(ge=1, le=2**50)] = Field(
+        1 << 38, description="Bytes of the files of remote repositories, together."
+    )
     model_control_mode: Literal["none", "poll", "explicit"] = Field(
         "none",
         description="How models come and go. none: all are loaded at start, and stay; poll: "
@@ -221,8 +233,9 @@ class ServerOptions(BaseModel):
 
     @property
     def repositories(self) -> list[Path]:
-        """The folders of models, in the order given."""
-        return [Path(folder).expanduser() for folder in self.model_repository]
+        """The folders of models on this machine, in the order given."""
+        local = (given for given in self.model_repository if "://" not in given)
+        return [Path(folder).expanduser() for folder in local]
 
     @property
     def metrics_host(self) -> str:

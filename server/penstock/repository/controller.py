@@ -26,7 +26,8 @@ from penstock.repository.loader import LoadReport, ModelLoader
 from penstock.repository.override import read_override
 from penstock.repository.records import DUPLICATE, Records, State
 from penstock.repository.snapshot import ModelSnapshot, take_snapshot
-from penstock.repository.startup import models_at_start
+from penstock.repository.sources import Sources
+from penstock.repository.startup import models_at_start, models_to_fetch
 
 __all__ = ["CALLS_MAX", "NOT_EXPLICIT", "RepositoryController"]
 
@@ -57,7 +58,8 @@ class RepositoryController:
         self._options = options
         loader = ModelLoader(engine, options, machine)
         self._lifts = ModelLifts(engine, loader, options.model_load_thread_count)
-        self._repositories = dict(zip(options.model_repository, options.repositories, strict=True))
+        self._sources = Sources(options)
+        self._repositories = self._sources.folders
         self._records = Records()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._calls = 0
@@ -70,10 +72,10 @@ class RepositoryController:
 
         Raises RepositoryError if a repository cannot be read, OptionsError if flags contradict.
         """
+        mode, asked = self._options.model_control_mode, self._options.load_model
+        await self._sources.fetch_at_start(models_to_fetch(mode, asked), self._records.held)
         found = await self._survey()
-        names = models_at_start(
-            self._options.model_control_mode, self._options.load_model, found.names
-        )
+        names = models_at_start(mode, asked, sorted({*found.names, *self._sources.unfetched}))
         tasks = [self._spawn(self._load_found(name, found)) for name in names]
         return [report for reports in await asyncio.gather(*tasks) for report in reports]
 
@@ -91,6 +93,7 @@ class RepositoryController:
         for record in self._records:
             for override in record.overrides:
                 await asyncio.to_thread(override.drop)
+        await asyncio.to_thread(self._sources.close)
 
     async def idle(self) -> None:
         """Returns when nothing is being loaded or unloaded any more."""
@@ -103,6 +106,8 @@ class RepositoryController:
         """All models, by name and version; with `repository` those of this one."""
         found = await self._survey(repository)
         names = set(found.names)
+        if self._options.model_control_mode == "explicit" and not ready_only:
+            names |= await self._sources.names(self._folders(repository))
         if not repository:
             names |= {record.name for record in self._records}
         entries: list[IndexEntry] = []
@@ -207,6 +212,7 @@ class RepositoryController:
             )
 
     async def _located(self, name: str, repository: str) -> FoundModel:
+        await self._sources.fetch_model(name, self._folders(repository))
         found = await self._survey(repository)
         if name in found.duplicates:
             raise RepositoryError(f"{DUPLICATE}.")
@@ -252,7 +258,8 @@ class RepositoryController:
                 record.is_duplicate = name in found.duplicates
                 same = found.duplicates.get(name, ())
                 versions = [number for model in same for number in model.versions]
-                reason = DUPLICATE if record.is_duplicate else NOT_POLLED
+                reason = self._sources.unfetched.get(name, NOT_POLLED)
+                reason = DUPLICATE if record.is_duplicate else reason
                 reports = [self._lifts.refuse(record, versions, reason)]
         return reports
 
@@ -275,9 +282,10 @@ class RepositoryController:
         Models that are being loaded or unloaded are left for the next look. Raises RepositoryError
         or OSError if a repository cannot be read; nothing is done then.
         """
+        await self._sources.fetch_changes(self._records.held, self._busy)
         found = await self._survey()
         snapshots = await asyncio.to_thread(_snapshots, found)
-        busy = {record.name for record in self._records if record.users}
+        busy = self._busy
         known = {
             record.name: record.tried
             for record in self._records
@@ -294,10 +302,16 @@ class RepositoryController:
             log.info("model_changed", extra={"model": name})
             self._spawn(self._load_found(name, found))
         new_duplicates = set(found.duplicates) - {record.name for record in self._records}
-        for name in sorted({*changes.unload, *new_duplicates} - busy):
+        # One whose first fetch failed has no folder yet, and is not gone.
+        for name in sorted({*changes.unload, *new_duplicates} - busy - {*self._sources.unfetched}):
             is_removed = name not in found.duplicates
             self._spawn(self._remove(name) if is_removed else self._load_found(name, found))
         return changes
+
+    @property
+    def _busy(self) -> set[str]:
+        """The models that are being loaded or unloaded."""
+        return {record.name for record in self._records if record.users}
 
     async def _remove(self, name: str) -> None:
         """A model whose folder is gone."""

@@ -1,0 +1,322 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A remote repository through fsspec: what it lists, and its files, one at a time.
+
+fsspec and what it needs for a protocol are imported when a repository asks for them. Every method
+blocks and may be called from any thread. Whatever goes wrong there is a RemoteRepositoryError that
+names the repository and nothing secret.
+"""
+
+import importlib
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import Any, Protocol, TypeVar, cast
+from urllib.parse import quote
+
+from penstock.errors import RemoteRepositoryError, RepositoryError
+from penstock.repository.override import PATH_PARTS_MAX
+from penstock.repository.remote_listing import (
+    FILES_MAX,
+    Entry,
+    ModelListing,
+    RemoteFile,
+    folder_links,
+    listed_models,
+    path_below,
+)
+from penstock.repository.remote_urls import PACKAGES, RemoteAddress
+
+__all__ = ["CALLS_AT_ONCE", "RETRY_DELAYS_S", "FileSystem", "RemoteFiles", "is_transient"]
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+#: Files that are fetched, or looked at, at the same time.
+CALLS_AT_ONCE = 8
+#: Waits before a call that failed for no lasting reason is made again.
+RETRY_DELAYS_S = (0.2, 1.0, 4.0)
+#: A server that says nothing for so long is away.
+CONNECT_SECONDS_MAX = 10.0
+SILENCE_SECONDS_MAX = 60.0
+REASON_LENGTH_MAX = 300
+#: Errors that the next try would meet again.
+LASTING = (
+    FileNotFoundError, PermissionError, NotADirectoryError, IsADirectoryError, RepositoryError,
+    ImportError, TypeError, ValueError, NotImplementedError,
+)  # fmt: skip
+#: Statuses of HTTP that ask for another try although they begin with a 4.
+PASSING_STATUSES = frozenset({408, 425, 429})
+
+
+class FileSystem(Protocol):
+    """What is used of fsspec's file systems."""
+
+    def ls(self, path: str, detail: bool) -> Sequence[Entry]: ...  # noqa: D102
+
+    def find(self, path: str, *, withdirs: bool, detail: bool) -> Mapping[str, Entry]: ...  # noqa: D102
+
+    def info(self, path: str) -> Entry: ...  # noqa: D102
+
+    def get_file(self, rpath: str, lpath: str, *, callback: Any) -> None: ...  # noqa: D102
+
+    def invalidate_cache(self) -> None: ...  # noqa: D102
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same call may well succeed in a moment."""
+    status = getattr(error, "status", None) or getattr(error, "code", None)
+    if isinstance(status, int) and 400 <= status < 500:
+        return status in PASSING_STATUSES
+    return not isinstance(error, LASTING)
+
+
+class RemoteFiles:
+    """The repository at `address`. Calls end early once `ends` is set."""
+
+    def __init__(
+        self,
+        address: RemoteAddress,
+        ends: threading.Event,
+        *,
+        delays_s: Sequence[float] = RETRY_DELAYS_S,
+    ) -> None:
+        self._address = address
+        self._ends = ends
+        self._delays_s = delays_s
+        self._system, self._root = _open(address)
+        self._pool = ThreadPoolExecutor(CALLS_AT_ONCE, "penstock-fetch")
+
+    def shut(self) -> None:
+        """Begins no further call; one that is under way is not waited for."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    # --- what there is ---
+
+    def names(self) -> list[str]:
+        """The models that the repository has, or is said to have, at the price of one listing."""
+        return sorted(self._guarded(lambda: self._listed(self._top())))
+
+    def models(self) -> dict[str, ModelListing]:
+        """Everything the repository has, by model."""
+        return self._guarded(lambda: self._listed(self._everything()))
+
+    def model(self, name: str) -> ModelListing | None:
+        """What the repository has of one model; None if it has no such folder."""
+        place = f"{self._root}/{quote(name) if self._address.is_web else name}"
+        return self._guarded(lambda: self._model(name, place))
+
+    def _model(self, name: str, place: str) -> ModelListing | None:
+        if self._address.is_object_store:
+            found = self._tree(place)
+            if not any(_is_folder(one) or path_below(place, str(one["name"])) for one in found):
+                return None
+        else:
+            try:
+                found = self._ls(place)
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+            found = [*found, *self._below(found)]
+        return self._listed([{"name": place, "type": "directory"}, *found]).get(name)
+
+    def _listed(self, entries: Sequence[Entry]) -> dict[str, ModelListing]:
+        return listed_models(entries, self._root, is_web=self._address.is_web)
+
+    def _top(self) -> list[Entry]:
+        try:
+            found = self._ls(self._root)
+        except FileNotFoundError:
+            raise RemoteRepositoryError(
+                f"There is no model repository {self._address.shown}."
+            ) from None
+        if not found and self._address.is_web:
+            raise RepositoryError("it lists no folder: wanted a server that lists its folders.")
+        return found
+
+    def _everything(self) -> list[Entry]:
+        if self._address.is_object_store:
+            # A wrong name lists nothing, either; the second call tells.
+            return self._tree(self._root) or self._top()
+        folders = [one for one in self._top() if _is_folder(one) and not _is_hidden(one)]
+        return [
+            *folders,
+            *(one for found in self._pool.map(self._inside, folders) for one in found),
+        ]
+
+    def _inside(self, folder: Entry) -> list[Entry]:
+        return self._below([folder])
+
+    def _below(self, entries: Sequence[Entry]) -> list[Entry]:
+        """Everything in those of `entries` that are folders, at any depth."""
+        found: list[Entry] = []
+        folders = [(one, 1) for one in entries if _is_folder(one)]
+        while folders:
+            folder, depth = folders.pop()
+            inside = self._ls(str(folder["name"]).rstrip("/"))
+            found += inside
+            if len(found) > FILES_MAX or depth > PATH_PARTS_MAX:
+                raise RepositoryError(
+                    f"{folder['name']} is one of more than {FILES_MAX} files, or below "
+                    f"{PATH_PARTS_MAX} folders."
+                )
+            folders += [(one, depth + 1) for one in inside if _is_folder(one)]
+        return found
+
+    def _tree(self, folder: str) -> list[Entry]:
+        self._system.invalidate_cache()
+        found = self._again(lambda: self._system.find(folder, withdirs=True, detail=True))
+        return list(found.values())
+
+    def _ls(self, folder: str) -> list[Entry]:
+        """The files and folders in `folder`."""
+        self._system.invalidate_cache()
+        if self._address.is_web:
+            page = self._again(lambda: self._system.ls(f"{folder}/", detail=True))
+            return [self._looked_at(link) for link in folder_links(page, folder)]
+        found = self._again(lambda: self._system.ls(folder, detail=True))
+        if (
+            len(found) == 1
+            and not _is_folder(found[0])
+            and not path_below(folder, str(found[0]["name"]))
+        ):
+            raise NotADirectoryError(f"{folder} is a file.")
+        followed = [self._looked_at(one) if one.get("islink") else one for one in found]
+        # A link to a folder may lead back here.
+        return [
+            one
+            for one in followed
+            if one.get("type") == "file" or (_is_folder(one) and not one.get("islink"))
+        ]
+
+    def _looked_at(self, entry: Entry) -> Entry:
+        """What a file tells of itself: pages have names only, and links not what they lead to."""
+        if _is_folder(entry):
+            return entry
+        name = str(entry["name"])
+        return {**self._again(lambda: self._system.info(name)), "name": name}
+
+    # --- files ---
+
+    def fetch(self, file: RemoteFile, target: Path, *, bytes_max: int) -> None:
+        """Writes `file` to `target`, which is new.
+
+        Fails if it has another size than was listed, or more than `bytes_max` bytes.
+        """
+        size_max = bytes_max if file.size is None else min(bytes_max, file.size)
+        self._guarded(lambda: self._again(lambda: self._fetch(file, target, size_max)))
+
+    def _fetch(self, file: RemoteFile, target: Path, size_max: int) -> None:
+        self._system.get_file(file.source, str(target), callback=_meter(size_max, self._ends))
+        size = target.stat().st_size
+        if size > size_max or file.size not in (None, size):
+            raise OSError(f"{target.name} has {size} bytes, which is not what was listed.")
+
+    def together(self, works: Sequence[Callable[[], None]]) -> None:
+        """Does all `works`, several at a time; raises what the first failure raised."""
+        futures = [self._pool.submit(work) for work in works]
+        try:
+            for future in futures:
+                future.result()
+        finally:
+            for future in futures:
+                future.cancel()
+            wait(futures)
+
+    # --- failures ---
+
+    def _again(self, work: Callable[[], T]) -> T:
+        """What `work` gives; it is tried again after failures that may pass."""
+        for delay in self._delays_s:
+            try:
+                return work()
+            # Each file system has errors of its own, and they have no root but this one.
+            except Exception as raised:
+                if self._ends.is_set() or not is_transient(_cause(raised)):
+                    raise
+                log.debug("repository_tried_again", extra={"reason": self._told(raised)})
+            self._ends.wait(delay)
+        return work()
+
+    def _guarded(self, work: Callable[[], T]) -> T:
+        """What `work` gives; whatever fails, fails with one sentence."""
+        try:
+            return work()
+        except RemoteRepositoryError:
+            raise
+        except Exception as raised:
+            raise RemoteRepositoryError(
+                f"The model repository {self._address.shown} cannot be read: {self._told(raised)}"
+            ) from None
+
+    def _told(self, raised: Exception) -> str:
+        error = _cause(raised)
+        return self._address.redacted(str(error) or type(error).__name__)[:REASON_LENGTH_MAX]
+
+
+def _cause(raised: Exception) -> BaseException:
+    """The error itself: of a web server, fsspec says only that a file was not found."""
+    is_told = isinstance(raised, FileNotFoundError) and isinstance(raised.__cause__, Exception)
+    return raised.__cause__ or raised if is_told else raised
+
+
+def _is_folder(entry: Entry) -> bool:
+    return entry.get("type") == "directory"
+
+
+def _is_hidden(entry: Entry) -> bool:
+    return str(entry["name"]).rstrip("/").rpartition("/")[2].startswith(".")
+
+
+# --- the seam to fsspec, which has no types ---
+
+
+def _open(address: RemoteAddress) -> tuple[FileSystem, str]:
+    """The file system of `address`, and the repository's path in it."""
+    package = PACKAGES.get(address.protocol, "fsspec")
+    try:
+        core = importlib.import_module("fsspec.core")
+        if address.is_web:
+            importlib.import_module("aiohttp")
+        options = {**address.options, **_defaults(address), "skip_instance_cache": True}
+        system, root = core.url_to_fs(address.url, **options)
+    except ImportError as error:
+        missing = "fsspec" if (error.name or "").startswith("fsspec") else package
+        raise RepositoryError(
+            f"The model repository {address.shown} requires the package {missing}: "
+            "pip install 'penstock[remote]'."
+        ) from None
+    except Exception as error:
+        told = address.redacted(str(error) or type(error).__name__)[:REASON_LENGTH_MAX]
+        raise RepositoryError(
+            f"The model repository {address.shown} cannot be opened: {told}"
+        ) from None
+    return cast(FileSystem, system), str(root).rstrip("/")
+
+
+def _defaults(address: RemoteAddress) -> dict[str, Any]:
+    if not address.is_web:
+        return {}
+    aiohttp = importlib.import_module("aiohttp")
+    timeout = aiohttp.ClientTimeout(
+        total=None, sock_connect=CONNECT_SECONDS_MAX, sock_read=SILENCE_SECONDS_MAX
+    )
+    return {
+        "simple_links": False,  # links of the page alone, not whatever looks like one
+        "headers": {"Accept-Encoding": "identity"},  # sizes are those of the files
+        "client_kwargs": {"timeout": timeout, "trust_env": True},
+    }
+
+
+def _meter(size_max: int, ends: threading.Event) -> Any:
+    """Stops a transfer that brings more than it may, or that is wanted no more."""
+    callbacks = importlib.import_module("fsspec.callbacks")
+
+    def check(size: int | None, value: int, **_: object) -> None:
+        if value > size_max:
+            raise RepositoryError(f"a file has more than the {size_max} bytes it may have.")
+        if ends.is_set():
+            raise RepositoryError("the server stops.")
+
+    return callbacks.Callback(hooks={"check": check})
