@@ -24,8 +24,8 @@ class InProcess:
 
 
 @asynccontextmanager
-async def running(*repositories: Path, **options: object) -> AsyncIterator[InProcess]:
-    """Runs for as long as the `async with` block does; explicit control, unless `options` differ."""
+async def running(*repositories: Path | str, **options: object) -> AsyncIterator[InProcess]:
+    """Runs for as long as the `async with` block does; explicit control, unless `options` say."""
     library = find_onnxruntime()
     wanted = ServerOptions.model_validate(
         {
@@ -33,6 +33,8 @@ async def running(*repositories: Path, **options: object) -> AsyncIterator[InPro
             "model_control_mode": "explicit",
             "grpc_address": "127.0.0.1",
             "grpc_port": 0,
+            "http_address": "127.0.0.1",
+            "http_port": 0,
             "grpc_infer_thread_count": 2,
             **options,
         }

@@ -81,11 +81,13 @@ class RemoteFiles:
         address: RemoteAddress,
         ends: threading.Event,
         *,
-        delays_s: Sequence[float] = RETRY_DELAYS_S,
+        delays_s: Sequence[float] | None = None,
     ) -> None:
         self._address = address
         self._ends = ends
-        self._delays_s = delays_s
+        # The packages for object stores try again by themselves, for longer than this.
+        own = () if address.is_object_store else RETRY_DELAYS_S
+        self._delays_s = own if delays_s is None else delays_s
         self._system, self._root = _open(address)
         self._pool = ThreadPoolExecutor(CALLS_AT_ONCE, "penstock-fetch")
 
@@ -124,9 +126,11 @@ class RemoteFiles:
     def _listed(self, entries: Sequence[Entry]) -> dict[str, ModelListing]:
         return listed_models(entries, self._root, is_web=self._address.is_web)
 
-    def _top(self) -> list[Entry]:
+    def _top(self, *, is_whole: bool = False) -> list[Entry]:
+        """The repository's own files and folders; `is_whole`: those below, too."""
         try:
-            found = self._ls(self._root)
+            # A wrong name has an empty tree, either; the second call tells.
+            found = (is_whole and self._tree(self._root)) or self._ls(self._root)
         except FileNotFoundError:
             raise RemoteRepositoryError(
                 f"There is no model repository {self._address.shown}."
@@ -137,8 +141,7 @@ class RemoteFiles:
 
     def _everything(self) -> list[Entry]:
         if self._address.is_object_store:
-            # A wrong name lists nothing, either; the second call tells.
-            return self._tree(self._root) or self._top()
+            return self._top(is_whole=True)
         folders = [one for one in self._top() if _is_folder(one) and not _is_hidden(one)]
         return [
             *folders,
@@ -195,7 +198,11 @@ class RemoteFiles:
         if _is_folder(entry):
             return entry
         name = str(entry["name"])
-        return {**self._again(lambda: self._system.info(name)), "name": name}
+        try:
+            return {**self._again(lambda: self._system.info(name)), "name": name}
+        except FileNotFoundError as error:
+            # It was listed a moment ago. Its folder is there: that must not be taken for gone.
+            raise OSError(self._told(error) or name) from None
 
     # --- files ---
 

@@ -170,12 +170,10 @@ def path_below(root: str, name: str, *, is_web: bool = False) -> list[str]:
     Raises RepositoryError if `name` does not begin with `root`. Whether the parts are plain names
     is for the caller to see.
     """
-    top, place = root.rstrip("/"), name.rstrip("/")
+    # Some file systems write a slash before the first part, and some do not.
+    top, place = root.strip("/"), name.rstrip("/").removeprefix("/")
     if place == top:
         return []
-    # Some file systems write a slash before the first part, and some do not.
-    if not place.startswith(f"{top}/"):
-        top, place = top.lstrip("/"), place.lstrip("/")
     if top and not place.startswith(f"{top}/"):
         raise RepositoryError(f"it lists {name!r}, which is not below it.")
     parts = place[len(top) + 1 if top else 0 :].split("/")
