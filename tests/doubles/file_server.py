@@ -15,7 +15,8 @@ class FileServer(ThreadingHTTPServer):
     """Serves `folder` at `url` for as long as the `with` block runs.
 
     `asked` are the requests so far. Those of a path in `refusals` get its statuses first, one each;
-    those of one in `instead` get these bytes. With `login`, "user:password", it wants that.
+    with `refuses_content` only where they want the file itself. Those of one in `instead` get these
+    bytes. With `login`, "user:password", it wants that.
     """
 
     daemon_threads = True
@@ -25,6 +26,7 @@ class FileServer(ThreadingHTTPServer):
         self.folder = folder
         self.asked: list[str] = []
         self.refusals: dict[str, list[HTTPStatus]] = {}
+        self.refuses_content = False
         self.instead: dict[str, bytes] = {}
         self.authorization = f"Basic {b64encode(login.encode()).decode()}" if login else ""
         self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02})
@@ -63,7 +65,8 @@ class _Answers(SimpleHTTPRequestHandler):
         if self.server.authorization not in ("", self.headers.get("Authorization")):
             self.send_error(HTTPStatus.UNAUTHORIZED)
             return None
-        if self.server.refusals.get(self.path):
+        is_refused = self.command == "GET" or not self.server.refuses_content
+        if is_refused and self.server.refusals.get(self.path):
             self.send_error(self.server.refusals[self.path].pop(0))
             return None
         if (content := self.server.instead.get(self.path)) is not None:

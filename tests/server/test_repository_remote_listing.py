@@ -21,6 +21,7 @@ from penstock.repository.remote_listing import (
     folder_links,
     listed_models,
     path_below,
+    settled,
 )
 
 
@@ -171,3 +172,11 @@ def test_content_marks_a_file_before_its_time_does() -> None:
     assert file_mark({"ETag": '"1"', "LastModified": "now"}) == 'ETag="1"'
     assert file_mark({"mtime": 1.5, "ino": 2}) == "mtime=1.5 ino=2"
     assert file_mark({"etag": None, "size": 1}) == ""
+
+
+def test_a_time_of_a_whole_second_marks_a_file_once_that_second_is_over() -> None:
+    time = "Thu, 01 Jan 1970 00:01:00 GMT"
+    listed = listing(a=(1, f"Last-Modified={time}"), b=(1, "ETag=x"), c=(1, "Last-Modified=?"))
+    young, old = settled(listed, 61.0), settled(listed, 66.0)
+    assert [file.mark for file in young.files.values()] == ["", "ETag=x", ""]
+    assert [file.mark for file in old.files.values()] == [f"Last-Modified={time}", "ETag=x", ""]

@@ -285,7 +285,8 @@ class RepositoryController:
         await self._sources.fetch_changes(self._records.held, self._busy)
         found = await self._survey()
         snapshots = await asyncio.to_thread(_snapshots, found)
-        busy = self._busy
+        # One whose first fetch failed has no folder yet, and is not gone.
+        busy = self._busy | (set(self._sources.unfetched) - set(found.names))
         known = {
             record.name: record.tried
             for record in self._records
@@ -302,8 +303,7 @@ class RepositoryController:
             log.info("model_changed", extra={"model": name})
             self._spawn(self._load_found(name, found))
         new_duplicates = set(found.duplicates) - {record.name for record in self._records}
-        # One whose first fetch failed has no folder yet, and is not gone.
-        for name in sorted({*changes.unload, *new_duplicates} - busy - {*self._sources.unfetched}):
+        for name in sorted({*changes.unload, *new_duplicates} - busy):
             is_removed = name not in found.duplicates
             self._spawn(self._remove(name) if is_removed else self._load_found(name, found))
         return changes

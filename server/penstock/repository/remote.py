@@ -14,7 +14,7 @@ from pathlib import Path
 from penstock.errors import RepositoryError
 from penstock.repository.remote_cache import CacheFolder, Staged
 from penstock.repository.remote_files import RemoteFiles
-from penstock.repository.remote_listing import ModelListing, RemoteFile, fetch_plan
+from penstock.repository.remote_listing import ModelListing, RemoteFile, fetch_plan, settled
 from penstock.repository.remote_urls import RemoteAddress
 
 __all__ = ["Fetched", "RemoteRepository"]
@@ -63,6 +63,7 @@ class RemoteRepository:
 
         Raises RepositoryError if the repository cannot be listed.
         """
+        looked_s = time.time()
         listed = self.files.models()
         if not listed and self.cache.names:
             # More likely a store that is half away than all models removed at a time.
@@ -72,27 +73,30 @@ class RemoteRepository:
             )
         gone = [name for name in self.cache.names if name not in listed and name not in busy]
         wanted = {name: model for name, model in listed.items() if name not in busy}
-        return self._fetched(wanted, gone)
+        return self._fetched(wanted, gone, looked_s)
 
     def fetch_model(self, name: str) -> Fetched:
         """Fetches what has changed of one model."""
+        looked_s = time.time()
         model = self.files.model(name)
         if model is None:
             return Fetched(gone=(name,) if name in self.cache.names else ())
-        return self._fetched({name: model}, [])
+        return self._fetched({name: model}, [], looked_s)
 
-    def _fetched(self, wanted: Mapping[str, ModelListing], gone: Collection[str]) -> Fetched:
+    def _fetched(
+        self, wanted: Mapping[str, ModelListing], gone: Collection[str], looked_s: float
+    ) -> Fetched:
         staged: list[Staged] = []
         failed: dict[str, str] = {}
         for name, model in sorted(wanted.items()):
             try:
-                if (one := self._staged(name, model)) is not None:
+                if (one := self._staged(name, model, looked_s)) is not None:
                     staged.append(one)
             except RepositoryError as error:
                 failed[name] = str(error)
         return Fetched(staged=tuple(staged), gone=tuple(gone), failed=failed)
 
-    def _staged(self, name: str, model: ModelListing) -> Staged | None:
+    def _staged(self, name: str, model: ModelListing, looked_s: float) -> Staged | None:
         if model.refusal:
             raise RepositoryError(
                 f"Model {name!r} of {self.address.shown} is not fetched: {model.refusal}"
@@ -111,7 +115,7 @@ class RemoteRepository:
         begun = time.monotonic()
         one = self.cache.stage(
             name,
-            model,
+            settled(model, looked_s),
             plan,
             fetch=self._fetch,
             together=self.files.together,

@@ -7,7 +7,8 @@ every part of it can be a file's name. What is wrong with a model's names refuse
 
 import html
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import unquote
 
@@ -26,6 +27,7 @@ __all__ = [
     "folder_links",
     "listed_models",
     "path_below",
+    "settled",
 ]
 
 #: Files and folders of one repository.
@@ -38,6 +40,10 @@ TIME_KEYS = (
     "Last-Modified", "LastModified", "last_modified", "updated", "mtime", "ino", "modified",
     "created",
 )  # fmt: skip
+
+#: A web server's time of a file is a whole second, and its clock may be another.
+UNSETTLED_S = 5.0
+WEB_TIME = "Last-Modified="
 
 Entry = Mapping[str, Any]
 
@@ -204,3 +210,25 @@ def file_mark(entry: Entry) -> str:
         if told := [f"{key}={entry[key]}" for key in keys if entry.get(key)]:
             return " ".join(told)
     return ""
+
+
+def settled(listed: ModelListing, now_s: float) -> ModelListing:
+    """`listed` without the marks that may not tell of the next change.
+
+    A file that was written again in the second in which it was looked at has the same time. So one
+    that is that young, and has nothing but a time, is fetched again at the next look.
+    """
+    files = {
+        path: replace(file, mark="") if _is_unsettled(file.mark, now_s) else file
+        for path, file in listed.files.items()
+    }
+    return replace(listed, files=files)
+
+
+def _is_unsettled(mark: str, now_s: float) -> bool:
+    if not mark.startswith(WEB_TIME):
+        return False
+    try:
+        return parsedate_to_datetime(mark.removeprefix(WEB_TIME)).timestamp() > now_s - UNSETTLED_S
+    except ValueError:
+        return True
