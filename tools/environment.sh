@@ -30,9 +30,10 @@ missing_packages() {
         has_header boost/version.hpp || echo libboost-dev
         has_header nghttp2/nghttp2.h || echo libnghttp2-dev
         has_header protozero/pbf_reader.hpp || echo libprotozero-dev
+        has_header re2/re2.h || echo libre2-dev
         has_header simdjson.h || echo libsimdjson-dev
         has_header zlib.h || echo zlib1g-dev
-    } || echo libboost-dev libnghttp2-dev libprotozero-dev libsimdjson-dev zlib1g-dev
+    } || echo libboost-dev libnghttp2-dev libprotozero-dev libre2-dev libsimdjson-dev zlib1g-dev
     if [ -z "$python" ]; then
         echo python3 python3-dev python3-venv
     else

@@ -21,6 +21,10 @@ using base::Error;
 using base::Nanos;
 using rest::RouteKind;
 
+bool is_inference(RouteKind route) {
+  return route == RouteKind::kModelInfer || route == RouteKind::kV1Predict;
+}
+
 }  // namespace
 
 void Front::on_rest_request(Peer& peer, std::uint32_t slot, const http::Event& event, Nanos now) {
@@ -54,6 +58,11 @@ void Front::on_rest_request(Peer& peer, std::uint32_t slot, const http::Event& e
                        .layout = has_tensors_last ? rest::BodyReader::Layout::kEndAligned
                                                   : rest::BodyReader::Layout::kPadded});
   if (!begun) return refuse_rest(call, begun.error());
+  if (rest_forwarding_ && is_inference(rest.route)) {
+    const auto kept = forward_fields(event.fields, *rest_forwarding_, call.forwarded);
+    if (!kept) return refuse_rest(call, rest::kHeaderFieldsTooLarge, kept.error());
+    if (!charge_body(call, 0)) return refuse(call, too_many_bytes());
+  }
   if (rest.route == RouteKind::kControl) {
     for (const http::Field& field : event.fields) rest.fields.emplace_back(field.name, field.value);
   }
@@ -62,7 +71,7 @@ void Front::on_rest_request(Peer& peer, std::uint32_t slot, const http::Event& e
 void Front::on_rest_data(Call& call, std::span<const std::byte> data) {
   rest::BodyReader& body = call.rest.body;
   if (const auto read = body.read(data); !read) return refuse_rest(call, read.error());
-  if (!charge(call, body.held_bytes())) return refuse(call, too_many_bytes());
+  if (!charge_body(call, body.held_bytes())) return refuse(call, too_many_bytes());
   peer_of(call).session->reopen_stream(call.stream_id, data.size());
 }
 
@@ -75,9 +84,13 @@ void Front::on_rest_end(Call& call, Nanos now) {
                                    context_.options->rest_body_bytes_max);
     if (!plain) return refuse_rest(call, plain.error());
     call.message.bytes = std::move(*plain);
-    if (!charge(call, call.message.bytes.bytes.size())) return refuse(call, too_many_bytes());
+    if (!charge_body(call, call.message.bytes.bytes.size())) return refuse(call, too_many_bytes());
   }
-  switch (rest.route) {
+  dispatch_rest(call, now);
+}
+
+void Front::dispatch_rest(Call& call, Nanos now) {
+  switch (call.rest.route) {
     case RouteKind::kModelInfer:
     case RouteKind::kV1Predict: return start_inference(call, now);
     case RouteKind::kControl: return begin_hosted_rest(call);
@@ -100,7 +113,9 @@ void Front::answer_rest_flag(Call& call, bool is_so) {
 void Front::answer_rest_ready(Call& call) {
   const VersionTable& table = context_.versions->look(context_.io_thread);
   const auto version = table.find(call.rest.model, call.rest.version);
-  if (version) return answer_rest_flag(call, true);
+  if (version || table.asleep(call.rest.model, call.rest.version) != nullptr) {
+    return answer_rest_flag(call, true);
+  }
   refuse_rest(call, rest::kBadRequest, version.error());
 }
 
@@ -117,13 +132,17 @@ void Front::answer_rest_server(Call& call) {
 void Front::answer_rest_model(Call& call) {
   const VersionTable& table = context_.versions->look(context_.io_thread);
   const auto version = table.find(call.rest.model, call.rest.version);
-  if (!version) return refuse(call, version.error());
+  if (!version) {
+    const auto parked = park_or(call, table, call.rest.model, call.rest.version, version.error());
+    return parked ? void() : refuse(call, parked.error());
+  }
   const std::vector<std::string> versions = table.loaded_versions(call.rest.model);
   answer_rest_text(call, rest::kOk,
                    wire::encode_json_model_metadata({.name = (*version)->name(),
                                                      .versions = versions,
                                                      .platform = (*version)->platform(),
-                                                     .signature = &(*version)->signature()}));
+                                                     .signature = &(*version)->signature(),
+                                                     .notes = &(*version)->notes()}));
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -136,7 +155,7 @@ base::Result<> Front::decode_rest(Call& call) {
   if (rest.route == RouteKind::kV1Predict || rest.header_bytes == 0U) {
     const VersionTable& table = context_.versions->look(context_.io_thread);
     const auto version = table.find(rest.model, rest.version);
-    if (!version) return std::unexpected(version.error());
+    if (!version) return park_or(call, table, rest.model, rest.version, version.error());
     const base::Signature& signature = (*version)->signature();
     if (rest.route == RouteKind::kV1Predict) {
       auto form = wire::decode_v1_predict(json_, body, signature, request_);

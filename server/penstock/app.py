@@ -117,6 +117,7 @@ class _Server:
             add_control_methods(self._services, self._control)
             self._services.answer_rest(RestControl(self._control))
             await register_services(self._services, self._options.grpc_service)
+            await self._repository.announce()
             self._engine.start()
             self._services.start()
             # After asyncio has set its own handler for SIGINT, which this one replaces.
@@ -150,9 +151,13 @@ class _Server:
                 f"set. {first.name}: {first.reason}"
             )
         self._repository.start_polling()
-        self._engine.set_ready(not (failed and self._options.strict_readiness))
+        self._repository.when_changed(self._tell_ready)
         if not self._engine.is_draining:
             self._announce(reports, _process_age_s())
+
+    def _tell_ready(self) -> None:
+        is_strict = self._options.strict_readiness
+        self._engine.set_ready(not (is_strict and self._repository.has_failures))
 
     def _announce(self, reports: list[LoadReport], seconds: float) -> None:
         options = self._options

@@ -205,6 +205,7 @@ class FrontRig {
                .versions = &versions,
                .mailbox = &mailbox_,
                .bridge = bridge.get(),
+               .wakes = wakes.get(),
                .regions = regions,
                .metrics = &metrics.shard(0),
                .touch = [this](std::uint32_t slot) { links_[slot]->is_touched = true; },
@@ -312,6 +313,7 @@ class FrontRig {
   telemetry::ServerMetrics metrics{1};
   std::unique_ptr<serving::Bridge> bridge =
       *serving::Bridge::open({.io_threads = 1, .calls_max = kHostedCallsMax}, [](std::size_t) {});
+  std::unique_ptr<serving::Wakes> wakes = *serving::Wakes::open(1);
   base::Nanos skew_ns = 0;  // how far the front's time is ahead
 
  private:

@@ -16,11 +16,12 @@ from penstock.repository.controller import RepositoryController
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InProcess:
-    """Listens on `grpc`, with the models that `controller` has loaded."""
+    """Listens on `grpc` and `rest`, with the models that `controller` has loaded."""
 
     engine: Engine
     controller: RepositoryController
     grpc: str
+    rest: str
 
 
 @asynccontextmanager
@@ -45,7 +46,12 @@ async def running(*repositories: Path | str, **options: object) -> AsyncIterator
         engine.start()
         await controller.start()
         engine.set_ready(True)
-        yield InProcess(engine=engine, controller=controller, grpc=f"127.0.0.1:{engine.grpc_port}")
+        yield InProcess(
+            engine=engine,
+            controller=controller,
+            grpc=f"127.0.0.1:{engine.grpc_port}",
+            rest=f"http://127.0.0.1:{engine.rest_port}",
+        )
     finally:
         await controller.stop()
         engine.stop()

@@ -51,8 +51,6 @@ ASKING = {
     "grpc_root_cert": "ca.crt",
     "http_restricted_api": "model-repository:admin-key=x",
     "grpc_restricted_protocol": "model-repository:admin-key=x",
-    "http_header_forward_pattern": "x-.*",
-    "grpc_header_forward_pattern": "x-.*",
     "cache_config": "local,size=1048576",
     "rate_limit": "execution_count",
     "trace_config": "level=TIMESTAMPS",

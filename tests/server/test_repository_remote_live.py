@@ -16,13 +16,16 @@ import numpy as np
 import pytest
 from tests.doubles.file_server import FileServer
 from tests.doubles.in_process import InProcess, running
-from tests.doubles.model_files import add_affine
+from tests.doubles.model_files import add_affine, add_config
 
+from penstock.config import ServerOptions
 from penstock.control.parts import LoadWish
 from penstock.errors import ControlError, RemoteRepositoryError, RepositoryError
 from penstock.repository.changes import PollChanges
+from penstock.repository.controller import RepositoryController
+from penstock.repository.instances import Machine
 from penstock.repository.records import DUPLICATE
-from penstock_client import Client
+from penstock_client import Client, Unavailable
 
 X = np.zeros((1, 3), np.float32)
 #: A clock by which every file was written long ago.
@@ -219,6 +222,31 @@ def test_a_model_that_cannot_be_fetched_at_start_is_unavailable_until_it_can(
     with files:
         files.refuses_content, files.refusals[graph] = True, [HTTPStatus.FORBIDDEN]
         tell(story, files.url, model_control_mode="poll")
+
+
+def test_a_model_is_said_to_be_loaded_while_its_files_are_fetched(tmp_path: Path) -> None:
+    add_affine(tmp_path / "there", "m", version=3, add=1)
+    add_config(tmp_path / "there", "broken", "no_such_field: 1", version=4)
+
+    async def story(server: InProcess) -> None:
+        # The double has announced and started; here the two are apart.
+        other = RepositoryController(server.engine, options, Machine())
+        await other.announce()
+        assert [(one.name, str(one.state)) for one in await other.index()] == [
+            ("broken", "LOADING"), ("m", "LOADING"),
+        ]  # fmt: skip
+        with pytest.raises(Unavailable, match="it is being loaded"):
+            await answer(server, "m")
+        await other.start()
+        assert [(one.name, one.version, str(one.state)) for one in await other.index()] == [
+            ("broken", "4", "UNAVAILABLE"), ("m", "3", "READY"),
+        ]  # fmt: skip
+        assert await answer(server, "m") == 1
+        await other.stop()
+
+    options = ServerOptions.model_validate({"model_repository": [f"file://{tmp_path}/there"]})
+    (tmp_path / "nothing").mkdir()
+    tell(story, tmp_path / "nothing")
 
 
 def test_a_repository_that_is_not_there_stops_the_start(tmp_path: Path) -> None:

@@ -74,7 +74,20 @@ class ServerOptions(BaseModel):
     model_file_override_bytes_max: Bytes = Field(
         256 << 20, description="Bytes of the files that one load may bring."
     )
+    model_load_mode: Literal["eager", "lazy"] = Field(
+        "eager",
+        description="When models are loaded that the server finds by itself. eager: at once; lazy: "
+        "when a request first asks for one.",
+    )
+    model_memory_budget: Annotated[int, Field(ge=0, le=2**50)] = Field(
+        0,
+        description="Bytes of memory for loaded models, by estimate. Beyond it those that were "
+        "used longest ago are unloaded, until a request asks for them. 0: no budget.",
+    )
     model_load_thread_count: Count = Field(4, description="Models loaded at the same time.")
+    model_load_retry_count: Annotated[int, Field(ge=0, le=1000)] = Field(
+        0, description="How often a load that fails is tried again, at once."
+    )
     backend_config: BackendConfig = Field(
         {},
         description="A backend's setting: BACKEND,KEY=VALUE, e.g. "
@@ -130,6 +143,11 @@ class ServerOptions(BaseModel):
     grpc_concurrent_streams_max: Count = Field(
         1024, description="Calls open at a time on one connection."
     )
+    grpc_header_forward_pattern: str = Field(
+        "",
+        description="Metadata of gRPC inferences that Python models are told as parameters: a "
+        "regular expression found in their names, whatever its own case. Empty: none.",
+    )
     connections_max: Count = Field(16_384, description="Connections open at a time.")
     message_bytes_max: Bytes = Field(
         256 << 20, description="Largest request, in bytes, after decompression."
@@ -158,6 +176,11 @@ class ServerOptions(BaseModel):
     http_max_input_size: Bytes = Field(
         64 << 20,
         description="Largest body of a REST request, in bytes, before and after decompression.",
+    )
+    http_header_forward_pattern: str = Field(
+        "",
+        description="Header fields of REST inferences that Python models are told as parameters: a "
+        "regular expression found in their lower-case names, whatever its own case. Empty: none.",
     )
     http_idle_timeout_ms: Milliseconds = Field(
         600_000,
@@ -234,8 +257,9 @@ class ServerOptions(BaseModel):
     @property
     def repositories(self) -> list[Path]:
         """The folders of models on this machine, in the order given."""
-        local = (given for given in self.model_repository if "://" not in given)
-        return [Path(folder).expanduser() for folder in local]
+        return [
+            Path(folder).expanduser() for folder in self.model_repository if "://" not in folder
+        ]
 
     @property
     def metrics_host(self) -> str:

@@ -85,7 +85,7 @@ class SharedMemoryControl(Protocol):
     """Regions that clients share with the server. An empty name means all of them."""
 
     def register(self, region: MemoryRegion) -> None:
-        """Maps a region of `/dev/shm`."""
+        """Opens a region of `/dev/shm`."""
 
     def unregister(self, name: str = "") -> None:
         """Forgets a region; a request that uses it keeps it until it is answered."""

@@ -9,14 +9,14 @@ same.
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from penstock.config import ServerOptions
 from penstock.control.parts import IndexEntry, LoadWish
 from penstock.engine import Engine
-from penstock.errors import ControlError, RepositoryError
+from penstock.errors import ControlError, EngineError, RepositoryError
 from penstock.repository.bring_up import ModelLifts
 from penstock.repository.changes import QUIET_NS, PollChanges, poll_changes
 from penstock.repository.config_file import ModelConfig
@@ -38,6 +38,9 @@ T = TypeVar("T")
 #: Loads and unloads that clients ask for, running and waiting.
 CALLS_MAX = 64
 
+#: What is said to be loaded of a remote model, until its files are here and tell.
+GUESSED_VERSION = 1
+
 #: Triton's words, in both modes that have no such calls.
 NOT_EXPLICIT = "explicit model load / unload is not allowed if polling is enabled"
 NOT_POLLED = "failed to poll from model repository"
@@ -57,27 +60,89 @@ class RepositoryController:
     ) -> None:
         self._options = options
         loader = ModelLoader(engine, options, machine)
-        self._lifts = ModelLifts(engine, loader, options.model_load_thread_count)
+        self._engine = engine
+        self._records = Records()
+        self._lifts = ModelLifts(
+            engine,
+            loader,
+            self._records,
+            threads=options.model_load_thread_count,
+            budget=options.model_memory_budget,
+        )
         self._sources = Sources(options)
         self._repositories = self._sources.folders
-        self._records = Records()
+        self._waking: dict[tuple[str, int], bool] = {}  # True: asked for again meanwhile
         self._tasks: set[asyncio.Task[Any]] = set()
         self._calls = 0
         self._looked: dict[str, ModelSnapshot] = {}
+        self._announced: tuple[Survey, Sequence[str]] | None = None
+        self._note_changed: Callable[[], None] = _nothing
 
     # --- the life of the server ---
+
+    async def announce(self) -> None:
+        """Finds what start() will load, and says that it is being loaded.
+
+        Before anybody can ask: "no such model" would be taken for the caller's own mistake.
+        Raises RepositoryError if a repository cannot be read, OptionsError if flags contradict.
+        """
+        asyncio.get_running_loop().add_reader(self._engine.wakes_fd, self._take_wakes)
+        remote = await self._sources.names_at_start()
+        found = await self._survey()
+        for folder in found.unnamed:
+            log.warning("model_folder_ignored", extra={"folder": folder, "reason": "no UTF-8"})
+        names = self._names_at_start(found, remote)
+        for name in names:
+            if (model := found.models.get(name)) and model.versions:
+                version = model.versions[-1]
+            elif name in remote:
+                version = GUESSED_VERSION
+            else:
+                continue
+            async with self._records.held(name) as record:
+                self._lifts.begin(record, version)
+        self._announced = found, names
 
     async def start(self) -> list[LoadReport]:
         """Loads what is to be there from the start; returns when each was tried.
 
-        Raises RepositoryError if a repository cannot be read, OptionsError if flags contradict.
+        Raises what announce() does, which need not be called before.
         """
-        mode, asked = self._options.model_control_mode, self._options.load_model
-        await self._sources.fetch_at_start(models_to_fetch(mode, asked), self._records.held)
-        found = await self._survey()
-        names = models_at_start(mode, asked, sorted({*found.names, *self._sources.unfetched}))
+        if self._announced is None:
+            await self.announce()
+        assert self._announced is not None
+        found, names = self._announced
+        if self._sources.has_remotes:
+            asked = models_to_fetch(self._options.model_control_mode, self._options.load_model)
+            await self._sources.fetch_at_start(asked, self._records.held)
+            found = await self._survey()
+            names = sorted({*names, *self._names_at_start(found, self._sources.unfetched)})
+            for name, model in found.models.items():
+                await self._correct_guess(name, model)
         tasks = [self._spawn(self._load_found(name, found)) for name in names]
         return [report for reports in await asyncio.gather(*tasks) for report in reports]
+
+    def _names_at_start(self, found: Survey, remote: Iterable[str]) -> list[str]:
+        mode, asked = self._options.model_control_mode, self._options.load_model
+        return models_at_start(mode, asked, sorted({*found.names, *remote}))
+
+    async def _correct_guess(self, name: str, model: FoundModel) -> None:
+        if GUESSED_VERSION not in model.versions and self._records.get(name) is not None:
+            async with self._records.held(name) as record:
+                if model.versions:
+                    self._lifts.begin(record, model.versions[-1])
+                await self._lifts.take_down(record, [GUESSED_VERSION])
+                record.forget_gone(model.versions)
+
+    @property
+    def has_failures(self) -> bool:
+        """Whether some version was to be loaded and could not be, and was not unloaded since."""
+        return any(record.has_failures for record in self._records)
+
+    def when_changed(self, tell: Callable[[], None]) -> None:
+        """`tell` is called now, and whenever something was loaded or unloaded or has failed."""
+        self._note_changed = tell
+        tell()
 
     def start_polling(self) -> None:
         """From now on changes of the repositories are followed, in the mode that does."""
@@ -86,6 +151,7 @@ class RepositoryController:
 
     async def stop(self) -> None:
         """Begins nothing more; what is being loaded is let go."""
+        asyncio.get_running_loop().remove_reader(self._engine.wakes_fd)
         for task in self._tasks:
             task.cancel()
         await self.idle()
@@ -199,7 +265,7 @@ class RepositoryController:
                 raise ControlError(
                     f"failed to load '{wish.model}', {NOT_POLLED}: {error}", code=error.code
                 ) from None
-            reports = await self._lifts.bring_up(record, model, override)
+            reports = await self._lifts.bring_up(record, model, override, is_asked=True)
         told = "; ".join(
             f"version {one.version} is at UNAVAILABLE state: {one.reason}"
             for one in reports
@@ -240,7 +306,7 @@ class RepositoryController:
         if not repository:
             return list(self._repositories.values())
         for name, folder in self._repositories.items():
-            if repository in (name, folder.name):
+            if repository in (name, Path(name).name):
                 return [folder]
         raise ControlError(
             f"there is no repository {repository!r}: wanted one of "
@@ -263,6 +329,31 @@ class RepositoryController:
                 reports = [self._lifts.refuse(record, versions, reason)]
         return reports
 
+    # --- versions that are asleep ---
+
+    def _take_wakes(self) -> None:
+        """Requests wait for these versions."""
+        for key in self._engine.take_wakes():
+            if key in self._waking:
+                self._waking[key] = True
+            else:
+                self._waking[key] = False
+                self._spawn(self._wake(*key))
+
+    async def _wake(self, name: str, number: int) -> None:
+        try:
+            while True:
+                self._waking[name, number] = False
+                async with self._records.held(name) as record:
+                    await self._lifts.wake(record, number)
+                # Whoever came after a refusal has not been refused by it.
+                if not self._waking[name, number]:
+                    return
+        except EngineError as error:
+            log.error("model_not_woken", extra={"model": name, "reason": str(error)})
+        finally:
+            del self._waking[name, number]
+
     # --- polling ---
 
     async def _poll_for_ever(self, seconds: float) -> None:
@@ -279,14 +370,21 @@ class RepositoryController:
     async def poll(self, now_ns: int) -> PollChanges:
         """Looks once at all repositories, and begins what follows from it.
 
-        Models that are being loaded or unloaded are left for the next look. Raises RepositoryError
-        or OSError if a repository cannot be read; nothing is done then.
+        Models that are being loaded or unloaded are left for the next look, and so are known ones
+        whose folders cannot be read. Raises RepositoryError or OSError if a repository cannot be
+        read; nothing is done then.
         """
         await self._sources.fetch_changes(self._records.held, self._busy)
         found = await self._survey()
-        snapshots = await asyncio.to_thread(_snapshots, found)
+        snapshots, unread = await asyncio.to_thread(_snapshots, found)
         # One whose first fetch failed has no folder yet, and is not gone.
         busy = self._busy | (set(self._sources.unfetched) - set(found.names))
+        for name, reason in unread.items():
+            if self._records.get(name) is None:
+                snapshots[name] = ModelSnapshot()  # a load will say why
+            else:
+                busy.add(name)
+                log.error("model_not_polled", extra={"model": name, "reason": reason})
         known = {
             record.name: record.tried
             for record in self._records
@@ -323,11 +421,25 @@ class RepositoryController:
     def _spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
         return task
 
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        self._note_changed()
 
-def _snapshots(found: Survey) -> dict[str, ModelSnapshot]:
-    return {
-        name: take_snapshot(model.folder, model.versions) for name, model in found.models.items()
-    }
+
+def _nothing() -> None:
+    pass
+
+
+def _snapshots(found: Survey) -> tuple[dict[str, ModelSnapshot], dict[str, str]]:
+    """What each model's folder is like; and why not, where it cannot be read."""
+    snapshots: dict[str, ModelSnapshot] = {}
+    unread: dict[str, str] = {}
+    for name, model in found.models.items():
+        try:
+            snapshots[name] = take_snapshot(model.folder, model.versions)
+        except OSError as error:
+            unread[name] = str(error)
+    return snapshots, unread

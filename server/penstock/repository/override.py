@@ -122,7 +122,7 @@ def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 def is_file_name(name: str) -> bool:
-    """Whether a file may have this name: one part of a path, and a plain one."""
+    """Whether `name` can be a file's, in any folder."""
     try:
         size = len(name.encode())
     except UnicodeEncodeError:

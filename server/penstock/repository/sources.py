@@ -35,7 +35,8 @@ class Sources:
 
     def __init__(self, options: ServerOptions) -> None:
         self._bytes_max = options.model_repository_cache_bytes_max
-        self._leaves_out_failures = not options.exit_on_error
+        self._wants_all = options.exit_on_error
+        self._away: set[RemoteRepository] = set()
         self._ends = threading.Event()
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._remotes: dict[Path, RemoteRepository] = {}
@@ -81,24 +82,52 @@ class Sources:
 
     # --- looks ---
 
+    @property
+    def has_remotes(self) -> bool:
+        """Whether there is anything to fetch."""
+        return bool(self._remotes)
+
+    async def names_at_start(self) -> set[str]:
+        """The models that the remote repositories have, at the price of one listing each.
+
+        Raises RepositoryError if one is not there, unless it was fetched earlier and may be served
+        as it was then.
+        """
+        found: set[str] = set()
+        for remote in self._remotes.values():
+            try:
+                found |= set(await asyncio.to_thread(remote.files.names))
+            except RepositoryError as error:
+                self._serve_as_it_was(remote, error)
+                found |= set(remote.cache.names)
+        return found
+
     async def fetch_at_start(self, models: Collection[str] | None, hold: Hold) -> None:
         """Fetches these `models`, or all (None).
 
-        A repository that is away is served as it was when it was fetched last, if that is kept;
-        unless the server is to start with everything, or not at all. Raises RepositoryError.
+        Raises RepositoryError as names_at_start() does.
         """
         for remote in self._remotes.values():
+            if remote in self._away:
+                continue
             try:
                 if models is None:
                     await self._fetch_all(remote, hold, set())
-                    continue
-                await asyncio.to_thread(remote.files.names)  # tells of a wrong URL now
-                for name in models:
-                    await self._fetch_model(remote, name, hold)
             except RepositoryError as error:
-                if not (self._leaves_out_failures and remote.cache.names):
-                    raise
-                log.error("repository_not_fetched", extra={"reason": str(error)})
+                self._serve_as_it_was(remote, error)
+            for name in models or ():
+                try:
+                    fetched = await asyncio.to_thread(remote.fetch_model, name)
+                    await self._put_all(remote, fetched, hold)
+                except RepositoryError as error:
+                    self._not_fetched(name, str(error))
+
+    def _serve_as_it_was(self, remote: RemoteRepository, error: RepositoryError) -> None:
+        """Raises `error` unless there is something of `remote`, and less than all may be served."""
+        if not remote.cache.names or self._wants_all:
+            raise error
+        self._away.add(remote)
+        log.error("repository_not_fetched", extra={"reason": str(error)})
 
     async def fetch_changes(self, hold: Hold, busy: Collection[str]) -> None:
         """Fetches what has changed, but for models that are `busy`.
@@ -134,9 +163,6 @@ class Sources:
 
     async def _fetch_all(self, remote: RemoteRepository, hold: Hold, busy: Collection[str]) -> None:
         await self._put_all(remote, await asyncio.to_thread(remote.fetch_all, busy), hold)
-
-    async def _fetch_model(self, remote: RemoteRepository, name: str, hold: Hold) -> None:
-        await self._put_all(remote, await asyncio.to_thread(remote.fetch_model, name), hold)
 
     async def _put_all(self, remote: RemoteRepository, fetched: Fetched, hold: Hold) -> None:
         """Puts each model in place while nobody loads it; a failure keeps that model as it was."""
