@@ -40,7 +40,7 @@ CALLS_AT_ONCE = 8
 RETRY_DELAYS_S = (0.2, 1.0, 4.0)
 #: A server that says nothing for so long is away.
 CONNECT_SECONDS_MAX = 10.0
-SILENCE_SECONDS_MAX = 60.0
+SILENCE_SECONDS_MAX = 20.0
 REASON_LENGTH_MAX = 300
 #: Errors that the next try would meet again.
 LASTING = (
