@@ -1,18 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """A remote repository through fsspec: what it lists, and its files, one at a time.
 
-fsspec and what it needs for a protocol are imported when a repository asks for them. Every method
-blocks and may be called from any thread. Whatever goes wrong there is a RemoteRepositoryError that
+Every method blocks and may be called from any thread. Whatever goes wrong there is a RemoteRepositoryError that
 names the repository and nothing secret.
 """
 
-import importlib
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, cast
+from typing import TypeVar
 from urllib.parse import quote
 
 from penstock.errors import RemoteRepositoryError, RepositoryError
@@ -26,9 +24,10 @@ from penstock.repository.remote_listing import (
     listed_models,
     path_below,
 )
-from penstock.repository.remote_urls import PACKAGES, RemoteAddress
+from penstock.repository.remote_systems import meter, open_system
+from penstock.repository.remote_urls import RemoteAddress
 
-__all__ = ["CALLS_AT_ONCE", "RETRY_DELAYS_S", "FileSystem", "RemoteFiles", "is_transient"]
+__all__ = ["CALLS_AT_ONCE", "RETRY_DELAYS_S", "RemoteFiles", "is_transient"]
 
 log = logging.getLogger(__name__)
 
@@ -38,10 +37,6 @@ T = TypeVar("T")
 CALLS_AT_ONCE = 8
 #: Waits before a call that failed for no lasting reason is made again.
 RETRY_DELAYS_S = (0.2, 1.0, 4.0)
-#: A server that says nothing for so long is away.
-CONNECT_SECONDS_MAX = 10.0
-SILENCE_SECONDS_MAX = 20.0
-REASON_LENGTH_MAX = 300
 #: Errors that the next try would meet again.
 LASTING = (
     FileNotFoundError, PermissionError, NotADirectoryError, IsADirectoryError, RepositoryError,
@@ -49,20 +44,6 @@ LASTING = (
 )  # fmt: skip
 #: Statuses of HTTP that ask for another try although they begin with a 4.
 PASSING_STATUSES = frozenset({408, 425, 429})
-
-
-class FileSystem(Protocol):
-    """What is used of fsspec's file systems."""
-
-    def ls(self, path: str, detail: bool) -> Sequence[Entry]: ...  # noqa: D102
-
-    def find(self, path: str, *, withdirs: bool, detail: bool) -> Mapping[str, Entry]: ...  # noqa: D102
-
-    def info(self, path: str) -> Entry: ...  # noqa: D102
-
-    def get_file(self, rpath: str, lpath: str, *, callback: Any) -> None: ...  # noqa: D102
-
-    def invalidate_cache(self) -> None: ...  # noqa: D102
 
 
 def is_transient(error: BaseException) -> bool:
@@ -88,7 +69,7 @@ class RemoteFiles:
         # The packages for object stores try again by themselves, for longer than this.
         own = () if address.is_object_store else RETRY_DELAYS_S
         self._delays_s = own if delays_s is None else delays_s
-        self._system, self._root = _open(address)
+        self._system, self._root = open_system(address)
         self._pool = ThreadPoolExecutor(CALLS_AT_ONCE, "penstock-fetch")
 
     def shut(self) -> None:
@@ -215,7 +196,7 @@ class RemoteFiles:
         self._guarded(lambda: self._again(lambda: self._fetch(file, target, size_max)))
 
     def _fetch(self, file: RemoteFile, target: Path, size_max: int) -> None:
-        self._system.get_file(file.source, str(target), callback=_meter(size_max, self._ends))
+        self._system.get_file(file.source, str(target), callback=meter(size_max, self._ends))
         size = target.stat().st_size
         if size > size_max or file.size not in (None, size):
             raise OSError(f"{target.name} has {size} bytes, which is not what was listed.")
@@ -259,7 +240,7 @@ class RemoteFiles:
 
     def _told(self, raised: Exception) -> str:
         error = _cause(raised)
-        return self._address.redacted(str(error) or type(error).__name__)[:REASON_LENGTH_MAX]
+        return self._address.told(error)
 
 
 def _cause(raised: Exception) -> BaseException:
@@ -274,56 +255,3 @@ def _is_folder(entry: Entry) -> bool:
 
 def _is_hidden(entry: Entry) -> bool:
     return str(entry["name"]).rstrip("/").rpartition("/")[2].startswith(".")
-
-
-# --- the seam to fsspec, which has no types ---
-
-
-def _open(address: RemoteAddress) -> tuple[FileSystem, str]:
-    """The file system of `address`, and the repository's path in it."""
-    package = PACKAGES.get(address.protocol, "fsspec")
-    try:
-        core = importlib.import_module("fsspec.core")
-        if address.is_web:
-            importlib.import_module("aiohttp")
-        options = {**address.options, **_defaults(address), "skip_instance_cache": True}
-        system, root = core.url_to_fs(address.url, **options)
-    except ImportError as error:
-        missing = "fsspec" if (error.name or "").startswith("fsspec") else package
-        raise RepositoryError(
-            f"The model repository {address.shown} requires the package {missing}: "
-            "pip install 'penstock[remote]'."
-        ) from None
-    except Exception as error:
-        told = address.redacted(str(error) or type(error).__name__)[:REASON_LENGTH_MAX]
-        raise RepositoryError(
-            f"The model repository {address.shown} cannot be opened: {told}"
-        ) from None
-    return cast(FileSystem, system), str(root).rstrip("/")
-
-
-def _defaults(address: RemoteAddress) -> dict[str, Any]:
-    if not address.is_web:
-        return {}
-    aiohttp = importlib.import_module("aiohttp")
-    timeout = aiohttp.ClientTimeout(
-        total=None, sock_connect=CONNECT_SECONDS_MAX, sock_read=SILENCE_SECONDS_MAX
-    )
-    return {
-        "simple_links": False,  # links of the page alone, not whatever looks like one
-        "headers": {"Accept-Encoding": "identity"},  # sizes are those of the files
-        "client_kwargs": {"timeout": timeout, "trust_env": True},
-    }
-
-
-def _meter(size_max: int, ends: threading.Event) -> Any:
-    """Stops a transfer that brings more than it may, or that is wanted no more."""
-    callbacks = importlib.import_module("fsspec.callbacks")
-
-    def check(size: int | None, value: int, **_: object) -> None:
-        if value > size_max:
-            raise RepositoryError(f"a file has more than the {size_max} bytes it may have.")
-        if ends.is_set():
-            raise RepositoryError("the server stops.")
-
-    return callbacks.Callback(hooks={"check": check})

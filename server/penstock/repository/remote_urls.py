@@ -33,6 +33,7 @@ OBJECT_STORES = frozenset(PACKAGES) - {"http", "https"}
 STORE_HOST = re.compile(r"(?:(https?)://)?([^/:@]+:\d+)(?:/+(.*))?", re.DOTALL)
 STORE_URL = re.compile(r"(https?)://([^/@]+)(?:/+(.*))?", re.DOTALL)
 HIDDEN = "***"
+REASON_LENGTH_MAX = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,10 @@ class RemoteAddress:
     def is_object_store(self) -> bool:
         """Whether one call lists a whole tree, and folders are no more than beginnings of names."""
         return self.protocol in OBJECT_STORES
+
+    def told(self, error: BaseException) -> str:
+        """What `error` says, without secrets and not at length."""
+        return self.redacted(str(error) or type(error).__name__)[:REASON_LENGTH_MAX]
 
     def redacted(self, text: str) -> str:
         """`text` without the secrets of the URL, in one line."""
