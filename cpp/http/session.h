@@ -90,6 +90,9 @@ class Session {
   // Nothing more will be read or written: close the socket.
   virtual bool is_finished() const = 0;
   virtual std::size_t open_streams() const = 0;
+  // Whether some stream waits for this side, and not for the rest of its request, in a version of
+  // HTTP that cannot ask the peer whether it is still there.
+  virtual bool owes_answers() const { return open_streams() > 0; }
   // Body bytes given to send_data() and not yet framed.
   virtual std::size_t unsent_bytes() const = 0;
   // Whether the peer's hello is complete.

@@ -426,6 +426,12 @@ bool Session::is_finished() const { return !state_->is_reading && state_->live.e
 
 std::size_t Session::open_streams() const { return state_->live.size(); }
 
+// The first is the one that is answered next.
+bool Session::owes_answers() const {
+  return !state_->live.empty() &&
+         (state_->live.front()->has_begun() || state_->live.front()->is_request_over);
+}
+
 std::size_t Session::unsent_bytes() const { return state_->unsent_bytes; }
 
 bool Session::is_greeted() const { return state_->next_id > 1; }

@@ -78,6 +78,7 @@ class Session final : public http::Session {
   bool wants_write() const override;
   bool is_finished() const override;
   std::size_t open_streams() const override;
+  bool owes_answers() const override;
   std::size_t unsent_bytes() const override;
   // A first request, whatever it is worth.
   bool is_greeted() const override;

@@ -132,16 +132,17 @@ void IoThread::run() {
 void IoThread::look_at(const Readiness& one, base::Nanos now) {
   if (one.token >= kListenerTokens) {
     const std::size_t listener = one.token - kListenerTokens;
-    if (listener < listeners_.size()) accept_waiting(listeners_[listener], now);
+    if (listener < listeners_.size()) accept_waiting(listeners_[listener], kAcceptedPerPass, now);
     return;
   }
   // The slot may have another connection by now; then the read finds nothing.
   Connection* const connection = slots_[one.token].get();
   if (connection == nullptr) return;
   if (one.is_writable) touch(connection->key.slot);
-  if (!one.is_readable) return;
-  if (!connection->is_reading) return close(*connection, CloseReason::kPeerClosed);
-  read(*connection, now);
+  if (connection->is_reading && one.is_readable) return read(*connection, now);
+  // Of one that is not read, only its end is news. That it is readable may have been found before
+  // its reading was paused.
+  if (one.is_broken) close(*connection, CloseReason::kPeerClosed);
 }
 
 void IoThread::pass(base::Nanos now) {
@@ -179,19 +180,23 @@ void IoThread::watch_listeners() {
   accept_again_ns_ = base::kNever;
   for (std::size_t i = 0; i < listeners_.size(); ++i) {
     if (poller_.watch(listeners_[i].acceptor.fd(), kListenerTokens + i)) continue;
-    accept_again_ns_ = base::monotonic_now() + kAcceptRest;
+    return rest_from_accepting(base::monotonic_now());
   }
 }
 
-void IoThread::accept_waiting(Listener& listener, base::Nanos now) {
-  for (std::size_t i = 0; i < kAcceptedPerPass; ++i) {
+// The listeners stay readable: watching them on would spin.
+void IoThread::rest_from_accepting(base::Nanos now) {
+  for (const Listener& one : listeners_) poller_.unwatch(one.acceptor.fd());
+  accept_again_ns_ = now + kAcceptRest;
+}
+
+void IoThread::accept_waiting(Listener& listener, std::size_t count_max, base::Nanos now) {
+  for (std::size_t i = 0; i < count_max; ++i) {
     auto socket = listener.acceptor.accept();
     if (!socket) {
       if (socket.error().code == base::Code::kResourceExhausted) {
         service_->could_not_accept(socket.error());
-        // The listeners stay readable: watching them on would spin.
-        for (const Listener& one : listeners_) poller_.unwatch(one.acceptor.fd());
-        accept_again_ns_ = now + kAcceptRest;
+        rest_from_accepting(now);
       }
       return;
     }
@@ -292,6 +297,21 @@ void IoThread::end_input(Connection& connection) {
   touch(connection.key.slot);  // and write() ends the watch for input
 }
 
+// What the peer did goes to the Service; some of it is about the connection itself.
+void IoThread::heed(Connection& connection, std::span<const http::Event> events, base::Nanos now) {
+  if (events.empty()) return;
+  service_->received(connection.key, events, now);
+  for (const http::Event& event : events) {
+    if (event.kind == http::Event::Kind::kPingAck &&
+        connection.lifetime.notice_ns != base::kNever) {
+      begin_goaway(connection, now);
+    }
+    if (event.kind == http::Event::Kind::kGoaway) {
+      connection.ended_by = CloseReason::kPeerClosed;
+    }
+  }
+}
+
 // Whether the session may be fed.
 bool IoThread::hear(Connection& connection, std::span<const std::byte> input, base::Nanos now) {
   switch (connection.hear(input, options_.about)) {
@@ -327,16 +347,7 @@ bool IoThread::take(Connection& connection, std::span<const std::byte> input, ba
     fail(connection, is_flood ? CloseReason::kFlood : CloseReason::kProtocolError, now);
     return false;
   }
-  if (!events->empty()) service_->received(connection.key, *events, now);
-  for (const http::Event& event : *events) {
-    if (event.kind == http::Event::Kind::kPingAck &&
-        connection.lifetime.notice_ns != base::kNever) {
-      begin_goaway(connection, now);
-    }
-    if (event.kind == http::Event::Kind::kGoaway) {
-      connection.ended_by = CloseReason::kPeerClosed;
-    }
-  }
+  heed(connection, *events, now);
   const base::Nanos header_ns = connection.session().is_greeted()
                                     ? connection.session().header_block_since_ns()
                                     : connection.lifetime.opened_ns;
@@ -354,12 +365,10 @@ void IoThread::write(Connection& connection, base::Nanos now) {
   bytes_out_ += written_bytes;
   if (written_bytes > 0) connection.lifetime.sent_ns = now;
   const auto late = connection.session().take_late_events();
-  if (!late.empty()) {
-    service_->received(connection.key, late, now);
-    // Requests among them may have been answered by the session itself.
-    if (wrote == Connection::Write::kAll && connection.session().wants_write()) {
-      touch(connection.key.slot);
-    }
+  heed(connection, late, now);
+  // Requests among them may have been answered by the session itself.
+  if (!late.empty() && wrote == Connection::Write::kAll && connection.session().wants_write()) {
+    touch(connection.key.slot);
   }
   if (wrote == Connection::Write::kBroken) return close(connection, CloseReason::kPeerClosed);
   const bool waits = wrote == Connection::Write::kPart;

@@ -92,11 +92,13 @@ class IoThread : public Host {
   void look_at(const Readiness& one, base::Nanos now);
   void pass(base::Nanos now);
   void watch_listeners();
-  void accept_waiting(Listener& listener, base::Nanos now);
+  void rest_from_accepting(base::Nanos now);
+  void accept_waiting(Listener& listener, std::size_t count_max, base::Nanos now);
   void adopt_handed_over(base::Nanos now);
   void open_connection(Accepted accepted, base::Nanos now);
   base::Result<std::unique_ptr<http::Session>> open_session(Port port, bool is_http2);
   void tell_opened(Connection& connection);
+  void heed(Connection& connection, std::span<const http::Event> events, base::Nanos now);
   bool hear(Connection& connection, std::span<const std::byte> input, base::Nanos now);
   void read(Connection& connection, base::Nanos now);
   bool take(Connection& connection, std::span<const std::byte> input, base::Nanos now);

@@ -9,7 +9,7 @@ namespace penstock::net {
 
 void IoThread::step(Connection& connection, base::Nanos now) {
   LifetimeState& state = connection.lifetime;
-  state.has_calls = connection.session().open_streams() > 0;
+  state.has_calls = connection.session().owes_answers();
   const LifetimeStep next = next_step(state, lifetime_, now);
   timers_.schedule(connection.timer, next.next_ns);
   switch (next.action) {
@@ -113,7 +113,7 @@ void IoThread::begin_retire() {
 void IoThread::begin_drain(base::Nanos now) {
   for (Listener& listener : listeners_) {
     // Closing it resets the connections that wait in its backlog.
-    accept_waiting(listener, now);
+    accept_waiting(listener, Acceptor::kWaitingMax, now);
     poller_.unwatch(listener.acceptor.fd());
   }
   listeners_.clear();

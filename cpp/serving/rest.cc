@@ -37,8 +37,14 @@ void Front::on_rest_request(Peer& peer, std::uint32_t slot, const http::Event& e
         {Code::kResourceExhausted, "the request's headers are larger than this server takes"});
   }
   RestCall& rest = call.rest;
-  auto head = rest::parse_request_head(event.fields);
-  if (!head) return refuse_rest(call, head.error());
+  const auto head = rest::parse_request_head(event.fields);
+  if (!head) {
+    const http::Field accepted{"accept-encoding", rest::kAcceptedCodings};
+    const bool is_coding = head.error().status == rest::kUnsupportedMediaType;
+    return refuse_rest(call, head.error().status, head.error().error,
+                       std::span(&accepted, is_coding ? 1U : 0U));
+  }
+  rest.is_head = head->method == "HEAD";
   const auto route = rest::parse_route(head->method, head->path, path_scratch_);
   if (!route) {
     const http::Field allow{"allow", route.error().allow};
@@ -165,13 +171,9 @@ base::Result<> Front::decode_rest(Call& call) {
       decoded = wire::decode_raw_infer(body, signature, request_);
     }
   } else {
-    const std::size_t json_bytes = rest.header_bytes.value_or(body.bytes.size());
-    if (json_bytes > body.bytes.size()) {
-      return base::fail(Code::kInvalidArgument,
-                        "inference-header-content-length says " + std::to_string(json_bytes) +
-                            " bytes, but the body has " + std::to_string(body.bytes.size()));
-    }
-    decoded = wire::decode_json_infer(json_, body, json_bytes, request_);
+    const auto json_bytes = rest::json_bytes_of(rest.header_bytes, body.bytes.size());
+    if (!json_bytes) return std::unexpected(json_bytes.error());
+    decoded = wire::decode_json_infer(json_, body, *json_bytes, request_);
   }
   if (!decoded) return decoded;
   request_.model_name = rest.model;

@@ -56,6 +56,10 @@ def serve(options: ServerOptions, console: Console, log_output: LogOutput) -> No
             "There is no model repository: give --model-repository DIR, or model_repository in the "
             "configuration file."
         )
+    if not (options.allow_grpc or options.allow_http):
+        raise OptionsError(
+            "Nothing would be served: --allow-grpc and --allow-http are both false; leave one on."
+        )
     open_closed()
     _make_room(options)
     # Now, for a wrong flag or folder is to be told before anything starts.
@@ -179,7 +183,8 @@ class _Server:
             },
         )
         try:
-            print_startup(self._console, reports, listening, seconds)
+            asleep = self._repository.asleep
+            print_startup(self._console, reports, listening, seconds, asleep=asleep)
         except (OSError, SystemExit) as error:  # rich ends the program when nobody reads it
             reason = str(error) if isinstance(error, OSError) else "nobody reads standard output"
             log.warning("startup_not_printed", extra={"reason": reason})

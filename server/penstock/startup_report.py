@@ -25,23 +25,37 @@ class Listening:
 
 
 def print_startup(
-    console: Console, reports: Sequence[LoadReport], listening: Listening, seconds: float
+    console: Console,
+    reports: Sequence[LoadReport],
+    listening: Listening,
+    seconds: float,
+    *,
+    asleep: int = 0,
 ) -> None:
-    """Prints the models, then where the server listens and how long it took to start."""
+    """Prints the models, then where the server listens and how long it took to start.
+
+    `asleep` versions are loaded when a request asks for them.
+    """
     if console.is_terminal:
-        _print_for_people(console, reports, listening, seconds)
+        _print_for_people(console, reports, listening, seconds, asleep)
     else:
         for line in _plain_lines(reports, listening, seconds):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _print_for_people(
-    console: Console, reports: Sequence[LoadReport], listening: Listening, seconds: float
+    console: Console,
+    reports: Sequence[LoadReport],
+    listening: Listening,
+    seconds: float,
+    asleep: int,
 ) -> None:
     if reports:
         console.print(_table(reports))
-    else:
-        console.print("[yellow]The repository holds no model.[/]")
+    elif not asleep:
+        console.print("[yellow]No model was to be loaded.[/]")
+    if asleep:
+        console.print(f"Asleep until a request asks for it: {asleep}.", highlight=False)
     for report in reports:
         if report.loaded is None:
             name = Text(f"{escaped(report.name)}:", style="red")

@@ -141,7 +141,8 @@ class EchoService : public net::Service {
 // Io threads on a port of this machine, the first of them accepting.
 class EchoServer {
  public:
-  explicit EchoServer(const net::IoOptions& options = {}, std::size_t count = 1) {
+  explicit EchoServer(const net::IoOptions& options = {}, std::size_t count = 1,
+                      net::Port speaks = net::Port::kGrpc) {
     auto acceptor = net::Acceptor::listen({.address = "127.0.0.1"});
     PENSTOCK_CHECK(acceptor.has_value());
     port_ = acceptor->port();
@@ -153,7 +154,7 @@ class EchoServer {
     }
     for (std::size_t i = 1; i < count; ++i) threads_[i]->start(*services_[i], {}, {});
     std::vector<net::Listener> listeners;
-    listeners.push_back({std::move(*acceptor)});
+    listeners.push_back({std::move(*acceptor), speaks});
     threads_[0]->start(*services_[0], std::move(listeners), all);
   }
   ~EchoServer() {

@@ -88,7 +88,7 @@ TEST(serving_front, a_model_describes_itself) {
   EXPECT(proto_values(proto_values(called.reply(), 5).at(0), 1) == std::vector<std::string>({"y"}));
   const Called unknown(rig, path_of("ModelMetadata"), sized_field(1, "n"));
   EXPECT_EQ(unknown.status(), "5");
-  EXPECT_CONTAINS(unknown.why(), "Request for unknown model: \"n\" is not found");
+  EXPECT_CONTAINS(unknown.why(), "Request for unknown model: 'n' is not found");
   const Called failed(rig, path_of("ModelMetadata"), sized_field(1, "m") + sized_field(2, "7"));
   EXPECT_EQ(failed.status(), "14");
   EXPECT_CONTAINS(failed.why(), "no such file");
@@ -106,7 +106,7 @@ TEST(serving_front, a_model_is_ready_or_the_trailers_say_why_not) {
   const Called unknown(rig, path_of("ModelReady"), sized_field(1, "n"));
   EXPECT_EQ(unknown.status(), "0");
   EXPECT_EQ(unknown.reply(), "");
-  EXPECT_CONTAINS(unknown.link.answer(unknown.id).field("penstock-reason"), "\"n\" is not found");
+  EXPECT_CONTAINS(unknown.link.answer(unknown.id).field("penstock-reason"), "'n' is not found");
   const Called wrong(rig, path_of("ModelReady"), sized_field(1, "m") + sized_field(2, "x"));
   EXPECT_EQ(wrong.status(), "3");
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <limits>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -61,7 +62,7 @@ TEST(serving_request_facts, forwarded_headers_are_texts_beside_the_parameters) {
   EXPECT_EQ(request_facts({}, headers).value(),
             "{\"headers\":{\"x-a\":\"1\",\"timeout\":\"soon\",\"x-a\":\"\\\"2\\\"\","
             "\"x-e\":\"\xc3\xa9\"}}");
-  EXPECT_EQ(request_facts(with_parameters({{"b", true}}), {{headers.data(), 1}}).value(),
+  EXPECT_EQ(request_facts(with_parameters({{"b", true}}), std::span(headers).first(1)).value(),
             R"({"parameters":{"b":true},"headers":{"x-a":"1"}})");
 }
 

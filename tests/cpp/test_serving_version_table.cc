@@ -57,14 +57,13 @@ TEST(serving_version_table, what_is_not_there_is_not_found) {
   REQUIRE(!model.has_value());
   EXPECT(model.error().code == Code::kNotFound);
   EXPECT_EQ(model.error().why,
-            "Request for unknown model: \"other\" is not found; this server has no model of that "
+            "Request for unknown model: 'other' is not found; this server has no model of that "
             "name");
   const auto version = table.find("m", "2");
   REQUIRE(!version.has_value());
   EXPECT(version.error().code == Code::kNotFound);
-  EXPECT_EQ(
-      version.error().why,
-      "Request for unknown model: \"m\" version 2 is not found; this server has version 1, 3");
+  EXPECT_EQ(version.error().why,
+            "Request for unknown model: 'm' version 2 is not found; this server has version 1, 3");
   EXPECT(table.find("", "").error().code == Code::kNotFound);
   EXPECT(table.model("other") == nullptr);
 }
@@ -88,7 +87,7 @@ TEST(serving_version_table, a_failed_version_is_unavailable_with_its_reason) {
     const auto result = table.find("m", version);
     REQUIRE(!result.has_value());
     EXPECT(result.error().code == Code::kUnavailable);
-    EXPECT_EQ(result.error().why, "model \"m\" version 4 is not ready: no such file");
+    EXPECT_EQ(result.error().why, "model 'm' version 4 is not ready: no such file");
   }
 }
 

@@ -148,6 +148,23 @@ def test_a_version_that_fails_to_wake_is_unavailable(tmp_path: Path) -> None:
     tell(house, story)
 
 
+def test_a_sleeping_version_whose_configuration_breaks_is_refused_by_the_engine_as_well(
+    tmp_path: Path,
+) -> None:
+    house = House(tmp_path, "m", model_control_mode="poll", model_load_mode="lazy")
+
+    async def story(house: House) -> None:
+        (tmp_path / "m" / "config.pbtxt").write_text("nonsense")
+        await house.controller.poll(10**19)
+        await house.controller.idle()
+        why = (await house.reasons())["m"]
+        assert why.startswith("UNAVAILABLE config.pbtxt is not a model configuration")
+        # Or its requests would wait for ever: to wake it is nobody's business any more.
+        assert house.engine.told[-1] == (why.removeprefix("UNAVAILABLE "), "m", 1)
+
+    tell(house, story)
+
+
 def test_beyond_the_budget_the_model_that_was_used_longest_ago_falls_asleep(
     tmp_path: Path,
 ) -> None:

@@ -62,6 +62,9 @@ def test_a_url_names_a_file_system_and_a_place_in_it(
         ("http://host:99999/models", "names no host"),
         ("http://[host/models", "names no host"),
         ("https://host/models?sig=topsecret", "has a query"),
+        ("https://me:topsecret@host/models?sig=topsecret", "has a query"),
+        ("s3://https://me:topsecret@host/bucket", "'s3://https://host/bucket' names no place"),
+        ("as://me:topsecret@account", "names no place"),
     ],
 )
 def test_a_url_that_names_no_place_is_refused_with_what_was_wanted(given: str, wanted: str) -> None:
@@ -84,6 +87,8 @@ def test_folders_of_this_machine_are_no_urls() -> None:
         ("https://me:pass%40word@host:444/models", "https://host:444/models"),
         ("sftp://me:pass@host/models", "sftp://host/models"),
         ("s3://bucket/models", "s3://bucket/models"),
+        ("s3://bucket/a@b", "s3://bucket/a@b"),
+        ("abfs://container/a?sig=word", "abfs://container/a"),
     ],
 )
 def test_a_url_is_shown_without_its_user(given: str, shown: str) -> None:

@@ -11,9 +11,10 @@ from penstock.repository.loader import LoadReport
 from penstock.startup_report import Listening, print_startup
 
 
-def shown(*reports: LoadReport) -> str:
+def shown(*reports: LoadReport, asleep: int = 0) -> str:
     console = Console(file=io.StringIO(), force_terminal=True, color_system=None, width=120)
-    print_startup(console, reports, Listening(grpc="[::1]:8001", rest="[::1]:8000"), 0.5)
+    listening = Listening(grpc="[::1]:8001", rest="[::1]:8000")
+    print_startup(console, reports, listening, 0.5, asleep=asleep)
     written = console.file.getvalue()  # type: ignore[attr-defined]
     assert isinstance(written, str)
     return written
@@ -37,3 +38,10 @@ def test_addresses_are_shown_as_they_are() -> None:
     text = shown()
     assert "gRPC [::1]:8001" in text
     assert "REST http://[::1]:8000" in text
+
+
+def test_models_that_sleep_are_told_and_are_not_no_models() -> None:
+    assert "No model was to be loaded." in shown()
+    text = shown(asleep=3)
+    assert "Asleep until a request asks for it: 3." in text
+    assert "No model" not in text

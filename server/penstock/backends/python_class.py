@@ -121,7 +121,7 @@ def _triton_instance(
 ) -> TritonInstance:
     try:
         return TritonInstance(model_class, plan, config, instance, running_model(plan))
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # a model may raise anything
         log.exception("model_load_raised", extra={"model": plan.name, "version": plan.version})
         raise BackendError(
             f"{CLASS_NAME} of {_file(plan)} failed to initialize: {sentence_of(error)}"
@@ -209,7 +209,7 @@ def _imported_package(plan: ModelPlan) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # a model may raise anything
         del sys.modules[name]
         log.exception("model_import_failed", extra={"model": plan.name, "version": plan.version})
         raise BackendError(f"{_file(plan)} cannot be imported: {sentence_of(error)}") from error
@@ -237,7 +237,7 @@ def _loaded(model_class: type[PythonModel], context: Context, plan: ModelPlan) -
         model = model_class()
         if (load := getattr(model, "load", None)) is not None:
             load(context)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # a model may raise anything
         log.exception("model_load_raised", extra={"model": plan.name, "version": plan.version})
         raise BackendError(
             f"{model_class.__name__} of {_file(plan)} failed to load: {sentence_of(error)}"
@@ -256,7 +256,7 @@ def _execute(model: PythonModel, plan: ModelPlan) -> Execute:
             for tensor in plan.outputs:
                 _check_shape(outputs[tensor.name], tensor, bool(plan.batch_rows_max))
             return outputs
-        except (Exception, SystemExit) as error:
+        except BaseException as error:  # a model may raise anything
             log.exception(
                 "model_failed",
                 extra={"model": plan.name, "version": plan.version, "rows": batch.rows},

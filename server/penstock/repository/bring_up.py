@@ -157,11 +157,17 @@ class ModelLifts:
     ) -> LoadReport:
         """A model of which no version can be tried: `error` stands for all it has."""
         number = max(versions, default=1)
-        serving = record.serving
-        report = self._loader.failed(record.name, number, error, is_serving=bool(serving))
-        for each in serving or [number]:
-            record.version(each).failed(report.reason)
-        return report
+        loaded = record.loaded
+        # What is asleep could not be woken: the engine is told, or its requests would wait on.
+        refused = [each for each in record.serving if each not in loaded]
+        if not loaded and not refused:
+            refused = [number]
+        reports = [self._loader.failed(record.name, each, error) for each in refused]
+        if not reports:
+            reports = [self._loader.failed(record.name, number, error, is_serving=True)]
+        for each in (*loaded, *refused):
+            record.version(each).failed(reports[0].reason)
+        return reports[0]
 
     async def take_down(
         self, record: ModelRecord, numbers: Iterable[int], *, trims: bool = False

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,7 +24,7 @@ from penstock.repository.config_file import ModelConfig
 from penstock.repository.instances import Machine
 from penstock.repository.layout import FoundModel, Survey, survey
 from penstock.repository.loader import LoadReport, ModelLoader
-from penstock.repository.override import read_override
+from penstock.repository.override import Override, read_override
 from penstock.repository.records import DUPLICATE, Records, State
 from penstock.repository.snapshot import ModelSnapshot, take_snapshot
 from penstock.repository.sources import Sources
@@ -139,6 +140,11 @@ class RepositoryController:
         """Whether some version was to be loaded and could not be, and was not unloaded since."""
         return any(record.has_failures for record in self._records)
 
+    @property
+    def asleep(self) -> int:
+        """How many versions are loaded when a request asks for them, and are not now."""
+        return sum(one.is_asleep for record in self._records for one in record.versions.values())
+
     def when_changed(self, tell: Callable[[], None]) -> None:
         """`tell` is called now, and whenever something was loaded or unloaded or has failed."""
         self._note_changed = tell
@@ -250,15 +256,9 @@ class RepositoryController:
             task.exception()  # looked at here, for the caller may have gone
 
     async def _load_wish(self, wish: LoadWish) -> None:
-        options = self._options
         async with self._records.held(wish.model) as record:
             try:
-                override = await asyncio.to_thread(
-                    read_override,
-                    wish,
-                    allows_files=options.allow_model_file_override,
-                    bytes_max=options.model_file_override_bytes_max,
-                )
+                override = await self._override(wish)
                 model = override.model if override else None
                 model = model or await self._located(wish.model, wish.repository)
             except RepositoryError as error:
@@ -276,6 +276,24 @@ class RepositoryController:
                 f"failed to load '{wish.model}', load failed for model '{wish.model}': {told}",
                 code="INVALID_ARGUMENT",
             )
+
+    async def _override(self, wish: LoadWish) -> Override | None:
+        """What `wish` brings, written down: whoever is cancelled meanwhile leaves no files."""
+        reading = asyncio.ensure_future(
+            asyncio.to_thread(
+                read_override,
+                wish,
+                allows_files=self._options.allow_model_file_override,
+                bytes_max=self._options.model_file_override_bytes_max,
+            )
+        )
+        try:
+            return await asyncio.shield(reading)
+        except asyncio.CancelledError:
+            with suppress(RepositoryError):
+                if override := await reading:
+                    await asyncio.to_thread(override.drop)
+            raise
 
     async def _located(self, name: str, repository: str) -> FoundModel:
         await self._sources.fetch_model(name, self._folders(repository))

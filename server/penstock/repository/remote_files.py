@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A remote repository through fsspec: what it lists, and its files, one at a time.
 
-Every method blocks and may be called from any thread. Whatever goes wrong there is a RemoteRepositoryError that
-names the repository and nothing secret.
+Every method blocks and may be called from any thread. Whatever goes wrong is a
+RemoteRepositoryError that names the repository and nothing secret.
 """
 
 import logging

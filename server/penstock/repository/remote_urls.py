@@ -32,6 +32,8 @@ OBJECT_STORES = frozenset(PACKAGES) - {"http", "https"}
 #: A host behind s3://, as no bucket's name can be.
 STORE_HOST = re.compile(r"(?:(https?)://)?([^/:@]+:\d+)(?:/+(.*))?", re.DOTALL)
 STORE_URL = re.compile(r"(https?)://([^/@]+)(?:/+(.*))?", re.DOTALL)
+#: The user in a URL, also in one that stands behind s3://, with its password.
+USER = re.compile(r"(?<=://)[^/]*@")
 HIDDEN = "***"
 REASON_LENGTH_MAX = 300
 
@@ -84,9 +86,9 @@ def read_url(url: str) -> RemoteAddress:
     protocol = scheme.lower()
     if protocol in ("http", "https"):
         return _web(url)
-    # fsspec's other protocols (sftp, ftp, ...) may have a password here.
-    user, at, _ = rest.partition("/")[0].rpartition("@")
-    shown = f"{protocol}://{rest.removeprefix(user + at).rstrip('/')}"
+    # fsspec's other protocols (sftp, ftp, ...) may have a password before the host.
+    user = next(iter(USER.findall(url)), "")
+    shown = USER.sub("", f"{protocol}://{rest}").partition("?")[0].rstrip("/")
     options = {}
     if protocol in ("s3", "s3a") and (found := STORE_HOST.fullmatch(rest) or STORE_URL.match(rest)):
         options["endpoint_url"] = f"{found[1] or 'http'}://{found[2]}"
@@ -107,9 +109,9 @@ def read_url(url: str) -> RemoteAddress:
         url=f"{protocol}://{'/' if is_rooted else ''}{'/'.join(parts)}",
         shown=shown,
         name=_name(parts[-1]),
-        slug=_slug(shown),
+        slug=_slug(USER.sub("", f"{protocol}://{rest.rstrip('/')}")),
         options=options,
-        secrets=_secrets(user, at),
+        secrets=_secrets(user),
     )
 
 
@@ -134,13 +136,14 @@ def _web(url: str) -> RemoteAddress:
         shown=shown,
         name=_name(unquote(path.rpartition("/")[2])),
         slug=_slug(shown),
-        secrets=_secrets(user, at),
+        secrets=_secrets(user + at),
     )
 
 
-def _secrets(user: str, at: str) -> tuple[str, ...]:
-    password = user.partition(":")[2]
-    return tuple(dict.fromkeys(s for s in (f"{user}{at}", password, unquote(password)) if s))
+def _secrets(user: str) -> tuple[str, ...]:
+    """What nobody is to be shown of `user`, USER:PASSWORD@."""
+    password = user.partition(":")[2].removesuffix("@")
+    return tuple(dict.fromkeys(s for s in (user, password, unquote(password)) if s))
 
 
 def _name(last: str) -> str:
