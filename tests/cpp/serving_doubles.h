@@ -267,8 +267,9 @@ class FrontRig {
     if (!std::exchange(link.is_open, false)) return;
     front.closed(link.slot);
   }
-  // What the client has to say reaches the front.
+  // What the client has to say reaches the front, if its session wants it.
   bool receive(Link& link) {
+    if (link.is_http1 && !link.session->wants_input()) return false;
     const std::string bytes =
         link.is_http1 ? std::exchange(link.said, {}) : link.client.take_output();
     if (bytes.empty()) return false;

@@ -57,9 +57,8 @@ void give_answer(FrontRig& rig, serving::HostedCallId call, std::string_view sta
                 .metadata = {{":status", std::string(status)}, {"x-a", "b"}}});
   const base::Buffer block = base::Buffer::allocate(grpc::kFramePrefixBytes + body.size());
   std::ranges::copy(bytes_of_text(body), block.data() + grpc::kFramePrefixBytes);
-  command(rig, {.kind = HostedCommand::Kind::kMessage,
-                .call = call,
-                .message = {block, block.bytes()}});
+  command(rig,
+          {.kind = HostedCommand::Kind::kMessage, .call = call, .message = {block, block.bytes()}});
   command(rig, {.kind = HostedCommand::Kind::kFinish, .call = call});
 }
 
@@ -178,8 +177,8 @@ TEST(serving_front_rest, an_answer_for_a_peer_that_went_away_is_nobodys) {
 TEST(serving_front_rest, a_refusal_before_the_end_of_a_body_costs_the_connection_nothing) {
   FrontRig rig({.rest_body_bytes_max = 1000});
   rig.serve({.name = "m", .lane = Lane::kInline}, x_to_y());
-  Link& link = connect_http2(rig, {.stream_window_bytes = 64 << 10,
-                                   .connection_window_bytes = 128 << 10});
+  Link& link =
+      connect_http2(rig, {.stream_window_bytes = 64 << 10, .connection_window_bytes = 128 << 10});
   for (int i = 0; i < 8; ++i) {
     const auto large = link.client.request(rest_request("POST", "/v2/models/m/infer"),
                                            std::string(100 << 10, 'x'), false);
@@ -197,9 +196,8 @@ TEST(serving_front_rest, a_call_remembers_nothing_of_the_one_before) {
   FrontRig rig;
   rig.serve({.name = "m", .lane = Lane::kInline}, x_to_y());
   Link& link = rig.connect_http1();
-  const std::string binary =
-      R"({"inputs":[{"name":"x","datatype":"FP32","shape":[1,2],)"
-      R"("parameters":{"binary_data_size":8}}]})";
+  const std::string binary = R"({"inputs":[{"name":"x","datatype":"FP32","shape":[1,2],)"
+                             R"("parameters":{"binary_data_size":8}}]})";
   const auto ask = [&](const std::string& request) {
     link.heard.clear();
     link.said = request;
@@ -208,17 +206,17 @@ TEST(serving_front_rest, a_call_remembers_nothing_of_the_one_before) {
   };
   const std::string plain = ask(http1_request("POST", "/v2/models/m/infer", kOneRow));
   for (int i = 0; i < 2; ++i) {
-    const std::string mixed = ask(http1_request(
-        "POST", "/v2/models/m/infer", binary + bytes_of_values({1.0F, 2.0F}),
-        "Inference-Header-Content-Length: " + std::to_string(binary.size()) +
-            "\r\nAccept-Encoding: gzip\r\n"));
+    const std::string mixed =
+        ask(http1_request("POST", "/v2/models/m/infer", binary + bytes_of_values({1.0F, 2.0F}),
+                          "Inference-Header-Content-Length: " + std::to_string(binary.size()) +
+                              "\r\nAccept-Encoding: gzip\r\n"));
     EXPECT(mixed.starts_with("HTTP/1.1 200 OK\r\n"));
     EXPECT_EQ(ask(http1_request("POST", "/v2/models/m/infer", kOneRow)), plain);
-    const std::string rows = ask(http1_request("POST", "/v1/models/m:predict",
-                                               R"({"inputs":{"x":[[1,2]]}})"));
+    const std::string rows =
+        ask(http1_request("POST", "/v1/models/m:predict", R"({"inputs":{"x":[[1,2]]}})"));
     EXPECT(rows.find("outputs") != std::string::npos);
-    const std::string instances = ask(http1_request("POST", "/v1/models/m:predict",
-                                                    R"({"instances":[[1,2]]})"));
+    const std::string instances =
+        ask(http1_request("POST", "/v1/models/m:predict", R"({"instances":[[1,2]]})"));
     EXPECT(instances.find("predictions") != std::string::npos);
     const std::string none = ask(http1_request("POST", "/v2/models/none/infer", kOneRow));
     EXPECT(none.find("none") != std::string::npos);
@@ -226,12 +224,31 @@ TEST(serving_front_rest, a_call_remembers_nothing_of_the_one_before) {
   }
 }
 
+// RFC 9113 section 8.5: CONNECT has neither scheme nor path.
+TEST(serving_front_rest, a_request_without_a_path_is_refused) {
+  FrontRig rig;
+  Link& link = connect_http2(rig);
+  const auto id = link.client.request({{":method", "CONNECT"}, {":authority", "h:1"}}, "", false);
+  rig.settle();
+  EXPECT_EQ(link.answer(id).field(":status"), "400");
+  EXPECT(told(rig).empty());
+}
+
+TEST(serving_front_rest, an_unknown_coding_is_told_the_known_ones) {
+  FrontRig rig;
+  Link& link = rig.connect_http1();
+  link.said = http1_request("POST", "/v2/models/m/infer", "{}", "Content-Encoding: br\r\n");
+  rig.settle();
+  EXPECT(link.heard.starts_with("HTTP/1.1 415 "));
+  EXPECT(link.heard.find("accept-encoding: gzip, deflate\r\n") != std::string::npos);
+}
+
 TEST(serving_front_rest, a_header_length_past_the_body_is_told_both_numbers) {
   FrontRig rig;
   rig.serve({.name = "m", .lane = Lane::kInline}, x_to_y());
   Link& link = rig.connect_http1();
-  link.said = http1_request("POST", "/v2/models/m/infer", "{}",
-                            "Inference-Header-Content-Length: 3\r\n");
+  link.said =
+      http1_request("POST", "/v2/models/m/infer", "{}", "Inference-Header-Content-Length: 3\r\n");
   rig.settle();
   EXPECT(link.heard.starts_with("HTTP/1.1 400 "));
   EXPECT(link.heard.find("inference header size should be in range (0, 2), got: 3") !=

@@ -37,6 +37,8 @@ class SharingServer:
             "model_repository": [str(repository)],
             "grpc_address": "127.0.0.1",
             "grpc_port": 0,
+            "http_address": "127.0.0.1",
+            "http_port": 0,
             "grpc_infer_thread_count": 2,
         }
         self.options = ServerOptions.model_validate(wanted | options)

@@ -39,6 +39,7 @@ def engine() -> Iterator[Engine]:
         {
             "grpc_address": "127.0.0.1",
             "grpc_port": 0,
+            "allow_http": False,
             "metrics_config": [f"{REQUEST},buckets=1000,1e6"],
         }
     )

@@ -37,7 +37,12 @@ def plan(name: str, version: int, *, lane: str = "auto", batch_rows_max: int = 8
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
     options = ServerOptions.model_validate(
-        {"grpc_address": "127.0.0.1", "grpc_port": 0, "grpc_infer_thread_count": 2}
+        {
+            "allow_http": False,
+            "grpc_address": "127.0.0.1",
+            "grpc_port": 0,
+            "grpc_infer_thread_count": 2,
+        }
     )
     engine = Engine(options, None)
     engine.start()
