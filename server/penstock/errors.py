@@ -4,6 +4,7 @@
     PenstockError
     ├── OptionsError        a flag or a line of the configuration file is wrong
     ├── RepositoryError     a model's folder or its config.pbtxt is wrong
+    │   ├── RemoteRepositoryError   a repository behind a URL cannot be read
     │   └── UnsupportedError    it asks for something this server does not do yet
     ├── UnknownModelError   nothing is served under the name or version asked for
     ├── BackendError        a model's own code is wrong, or failed
@@ -25,6 +26,7 @@ __all__ = [
     "OptionsError",
     "PenstockError",
     "RegionError",
+    "RemoteRepositoryError",
     "RepositoryError",
     "ServiceError",
     "UnknownModelError",
@@ -48,6 +50,12 @@ class RepositoryError(PenstockError):
     """A model's folder or its configuration is wrong."""
 
     code = "INVALID_ARGUMENT"
+
+
+class RemoteRepositoryError(RepositoryError):
+    """A repository behind a URL cannot be read, at least not now."""
+
+    code = "UNAVAILABLE"
 
 
 class UnsupportedError(RepositoryError):

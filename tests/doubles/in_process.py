@@ -25,7 +25,7 @@ class InProcess:
 
 
 @asynccontextmanager
-async def running(*repositories: Path, **options: object) -> AsyncIterator[InProcess]:
+async def running(*repositories: Path | str, **options: object) -> AsyncIterator[InProcess]:
     """Runs for as long as the `async with` block does; explicit control, unless `options` say."""
     library = find_onnxruntime()
     wanted = ServerOptions.model_validate(

@@ -45,12 +45,17 @@ class ServerOptions(BaseModel):
     id: str = Field("triton", description="The name that ServerMetadata tells; Triton's default.")
 
     model_repository: list[str] = Field(
-        [], description="Folder of models, or its URL. May be repeated."
+        [],
+        description="Folder of models, or a URL of one: s3://, gs://, as://, https:// and others. "
+        "May be repeated.",
     )
     model_repository_cache: str = Field(
         "",
-        description="Folder for the files of repositories that are URLs. Empty: a private one, "
-        "removed at the end.",
+        description="Folder that keeps the files of remote repositories. Empty: one that is "
+        "removed when the server ends.",
+    )
+    model_repository_cache_bytes_max: Annotated[int, Field(ge=1, le=2**50)] = Field(
+        1 << 38, description="Bytes of the files of remote repositories, together."
     )
     model_control_mode: Literal["none", "poll", "explicit"] = Field(
         "none",

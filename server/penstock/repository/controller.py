@@ -8,10 +8,8 @@ same.
 
 import asyncio
 import logging
-import shutil
-import tempfile
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,9 +26,9 @@ from penstock.repository.layout import FoundModel, Survey, survey
 from penstock.repository.loader import LoadReport, ModelLoader
 from penstock.repository.override import Override, read_override
 from penstock.repository.records import DUPLICATE, Records, State
-from penstock.repository.remote import RemoteRepository, is_remote, shown_url
 from penstock.repository.snapshot import ModelSnapshot, take_snapshot
-from penstock.repository.startup import models_at_start
+from penstock.repository.sources import Sources
+from penstock.repository.startup import models_at_start, models_to_fetch
 
 __all__ = ["CALLS_MAX", "NOT_EXPLICIT", "RepositoryController"]
 
@@ -40,6 +38,9 @@ T = TypeVar("T")
 
 #: Loads and unloads that clients ask for, running and waiting.
 CALLS_MAX = 64
+
+#: What is said to be loaded of a remote model, until its files are here and tell.
+GUESSED_VERSION = 1
 
 #: Triton's words, in both modes that have no such calls.
 NOT_EXPLICIT = "explicit model load / unload is not allowed if polling is enabled"
@@ -69,18 +70,8 @@ class RepositoryController:
             threads=options.model_load_thread_count,
             budget=options.model_memory_budget,
         )
-        self._cache = ""
-        if not options.model_repository_cache and any(map(is_remote, options.model_repository)):
-            self._cache = tempfile.mkdtemp(prefix="penstock-repository-")
-        cache = Path(options.model_repository_cache or self._cache)
-        self._remotes = {
-            url: RemoteRepository(url, cache) for url in options.model_repository if is_remote(url)
-        }
-        self._repositories = {
-            name: self._remotes[name].folder if name in self._remotes else Path(name).expanduser()
-            for name in options.model_repository
-        }
-        self._refreshing = asyncio.Lock()
+        self._sources = Sources(options)
+        self._repositories = self._sources.folders
         self._waking: dict[tuple[str, int], bool] = {}  # True: asked for again meanwhile
         self._tasks: set[asyncio.Task[Any]] = set()
         self._calls = 0
@@ -97,16 +88,20 @@ class RepositoryController:
         Raises RepositoryError if a repository cannot be read, OptionsError if flags contradict.
         """
         asyncio.get_running_loop().add_reader(self._engine.wakes_fd, self._take_wakes)
-        found = await self._survey(is_refreshed=True)
+        remote = await self._sources.names_at_start()
+        found = await self._survey()
         for folder in found.unnamed:
             log.warning("model_folder_ignored", extra={"folder": folder, "reason": "no UTF-8"})
-        names = models_at_start(
-            self._options.model_control_mode, self._options.load_model, found.names
-        )
+        names = self._names_at_start(found, remote)
         for name in names:
             if (model := found.models.get(name)) and model.versions:
-                async with self._records.held(name) as record:
-                    self._lifts.begin(record, model.versions[-1])
+                version = model.versions[-1]
+            elif name in remote:
+                version = GUESSED_VERSION
+            else:
+                continue
+            async with self._records.held(name) as record:
+                self._lifts.begin(record, version)
         self._announced = found, names
 
     async def start(self) -> list[LoadReport]:
@@ -118,8 +113,27 @@ class RepositoryController:
             await self.announce()
         assert self._announced is not None
         found, names = self._announced
+        if self._sources.has_remotes:
+            asked = models_to_fetch(self._options.model_control_mode, self._options.load_model)
+            await self._sources.fetch_at_start(asked, self._records.held)
+            found = await self._survey()
+            names = sorted({*names, *self._names_at_start(found, self._sources.unfetched)})
+            for name, model in found.models.items():
+                await self._correct_guess(name, model)
         tasks = [self._spawn(self._load_found(name, found)) for name in names]
         return [report for reports in await asyncio.gather(*tasks) for report in reports]
+
+    def _names_at_start(self, found: Survey, remote: Iterable[str]) -> list[str]:
+        mode, asked = self._options.model_control_mode, self._options.load_model
+        return models_at_start(mode, asked, sorted({*found.names, *remote}))
+
+    async def _correct_guess(self, name: str, model: FoundModel) -> None:
+        if GUESSED_VERSION not in model.versions and self._records.get(name) is not None:
+            async with self._records.held(name) as record:
+                if model.versions:
+                    self._lifts.begin(record, model.versions[-1])
+                await self._lifts.take_down(record, [GUESSED_VERSION])
+                record.forget_gone(model.versions)
 
     @property
     def has_failures(self) -> bool:
@@ -148,11 +162,10 @@ class RepositoryController:
             task.cancel()
         await self.idle()
         self._lifts.shut()
-        if self._cache:
-            await asyncio.to_thread(shutil.rmtree, self._cache, ignore_errors=True)
         for record in self._records:
             for override in record.overrides:
                 await asyncio.to_thread(override.drop)
+        await asyncio.to_thread(self._sources.close)
 
     async def idle(self) -> None:
         """Returns when nothing is being loaded or unloaded any more."""
@@ -165,6 +178,8 @@ class RepositoryController:
         """All models, by name and version; with `repository` those of this one."""
         found = await self._survey(repository)
         names = set(found.names)
+        if self._options.model_control_mode == "explicit" and not ready_only:
+            names |= await self._sources.names(self._folders(repository))
         if not repository:
             names |= {record.name for record in self._records}
         entries: list[IndexEntry] = []
@@ -281,7 +296,8 @@ class RepositoryController:
             raise
 
     async def _located(self, name: str, repository: str) -> FoundModel:
-        found = await self._survey(repository, is_refreshed=True)
+        await self._sources.fetch_model(name, self._folders(repository))
+        found = await self._survey(repository)
         if name in found.duplicates:
             raise RepositoryError(f"{DUPLICATE}.")
         if name not in found.models:
@@ -300,15 +316,8 @@ class RepositoryController:
 
     # --- what the repositories hold ---
 
-    async def _survey(self, repository: str = "", *, is_refreshed: bool = False) -> Survey:
-        """What the repositories hold; `is_refreshed`: those that are URLs are asked."""
-        folders = self._folders(repository)
-        if is_refreshed:
-            async with self._refreshing:
-                for remote in self._remotes.values():
-                    if remote.folder in folders:
-                        await asyncio.to_thread(remote.refresh)
-        return await asyncio.to_thread(survey, folders)
+    async def _survey(self, repository: str = "") -> Survey:
+        return await asyncio.to_thread(survey, self._folders(repository))
 
     def _folders(self, repository: str) -> list[Path]:
         """The folder of the repository of this name: as it was given, or its last part."""
@@ -319,7 +328,7 @@ class RepositoryController:
                 return [folder]
         raise ControlError(
             f"there is no repository {repository!r}: wanted one of "
-            f"{', '.join(map(shown_url, self._repositories))}, or none to mean all of them.",
+            f"{', '.join(self._repositories)}, or none to mean all of them.",
             code="INVALID_ARGUMENT",
         )
 
@@ -333,7 +342,8 @@ class RepositoryController:
                 record.is_duplicate = name in found.duplicates
                 same = found.duplicates.get(name, ())
                 versions = [number for model in same for number in model.versions]
-                reason = DUPLICATE if record.is_duplicate else NOT_POLLED
+                reason = self._sources.unfetched.get(name, NOT_POLLED)
+                reason = DUPLICATE if record.is_duplicate else reason
                 reports = [self._lifts.refuse(record, versions, reason)]
         return reports
 
@@ -382,9 +392,11 @@ class RepositoryController:
         whose folders cannot be read. Raises RepositoryError or OSError if a repository cannot be
         read; nothing is done then.
         """
-        found = await self._survey(is_refreshed=True)
+        await self._sources.fetch_changes(self._records.held, self._busy)
+        found = await self._survey()
         snapshots, unread = await asyncio.to_thread(_snapshots, found)
-        busy = {record.name for record in self._records if record.users}
+        # One whose first fetch failed has no folder yet, and is not gone.
+        busy = self._busy | (set(self._sources.unfetched) - set(found.names))
         for name, reason in unread.items():
             if self._records.get(name) is None:
                 snapshots[name] = ModelSnapshot()  # a load will say why
@@ -411,6 +423,11 @@ class RepositoryController:
             is_removed = name not in found.duplicates
             self._spawn(self._remove(name) if is_removed else self._load_found(name, found))
         return changes
+
+    @property
+    def _busy(self) -> set[str]:
+        """The models that are being loaded or unloaded."""
+        return {record.name for record in self._records if record.users}
 
     async def _remove(self, name: str) -> None:
         """A model whose folder is gone."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from penstock.errors import OptionsError
 
-__all__ = ["EVERY_MODEL", "models_at_start"]
+__all__ = ["EVERY_MODEL", "models_at_start", "models_to_fetch"]
 
 EVERY_MODEL = "*"
 
@@ -27,3 +27,8 @@ def models_at_start(mode: str, asked: Sequence[str], found: Sequence[str]) -> li
     if len(asked) > 1:
         raise OptionsError("--load-model=* loads every model: wanted no other --load-model.")
     return list(found)
+
+
+def models_to_fetch(mode: str, asked: Sequence[str]) -> list[str] | None:
+    """The models that a remote repository is asked for at start; None: all of them."""
+    return list(asked) if mode == "explicit" and EVERY_MODEL not in asked else None
