@@ -106,7 +106,7 @@ TEST(serving_front, a_model_is_ready_or_the_trailers_say_why_not) {
   const Called unknown(rig, path_of("ModelReady"), sized_field(1, "n"));
   EXPECT_EQ(unknown.status(), "0");
   EXPECT_EQ(unknown.reply(), "");
-  EXPECT_CONTAINS(unknown.link.answer(unknown.id).field("penstock-reason"), "\"n\" is not found");
+  EXPECT_CONTAINS(unknown.link.answer(unknown.id).field("penstock-reason"), "'n' is not found");
   const Called wrong(rig, path_of("ModelReady"), sized_field(1, "m") + sized_field(2, "x"));
   EXPECT_EQ(wrong.status(), "3");
 }
