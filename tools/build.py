@@ -44,7 +44,7 @@ COMPILE = shlex.split(
 )
 WARNINGS = shlex.split("-Wall -Wextra -Wpedantic -Wconversion -Wshadow")
 LINK = shlex.split("-pthread -Wl,--as-needed -Wl,-z,relro,-z,now")
-LIBRARIES = shlex.split("-lnghttp2 -lsimdjson -lz -ldl")
+LIBRARIES = shlex.split("-lnghttp2 -lre2 -lsimdjson -lz -ldl")
 RELEASE = shlex.split("-O2 -g1 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2")
 WATCHED = shlex.split("-g1 -fno-omit-frame-pointer -D_GLIBCXX_ASSERTIONS")
 
@@ -62,6 +62,7 @@ DEBIAN_PACKAGE = {
     "boost/beast/http/basic_parser.hpp": "libboost-dev",
     "nghttp2/nghttp2.h": "libnghttp2-dev",
     "protozero/pbf_reader.hpp": "libprotozero-dev",
+    "re2/re2.h": "libre2-dev",
     "simdjson.h": "libsimdjson-dev",
     "zlib.h": "zlib1g-dev",
     "Python.h": "python3-dev",

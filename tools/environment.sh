@@ -30,9 +30,10 @@ missing_packages() {
         has_header boost/version.hpp || echo libboost-dev
         has_header nghttp2/nghttp2.h || echo libnghttp2-dev
         has_header protozero/pbf_reader.hpp || echo libprotozero-dev
+        has_header re2/re2.h || echo libre2-dev
         has_header simdjson.h || echo libsimdjson-dev
         has_header zlib.h || echo zlib1g-dev
-    } || echo libboost-dev libnghttp2-dev libprotozero-dev libsimdjson-dev zlib1g-dev
+    } || echo libboost-dev libnghttp2-dev libprotozero-dev libre2-dev libsimdjson-dev zlib1g-dev
     if [ -z "$python" ]; then
         echo python3 python3-dev python3-venv
     else
@@ -112,6 +113,21 @@ if ! command -v clang++-16 >/dev/null; then
     fuzz_packages=(clang-16 libclang-rt-16-dev)
     if ! is_able_to_install || ! (install_packages "${fuzz_packages[@]}"); then
         say "The fuzzers will also need clang 16: apt-get install ${fuzz_packages[*]}"
+    fi
+fi
+
+# haproxy and nginx stand in front of servers in tests; without them those tests say that they were
+# skipped. As Debian's packages start both, on port 80 too, they are only installed where nothing is
+# started: in a container that forbids it, or where there is no init to do it.
+starts_no_services() {
+    [ -x /usr/sbin/policy-rc.d ] || [ ! -d /run/systemd/system ]
+}
+has_program() { command -v "$1" || [ -x "/usr/sbin/$1" ]; } >/dev/null
+if ! has_program haproxy || ! has_program nginx; then
+    proxy_packages=(haproxy nginx-light)
+    if ! is_able_to_install || ! starts_no_services ||
+        ! (install_packages "${proxy_packages[@]}"); then
+        say "The tests of proxies will also need: apt-get install ${proxy_packages[*]}"
     fi
 fi
 

@@ -109,6 +109,24 @@ class Server {
   void unload(const std::string& name, std::int64_t version) {
     value_or_raise(unlocked([&] { return engine_->unload(name, version); }));
   }
+  void set_asleep(const std::string& name, std::int64_t version, const std::string& refusal) {
+    value_or_raise(unlocked([&] { return engine_->set_asleep(name, version, refusal); }));
+  }
+  int wakes_fd() const { return engine_->wakes().fd(); }
+  std::vector<std::pair<std::string, std::int64_t>> take_wakes() {
+    std::vector<std::pair<std::string, std::int64_t>> wakes;
+    for (serving::Wake& wake : engine_->wakes().take()) {
+      wakes.emplace_back(std::move(wake.model), wake.version);
+    }
+    return wakes;
+  }
+  std::vector<std::tuple<std::string, std::int64_t, std::uint64_t, std::int64_t>> uses() {
+    std::vector<std::tuple<std::string, std::int64_t, std::uint64_t, std::int64_t>> uses;
+    for (engine::VersionUse& use : engine_->uses()) {
+      uses.emplace_back(std::move(use.model), use.version, use.last_inference_ms, use.calls);
+    }
+    return uses;
+  }
   void trim_memory() { engine_->trim_memory(); }
   void set_ready(bool is_ready) { engine_->set_ready(is_ready); }
   void install_signal_handlers() { drain_->install_signal_handlers(); }
@@ -282,6 +300,8 @@ void bind_engine_options(py::module_& module) {
       .def_readwrite("rest_port", &EngineOptions::rest_port)
       .def_readwrite("is_rest_port_shared", &EngineOptions::is_rest_port_shared)
       .def_readwrite("rest_body_bytes_max", &EngineOptions::rest_body_bytes_max)
+      .def_readwrite("grpc_forward_pattern", &EngineOptions::grpc_forward_pattern)
+      .def_readwrite("rest_forward_pattern", &EngineOptions::rest_forward_pattern)
       .def_readwrite("rest_idle_timeout_ms", &EngineOptions::rest_idle_timeout_ms)
       .def_readwrite("io_threads", &EngineOptions::io_threads)
       .def_readwrite("message_bytes_max", &EngineOptions::message_bytes_max)
@@ -325,6 +345,11 @@ void bind_server(py::module_& module) {
       .def("set_failed", &Server::set_failed, py::arg("name"), py::arg("version"),
            py::arg("reason"), Unlocked())
       .def("unload", &Server::unload, py::arg("name"), py::arg("version"))
+      .def("set_asleep", &Server::set_asleep, py::arg("name"), py::arg("version"),
+           py::arg("refusal") = "")
+      .def_property_readonly("wakes_fd", &Server::wakes_fd)
+      .def("take_wakes", &Server::take_wakes)
+      .def("uses", &Server::uses)
       .def("trim_memory", &Server::trim_memory, Unlocked())
       .def("set_ready", &Server::set_ready, py::arg("is_ready"))
       .def("install_signal_handlers", &Server::install_signal_handlers)

@@ -124,15 +124,40 @@ Result<> check_bounds(const std::vector<std::vector<std::int64_t>>& bounds_ns) {
   return {};
 }
 
-}  // namespace
+// Null: empty, nothing is to match.
+Result<std::shared_ptr<const base::NamePattern>> pattern_of(std::string_view flag,
+                                                            const std::string& pattern) {
+  if (pattern.empty()) return nullptr;
+  auto made = base::NamePattern::make(pattern);
+  if (!made) return fail(made.error().code, std::string(flag) + ": " + made.error().why);
+  return std::make_shared<const base::NamePattern>(*std::move(made));
+}
 
-Result<engine::Options> engine_options(const EngineOptions& options) {
+Result<serving::FrontOptions> front_options(const EngineOptions& options) {
   const auto level = grpc::compression_level_named(options.compression_level);
   if (!level) {
     return fail(Code::kInvalidArgument,
                 "compression level: one of none, low, medium, high is wanted, got " +
                     options.compression_level);
   }
+  auto grpc_forwarding = pattern_of("--grpc-header-forward-pattern", options.grpc_forward_pattern);
+  if (!grpc_forwarding) return std::unexpected(grpc_forwarding.error());
+  auto rest_forwarding = pattern_of("--http-header-forward-pattern", options.rest_forward_pattern);
+  if (!rest_forwarding) return std::unexpected(rest_forwarding.error());
+  return serving::FrontOptions{
+      .message_bytes_max = std::min(options.message_bytes_max, kMessageBytesMax),
+      .inflight_bytes_max = options.inflight_bytes_max,
+      .rest_body_bytes_max = std::min(options.rest_body_bytes_max, kMessageBytesMax),
+      .answer_compression = *level,
+      .grpc_forwarding = *std::move(grpc_forwarding),
+      .rest_forwarding = *std::move(rest_forwarding),
+      // The rest of the time is for the connections to close behind them.
+      .hosted_drain_ns = options.exit_timeout_ms * base::kMillisecond / 5 * 4};
+}
+
+}  // namespace
+
+Result<engine::Options> engine_options(const EngineOptions& options) {
   const bool has_ports = is_port(options.grpc_port) && is_port(options.rest_port);
   if (options.io_threads == 0 || !has_ports) {
     return fail(Code::kInvalidArgument,
@@ -166,13 +191,10 @@ Result<engine::Options> engine_options(const EngineOptions& options) {
                       .header_timeout_ns = bound_of(options.header_timeout_ms),
                       .stall_timeout_ns = bound_of(options.stall_timeout_ms),
                       .idle_timeout_ns = bound_of(options.rest_idle_timeout_ms)};
-  made.front = {.message_bytes_max = std::min(options.message_bytes_max, kMessageBytesMax),
-                .inflight_bytes_max = options.inflight_bytes_max,
-                .rest_body_bytes_max = std::min(options.rest_body_bytes_max, kMessageBytesMax),
-                .answer_compression = *level};
+  auto front = front_options(options);
+  if (!front) return std::unexpected(front.error());
+  made.front = *std::move(front);
   made.hosted_calls_max = options.hosted_calls_max;
-  // The rest of the time is for the connections to close behind them.
-  made.front.hosted_drain_ns = options.exit_timeout_ms * base::kMillisecond / 5 * 4;
   made.identity = {.name = options.server_name,
                    .version = options.server_version,
                    .extensions = options.extensions};

@@ -26,6 +26,8 @@ struct EngineOptions {
   std::optional<int> rest_port;
   bool is_rest_port_shared = false;
   std::size_t rest_body_bytes_max = std::size_t{64} << 20;
+  std::string grpc_forward_pattern;  // empty: no header is forwarded
+  std::string rest_forward_pattern;
   std::int64_t rest_idle_timeout_ms = 600'000;
   std::size_t io_threads = 1;
   std::size_t message_bytes_max = std::size_t{64} << 20;

@@ -72,6 +72,9 @@ Result<> Engine::make_io_threads() {
       [this](std::size_t io_thread) { io_[io_thread].thread->wake(); });
   if (!bridge) return std::unexpected(bridge.error());
   bridge_ = std::move(*bridge);
+  auto wakes = serving::Wakes::open(options_.io_threads);
+  if (!wakes) return std::unexpected(wakes.error());
+  wakes_ = std::move(*wakes);
   for (std::size_t i = 0; i < options_.io_threads; ++i) {
     auto thread = net::IoThread::open(io);
     if (!thread) return std::unexpected(thread.error());
@@ -87,6 +90,7 @@ Result<> Engine::make_io_threads() {
                    .versions = &versions_,
                    .mailbox = made.mailbox.get(),
                    .bridge = bridge_.get(),
+                   .wakes = wakes_.get(),
                    .regions = regions_.get(),
                    .metrics = &server_metrics_.shard(i),
                    .touch = [host = made.thread.get()](std::uint32_t slot) { host->touch(slot); },
@@ -174,6 +178,28 @@ Result<> Engine::unload(const std::string& name, std::int64_t version) {
   return publish(name, {.number = version, .version = nullptr, .failure = {}});
 }
 
+Result<> Engine::set_asleep(const std::string& name, std::int64_t version, std::string refusal) {
+  const std::uint64_t refusals = refusal.empty() ? refusals_.load() : ++refusals_;
+  return publish(name, {.number = version,
+                        .version = nullptr,
+                        .failure = std::move(refusal),
+                        .is_asleep = true,
+                        .refusals = refusals});
+}
+
+std::vector<VersionUse> Engine::uses() {
+  std::vector<VersionUse> uses;
+  versions_.latest()->for_each_version(
+      [&](const std::string& name, const serving::VersionEntry& entry) {
+        if (entry.version == nullptr) return;
+        uses.push_back({.model = name,
+                        .version = entry.number,
+                        .last_inference_ms = entry.version->counts().last_inference_ms,
+                        .calls = entry.version->calls()});
+      });
+  return uses;
+}
+
 void Engine::trim_memory() { base::trim_heap(); }
 
 Result<> Engine::publish(const std::string& name, serving::VersionEntry entry) {
@@ -220,7 +246,7 @@ void Engine::set_ready(bool is_ready) {
 
 void Engine::begin_drain() {
   readiness_.begin_drain();
-  wake_io_threads();
+  for (const Io& io : io_) io.thread->post_retire();
 }
 
 // ---------------------------------------------------------------------------------------------

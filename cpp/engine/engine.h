@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -18,6 +19,7 @@
 #include "memory/region_table.h"
 #include "model/ort_runtime.h"
 #include "net/io_thread.h"
+#include "serving/asleep.h"
 #include "serving/bridge.h"
 #include "serving/front.h"
 #include "serving/server_state.h"
@@ -34,6 +36,14 @@ struct VersionStatistics {
   std::int64_t version = 0;
   telemetry::ModelCounts counts;
   telemetry::BatchSizeTable batch_sizes;
+};
+
+// How much one loaded version is used.
+struct VersionUse {
+  std::string model;
+  std::int64_t version = 0;
+  std::uint64_t last_inference_ms = 0;  // since 1970, UTC; 0: none yet
+  std::int64_t calls = 0;               // under way
 };
 
 // Who owns whom, and the three kinds of thread:
@@ -69,6 +79,15 @@ class Engine {
   void set_failed(const std::string& name, std::int64_t version, std::string reason);
   // kNotFound if there is no such version. Blocks until what it has accepted is answered.
   base::Result<> unload(const std::string& name, std::int64_t version);
+
+  // The version is known and not loaded: the first request for it is parked, and told to wakes().
+  // One that is loaded is unloaded. With `refusal`, requests that wait for it are refused with it.
+  // Blocks as unload() does.
+  base::Result<> set_asleep(const std::string& name, std::int64_t version,
+                            std::string refusal = {});
+  serving::Wakes& wakes() { return *wakes_; }
+  // Of every version that is loaded.
+  std::vector<VersionUse> uses();
 
   // Gives memory that unloaded models left free back to the system. Blocks for some milliseconds.
   static void trim_memory();
@@ -119,6 +138,8 @@ class Engine {
   MachineGauge machine_;
   serving::PublishedVersions versions_;
   std::unique_ptr<serving::Bridge> bridge_;
+  std::unique_ptr<serving::Wakes> wakes_;
+  std::atomic<std::uint64_t> refusals_ = 0;
   const std::unique_ptr<memory::RegionTable> regions_;  // null: clients may not share memory
   base::Monitor<Stage> stage_;  // guards publishing, too: tables are made from one another
   std::vector<Io> io_;

@@ -3,6 +3,8 @@
 // "identity" (inline) and "identity_batch" (batch lane), and one ONNX model where a library and a
 // file are given.
 //
+// REST is served too, on a port that the system chooses.
+//
 //   penstock-core PORT IO_THREADS [LIBONNXRUNTIME MODEL.onnx]
 #include <poll.h>
 
@@ -54,6 +56,7 @@ int main(int count, char** arguments) {
   }
   penstock::engine::Options options;
   options.grpc = {.address = "127.0.0.1", .port = static_cast<std::uint16_t>(number(arguments[1]))};
+  options.rest = {.address = "127.0.0.1"};
   options.identity = {.name = "triton", .version = "0", .extensions = {}};
   options.io_threads = std::max(1U, number(arguments[2]));
   if (count == 5) options.onnxruntime_library = arguments[3];
@@ -75,7 +78,8 @@ int main(int count, char** arguments) {
   if (!drain) return give_up(drain.error());
   (*drain)->install_signal_handlers();
   (*engine)->set_ready(true);
-  std::printf("penstock-core is ready: grpc=127.0.0.1:%u\n", unsigned{(*engine)->grpc_port()});
+  std::printf("penstock-core is ready: rest=127.0.0.1:%u grpc=127.0.0.1:%u\n",
+              unsigned{(*engine)->rest_port()}, unsigned{(*engine)->grpc_port()});
   std::fflush(stdout);
   pollfd drained{.fd = (*drain)->drained_fd(), .events = POLLIN, .revents = 0};
   while (::poll(&drained, 1, -1) < 0 && errno == EINTR) {

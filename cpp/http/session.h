@@ -60,10 +60,18 @@ class Session {
   // Whether the peer can be asked for a sign of life. Without, submit_ping() does nothing.
   virtual bool can_ping() const = 0;
   virtual void submit_ping() = 0;
+  // The server wants no more traffic, and still serves what comes. HTTP/1.1 says so with each
+  // answer
+  // ("connection: close"), so that a pool of connections shrinks as it is used and no request is
+  // lost; HTTP/2 says nothing before its notice.
+  virtual void retire() = 0;
   // The two steps of a graceful end: a notice that leaves room for requests already on their way,
   // then the last word, past which nothing new is processed.
   virtual void submit_shutdown_notice() = 0;
   virtual void submit_goaway(std::uint32_t error_code, std::string_view why) = 0;
+  // The peer will send nothing more. False: nor will it read, or it has left a request half sent;
+  // close the socket. True: it may wait for answers, and the session ends with the last of them.
+  virtual bool end_input() = 0;
 
   // Frames what may be sent now onto the end of `output`, until that holds a bounded number of
   // bytes. An error means the same as one of feed().
@@ -82,6 +90,9 @@ class Session {
   // Nothing more will be read or written: close the socket.
   virtual bool is_finished() const = 0;
   virtual std::size_t open_streams() const = 0;
+  // Whether some stream waits for this side, and not for the rest of its request, in a version of
+  // HTTP that cannot ask the peer whether it is still there.
+  virtual bool owes_answers() const { return open_streams() > 0; }
   // Body bytes given to send_data() and not yet framed.
   virtual std::size_t unsent_bytes() const = 0;
   // Whether the peer's hello is complete.

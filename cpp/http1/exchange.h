@@ -41,6 +41,7 @@ class Exchange {
   std::size_t frame_body(http::Output& output, std::size_t output_bytes_max);
 
   std::int32_t id() const { return id_; }
+  bool is_http10() const { return is_http10_; }
   bool is_told() const { return is_told_; }  // somebody else knows of the request
   bool has_begun() const { return has_begun_; }
   bool is_ended() const { return is_ended_; }

@@ -46,8 +46,10 @@ struct Session::State {
   std::size_t unsent_bytes = 0;
   base::Nanos now = 0;
   base::Nanos head_since_ns = base::kNever;
-  bool is_reading = true;  // false: whatever else the peer sends is thrown away
-  bool is_draining = false;
+  bool is_reading = true;      // false: whatever else the peer sends is thrown away
+  bool is_retiring = false;    // the last answer there is says that it is the last
+  bool is_draining = false;    // and nothing is awaited
+  bool asks_for_life = false;  // by a "100 Continue"
   bool is_feeding = false;
 
   Exchange* find(std::int32_t id) const {
@@ -148,15 +150,17 @@ void Session::State::on_data() {
 }
 
 void Session::State::on_end() {
+  bool is_last = incoming_is_last || is_draining;
   if (Exchange* const exchange = find(incoming_id)) {
     exchange->expects_continue = false;
     exchange->is_request_over = true;
+    is_last = is_last || (exchange->is_head_framed() && exchange->closes());
     if (!exchange->is_ended()) push({.kind = Kind::kEnd, .stream_id = incoming_id});
   }
   incoming_id = 0;
   stream_unopened_bytes = 0;
   if (incoming_is_last) push({.kind = Kind::kGoaway});
-  if (incoming_is_last || is_draining) stop_reading();
+  if (is_last) stop_reading();
 }
 
 void Session::State::on_refused() {
@@ -239,15 +243,16 @@ bool Session::State::is_last_word(const Exchange& exchange) const {
       intake.body_bytes_left() > limits.discarded_bytes_max) {
     return true;
   }
-  return &exchange == live.back().get() && (!is_reading || is_draining);
+  return &exchange == live.back().get() && (!is_reading || is_retiring);
 }
 
 void Session::State::frame_head(Exchange& exchange, http::Output& output) {
   const bool is_last = is_last_word(exchange);
   exchange.frame_head(output, work.date.text(), is_last);
-  if (!is_last || exchange.id() == live.back()->id()) return;
+  if (!is_last) return;
   forget_after(exchange);
-  stop_reading();
+  // The rest of its own body still comes.
+  if (exchange.id() != incoming_id) stop_reading();
 }
 
 // False: it has to wait, for the owner or for room.
@@ -258,7 +263,8 @@ bool Session::State::frame_first(http::Output& output) {
     return false;
   }
   if (!first.has_begun()) {
-    if (std::exchange(first.expects_continue, false)) output.append(bytes_of(kContinue));
+    const bool asks = std::exchange(asks_for_life, false);
+    if (std::exchange(first.expects_continue, false) || asks) output.append(bytes_of(kContinue));
     return false;
   }
   if (!first.is_head_framed()) frame_head(first, output);
@@ -361,9 +367,21 @@ void Session::reopen_stream(std::int32_t stream_id, std::size_t bytes) {
 }
 
 void Session::submit_goaway(std::uint32_t, std::string_view) {
-  state_->is_draining = true;
-  const bool is_idle = state_->find(state_->incoming_id) == nullptr;
-  if (is_idle) state_->stop_reading();
+  State& state = *state_;
+  state.is_retiring = state.is_draining = true;
+  const bool is_coming = state.find(state.incoming_id) != nullptr || state.intake.is_within_head();
+  if (!is_coming) state.stop_reading();
+}
+
+void Session::retire() { state_->is_retiring = true; }
+
+bool Session::end_input() {
+  State& state = *state_;
+  const bool is_whole = !state.is_reading || state.intake.is_between_requests();
+  if (!is_whole || state.live.empty() || state.live.front()->is_http10()) return false;
+  state.stop_reading();
+  state.asks_for_life = true;
+  return true;
 }
 
 base::Result<> Session::take_output(http::Output& output) {
@@ -398,13 +416,21 @@ bool Session::wants_input() const {
 bool Session::wants_write() const {
   if (state_->live.empty()) return false;
   const Exchange& first = *state_->live.front();
-  if (!first.has_begun()) return first.expects_continue || first.is_cut();
+  if (!first.has_begun()) {
+    return first.expects_continue || state_->asks_for_life || first.is_cut();
+  }
   return !first.is_head_framed() || first.is_ended() || first.unsent_bytes() > 0;
 }
 
 bool Session::is_finished() const { return !state_->is_reading && state_->live.empty(); }
 
 std::size_t Session::open_streams() const { return state_->live.size(); }
+
+// The first is the one that is answered next.
+bool Session::owes_answers() const {
+  return !state_->live.empty() &&
+         (state_->live.front()->has_begun() || state_->live.front()->is_request_over);
+}
 
 std::size_t Session::unsent_bytes() const { return state_->unsent_bytes; }
 

@@ -57,10 +57,18 @@ class Session final : public http::Session {
 
   bool can_ping() const override { return false; }
   void submit_ping() override {}
-  // There is no such notice.
-  void submit_shutdown_notice() override {}
-  // Requests that were read are answered, the last of them with "connection: close".
+  // The last answer of those that are due says "connection: close", and no request behind it is
+  // read (RFC 9112 section 9.6). A connection without a request stays open for one.
+  void retire() override;
+  void submit_shutdown_notice() override { retire(); }
+  // Requests that were read are answered, the last of them with "connection: close"; one that has
+  // begun to come is awaited, and only an idle connection ends at once.
   void submit_goaway(std::uint32_t error_code, std::string_view why) override;
+  // True if all that was sent are whole requests and some await their answers: the peer has shut
+  // down its half only, or has closed its socket, which look the same. A "100 Continue" asks: the
+  // system of a peer that has closed answers with a reset, and one that reads passes over it. A
+  // peer of HTTP/1.0 may not be sent it, and counts as gone.
+  bool end_input() override;
 
   // Until `output` holds Limits::output_bytes_max.
   base::Result<> take_output(http::Output& output) override;
@@ -70,6 +78,7 @@ class Session final : public http::Session {
   bool wants_write() const override;
   bool is_finished() const override;
   std::size_t open_streams() const override;
+  bool owes_answers() const override;
   std::size_t unsent_bytes() const override;
   // A first request, whatever it is worth.
   bool is_greeted() const override;

@@ -42,9 +42,12 @@ class Session final : public http::Session {
 
   bool can_ping() const override { return true; }
   void submit_ping() override;
+  void retire() override {}
   // RFC 9113 section 6.8.
   void submit_shutdown_notice() override;
   void submit_goaway(std::uint32_t error_code, std::string_view why) override;
+  // A client of HTTP/2 that ends its half has ended the connection.
+  bool end_input() override { return false; }
 
   // Until `output` holds Limits::output_bytes_max.
   base::Result<> take_output(http::Output& output) override;

@@ -19,8 +19,6 @@ namespace {
 using base::Code;
 using base::fail;
 
-constexpr int kWaitingConnectionsMax = 4096;
-
 struct FreeAddresses {
   void operator()(addrinfo* list) const { freeaddrinfo(list); }
 };
@@ -83,7 +81,7 @@ base::Result<Acceptor> Acceptor::listen(const ListenOptions& options) {
       (options.is_port_shared &&
        setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0) ||
       ::bind(fd.get(), found->ai_addr, found->ai_addrlen) != 0 ||
-      ::listen(fd.get(), kWaitingConnectionsMax) != 0) {
+      ::listen(fd.get(), kWaitingMax) != 0) {
     return fail(Code::kUnavailable, cannot_listen(options, errno));
   }
   const std::uint16_t bound = bound_port(fd.get());

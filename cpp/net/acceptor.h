@@ -20,6 +20,9 @@ struct ListenOptions {
 // One listening TCP socket. Lives on the io thread that accepts from it.
 class Acceptor {
  public:
+  // Connections that wait to be accepted; the system refuses more, or has a lower bound of its own.
+  static constexpr int kWaitingMax = 4096;
+
   static base::Result<Acceptor> listen(const ListenOptions& options);
 
   // The next waiting connection, non-blocking and without Nagle's delay; kUnavailable when none is

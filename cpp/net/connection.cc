@@ -22,7 +22,7 @@ Connection::ReadResult Connection::read(std::span<std::byte> into) {
   const ssize_t got = ::recv(fd_.get(), into.data(), into.size(), 0);
   if (got > 0) return {Read::kSome, static_cast<std::size_t>(got)};
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return {Read::kNothing, 0};
-  return {Read::kEnd, 0};
+  return {got == 0 ? Read::kEnd : Read::kBroken, 0};
 }
 
 Connection::Speech Connection::hear(std::span<const std::byte> input, std::string_view about) {

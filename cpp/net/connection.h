@@ -28,7 +28,7 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  enum class Read { kSome, kNothing, kEnd };
+  enum class Read { kSome, kNothing, kEnd, kBroken };
   struct ReadResult {
     Read what = Read::kNothing;
     std::size_t bytes = 0;
@@ -80,6 +80,7 @@ class Connection {
   bool is_opened = false;               // the Service knows of it
   bool is_waiting_to_write = false;     // the poller watches for room
   bool is_reading = true;               // the poller watches for input
+  bool is_input_over = false;           // the peer has said that it sends nothing more
 
  private:
   Write send(http::Output& output);

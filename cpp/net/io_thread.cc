@@ -74,9 +74,17 @@ bool IoThread::hand_over(base::UniqueFd socket, Port port) {
   return pushed.taken != 0;
 }
 
-void IoThread::post_drain() {
+void IoThread::post_retire() {
   Stage serving = Stage::kServing;
-  wanted_stage_.compare_exchange_strong(serving, Stage::kDraining);
+  wanted_stage_.compare_exchange_strong(serving, Stage::kRetiring);
+  wake();
+}
+
+void IoThread::post_drain() {
+  Stage before = wanted_stage_.load();
+  while (before < Stage::kDraining &&
+         !wanted_stage_.compare_exchange_weak(before, Stage::kDraining)) {
+  }
   wake();
 }
 
@@ -124,21 +132,23 @@ void IoThread::run() {
 void IoThread::look_at(const Readiness& one, base::Nanos now) {
   if (one.token >= kListenerTokens) {
     const std::size_t listener = one.token - kListenerTokens;
-    if (listener < listeners_.size()) accept_waiting(listeners_[listener], now);
+    if (listener < listeners_.size()) accept_waiting(listeners_[listener], kAcceptedPerPass, now);
     return;
   }
   // The slot may have another connection by now; then the read finds nothing.
   Connection* const connection = slots_[one.token].get();
   if (connection == nullptr) return;
   if (one.is_writable) touch(connection->key.slot);
-  if (!one.is_readable) return;
-  if (!connection->is_reading) return close(*connection, CloseReason::kPeerClosed);
-  read(*connection, now);
+  if (connection->is_reading && one.is_readable) return read(*connection, now);
+  // Of one that is not read, only its end is news. That it is readable may have been found before
+  // its reading was paused.
+  if (one.is_broken) close(*connection, CloseReason::kPeerClosed);
 }
 
 void IoThread::pass(base::Nanos now) {
   const Stage wanted = wanted_stage_.load();
-  if (wanted == Stage::kDraining && stage_ == Stage::kServing) begin_drain(now);
+  if (wanted == Stage::kRetiring && stage_ == Stage::kServing) begin_retire();
+  if (wanted == Stage::kDraining && stage_ < Stage::kDraining) begin_drain(now);
   stage_ = wanted;
   adopt_handed_over(now);
   if (now >= accept_again_ns_) watch_listeners();
@@ -170,19 +180,23 @@ void IoThread::watch_listeners() {
   accept_again_ns_ = base::kNever;
   for (std::size_t i = 0; i < listeners_.size(); ++i) {
     if (poller_.watch(listeners_[i].acceptor.fd(), kListenerTokens + i)) continue;
-    accept_again_ns_ = base::monotonic_now() + kAcceptRest;
+    return rest_from_accepting(base::monotonic_now());
   }
 }
 
-void IoThread::accept_waiting(Listener& listener, base::Nanos now) {
-  for (std::size_t i = 0; i < kAcceptedPerPass; ++i) {
+// The listeners stay readable: watching them on would spin.
+void IoThread::rest_from_accepting(base::Nanos now) {
+  for (const Listener& one : listeners_) poller_.unwatch(one.acceptor.fd());
+  accept_again_ns_ = now + kAcceptRest;
+}
+
+void IoThread::accept_waiting(Listener& listener, std::size_t count_max, base::Nanos now) {
+  for (std::size_t i = 0; i < count_max; ++i) {
     auto socket = listener.acceptor.accept();
     if (!socket) {
       if (socket.error().code == base::Code::kResourceExhausted) {
         service_->could_not_accept(socket.error());
-        // The listeners stay readable: watching them on would spin.
-        for (const Listener& one : listeners_) poller_.unwatch(one.acceptor.fd());
-        accept_again_ns_ = now + kAcceptRest;
+        rest_from_accepting(now);
       }
       return;
     }
@@ -238,6 +252,7 @@ void IoThread::open_connection(Accepted accepted, base::Nanos now) {
   connection.lifetime.header_ns = now;
   connection.lifetime.age_max_ns = jittered_age(lifetime_.age_max_ns, key.id);
   if (connection.port == Port::kGrpc) tell_opened(connection);
+  if (stage_ == Stage::kRetiring) connection.session().retire();
   // It came just before the end of accepting, and its first requests may be on their way.
   if (stage_ == Stage::kDraining) begin_notice(connection, now);
   step(connection, now);
@@ -257,7 +272,8 @@ void IoThread::read(Connection& connection, base::Nanos now) {
   for (;;) {
     const Connection::ReadResult got = connection.read(input_);
     if (got.what == Connection::Read::kNothing) return;
-    if (got.what == Connection::Read::kEnd) return close(connection, CloseReason::kPeerClosed);
+    if (got.what == Connection::Read::kBroken) return close(connection, CloseReason::kPeerClosed);
+    if (got.what == Connection::Read::kEnd) return end_input(connection);
     bytes_in_ += got.bytes;
     if (connection.lifetime.lingering_ns == base::kNever) {
       connection.lifetime.received_ns = now;
@@ -267,6 +283,32 @@ void IoThread::read(Connection& connection, base::Nanos now) {
     budget -= std::min(budget, got.bytes);
     if (got.bytes < input_.size() || budget == 0) return;
     if (!connection.session().wants_input()) return;
+  }
+}
+
+// The peer has closed, or at least its half.
+void IoThread::end_input(Connection& connection) {
+  if (connection.lifetime.lingering_ns != base::kNever ||
+      connection.speech() != Connection::Speech::kSession || !connection.session().end_input()) {
+    return close(connection, CloseReason::kPeerClosed);
+  }
+  connection.is_input_over = true;
+  connection.ended_by = CloseReason::kPeerClosed;
+  touch(connection.key.slot);  // and write() ends the watch for input
+}
+
+// What the peer did goes to the Service; some of it is about the connection itself.
+void IoThread::heed(Connection& connection, std::span<const http::Event> events, base::Nanos now) {
+  if (events.empty()) return;
+  service_->received(connection.key, events, now);
+  for (const http::Event& event : events) {
+    if (event.kind == http::Event::Kind::kPingAck &&
+        connection.lifetime.notice_ns != base::kNever) {
+      begin_goaway(connection, now);
+    }
+    if (event.kind == http::Event::Kind::kGoaway) {
+      connection.ended_by = CloseReason::kPeerClosed;
+    }
   }
 }
 
@@ -283,6 +325,7 @@ bool IoThread::hear(Connection& connection, std::span<const std::byte> input, ba
         return false;
       }
       connection.speak_over(std::move(*session));
+      if (connection.lifetime.notice_ns != base::kNever) give_notice(connection);
     }
   }
   tell_opened(connection);
@@ -304,16 +347,7 @@ bool IoThread::take(Connection& connection, std::span<const std::byte> input, ba
     fail(connection, is_flood ? CloseReason::kFlood : CloseReason::kProtocolError, now);
     return false;
   }
-  if (!events->empty()) service_->received(connection.key, *events, now);
-  for (const http::Event& event : *events) {
-    if (event.kind == http::Event::Kind::kPingAck &&
-        connection.lifetime.notice_ns != base::kNever) {
-      begin_goaway(connection, now);
-    }
-    if (event.kind == http::Event::Kind::kGoaway) {
-      connection.ended_by = CloseReason::kPeerClosed;
-    }
-  }
+  heed(connection, *events, now);
   const base::Nanos header_ns = connection.session().is_greeted()
                                     ? connection.session().header_block_since_ns()
                                     : connection.lifetime.opened_ns;
@@ -331,12 +365,10 @@ void IoThread::write(Connection& connection, base::Nanos now) {
   bytes_out_ += written_bytes;
   if (written_bytes > 0) connection.lifetime.sent_ns = now;
   const auto late = connection.session().take_late_events();
-  if (!late.empty()) {
-    service_->received(connection.key, late, now);
-    // Requests among them may have been answered by the session itself.
-    if (wrote == Connection::Write::kAll && connection.session().wants_write()) {
-      touch(connection.key.slot);
-    }
+  heed(connection, late, now);
+  // Requests among them may have been answered by the session itself.
+  if (!late.empty() && wrote == Connection::Write::kAll && connection.session().wants_write()) {
+    touch(connection.key.slot);
   }
   if (wrote == Connection::Write::kBroken) return close(connection, CloseReason::kPeerClosed);
   const bool waits = wrote == Connection::Write::kPart;
@@ -346,7 +378,8 @@ void IoThread::write(Connection& connection, base::Nanos now) {
                 still_unsent > 0 || waits, now);
   // What only lingers is read to be thrown away.
   const bool reads =
-      connection.lifetime.lingering_ns != base::kNever || connection.session().wants_input();
+      !connection.is_input_over &&
+      (connection.lifetime.lingering_ns != base::kNever || connection.session().wants_input());
   if (waits != connection.is_waiting_to_write || reads != connection.is_reading) {
     connection.is_waiting_to_write = waits;
     connection.is_reading = reads;
@@ -376,106 +409,6 @@ void IoThread::note_progress(Connection& connection, bool has_progressed, bool i
     wake_by(connection, base::after(now, lifetime_.stall_timeout_ns));
   } else if (has_progressed) {
     stalled_ns = now;  // the timer finds out
-  }
-}
-
-// ---------------------------------------------------------------------------------------------
-// Ends
-
-void IoThread::step(Connection& connection, base::Nanos now) {
-  LifetimeState& state = connection.lifetime;
-  state.has_calls = connection.session().open_streams() > 0;
-  const LifetimeStep next = next_step(state, lifetime_, now);
-  timers_.schedule(connection.timer, next.next_ns);
-  switch (next.action) {
-    case LifetimeAction::kNone: return;
-    case LifetimeAction::kPing:
-      state.pinged_ns = now;
-      connection.session().submit_ping();
-      break;
-    case LifetimeAction::kNotice: begin_notice(connection, now); break;
-    case LifetimeAction::kGoaway: begin_goaway(connection, now); break;
-    case LifetimeAction::kCloseKeepalive: return close(connection, CloseReason::kKeepalive);
-    case LifetimeAction::kCloseAge: return close(connection, CloseReason::kAge);
-    case LifetimeAction::kCloseIdle: return close(connection, CloseReason::kIdle);
-    case LifetimeAction::kCloseSlow:
-      connection.session().submit_goaway(http2::kEnhanceYourCalm, "this takes too long");
-      return fail(connection, CloseReason::kSlow, now);
-    case LifetimeAction::kCloseLingered: return close(connection, CloseReason::kFinished);
-  }
-  touch(connection.key.slot);
-}
-
-void IoThread::begin_notice(Connection& connection, base::Nanos now) {
-  connection.lifetime.notice_ns = now;
-  connection.speak_session();  // it may have said nothing yet
-  tell_opened(connection);
-  connection.session().submit_shutdown_notice();
-  connection.session().submit_ping();  // its answer shows that the notice was read
-  touch(connection.key.slot);
-}
-
-void IoThread::begin_goaway(Connection& connection, base::Nanos now) {
-  LifetimeState& state = connection.lifetime;
-  if (state.goaway_ns != base::kNever) return;
-  if (state.notice_ns == base::kNever) state.notice_ns = now;
-  state.goaway_ns = now;
-  connection.session().submit_goaway(http2::kNoError, "this connection ends");
-  service_->sent_goaway();
-  touch(connection.key.slot);
-  timers_.schedule(connection.timer, now);  // for what is next: the grace's end or a ping
-}
-
-void IoThread::begin_linger(Connection& connection, base::Nanos now) {
-  if (connection.lifetime.lingering_ns != base::kNever) return;
-  connection.lifetime.lingering_ns = now;
-  // A session is finished by this side's GOAWAY, by the peer's, or by an error that nghttp2 has
-  // answered by itself.
-  if (!connection.ended_by) {
-    connection.ended_by = connection.lifetime.goaway_ns != base::kNever
-                              ? CloseReason::kFinished
-                              : CloseReason::kProtocolError;
-  }
-  connection.shut_down_writing();
-  if (!std::exchange(connection.is_reading, true)) {
-    poller_.rewatch(connection.fd(), connection.key.slot, true, connection.is_waiting_to_write);
-  }
-  timers_.schedule(connection.timer, base::after(now, kLingerMax));
-}
-
-// What the session has to say last is written, if there is room for it: nobody waits for a peer
-// that has broken the rules.
-void IoThread::fail(Connection& connection, CloseReason reason, base::Nanos now) {
-  connection.ended_by = reason;
-  const std::uint32_t slot = connection.key.slot;
-  write(connection, now);
-  if (slots_[slot].get() == &connection) begin_linger(connection, now);
-}
-
-void IoThread::close(Connection& connection, CloseReason reason) {
-  const PeerKey key = connection.key;
-  if (connection.is_opened) service_->closed(key, connection.ended_by.value_or(reason));
-  poller_.unwatch(connection.fd());
-  connection.timer.cancel();
-  closed_.push_back(std::move(slots_[key.slot]));
-  free_slots_.push_back(key.slot);
-  connections_.fetch_sub(1, std::memory_order_relaxed);
-}
-
-void IoThread::begin_drain(base::Nanos now) {
-  for (Listener& listener : listeners_) {
-    // Closing it resets the connections that wait in its backlog.
-    accept_waiting(listener, now);
-    poller_.unwatch(listener.acceptor.fd());
-  }
-  listeners_.clear();
-  accept_again_ns_ = base::kNever;
-  service_->ending_connections(now);
-  lifetime_.age_grace_ns = base::kNever;  // the engine's exit timeout bounds a drain
-  for (const auto& slot : slots_) {
-    if (slot == nullptr || slot->lifetime.notice_ns != base::kNever) continue;
-    begin_notice(*slot, now);
-    step(*slot, now);  // which may close it
   }
 }
 

@@ -68,6 +68,8 @@ class IoThread : public Host {
   // A new connection, which the caller has counted; closed at once if the thread has stopped or is
   // full. False: too many were handed over that the thread has not looked at yet; it is closed.
   bool hand_over(base::UniqueFd socket, Port port);
+  // Goes on as before, but the answers of HTTP/1.1 say that there will be no others.
+  void post_retire();
   // Stops accepting and ends every connection gracefully: GOAWAY in two steps, then close when the
   // last call is answered.
   void post_drain();
@@ -79,7 +81,7 @@ class IoThread : public Host {
   std::string peer_of(std::uint32_t slot) const override;
 
  private:
-  enum class Stage : std::uint8_t { kServing, kDraining, kStopped };
+  enum class Stage : std::uint8_t { kServing, kRetiring, kDraining, kStopped };
   struct Accepted {
     base::UniqueFd socket;
     Port port = Port::kGrpc;
@@ -90,23 +92,28 @@ class IoThread : public Host {
   void look_at(const Readiness& one, base::Nanos now);
   void pass(base::Nanos now);
   void watch_listeners();
-  void accept_waiting(Listener& listener, base::Nanos now);
+  void rest_from_accepting(base::Nanos now);
+  void accept_waiting(Listener& listener, std::size_t count_max, base::Nanos now);
   void adopt_handed_over(base::Nanos now);
   void open_connection(Accepted accepted, base::Nanos now);
   base::Result<std::unique_ptr<http::Session>> open_session(Port port, bool is_http2);
   void tell_opened(Connection& connection);
+  void heed(Connection& connection, std::span<const http::Event> events, base::Nanos now);
   bool hear(Connection& connection, std::span<const std::byte> input, base::Nanos now);
   void read(Connection& connection, base::Nanos now);
   bool take(Connection& connection, std::span<const std::byte> input, base::Nanos now);
+  void end_input(Connection& connection);
   void write(Connection& connection, base::Nanos now);
   void wake_by(Connection& connection, base::Nanos due_ns);
   void note_progress(Connection& connection, bool has_progressed, bool is_waiting, base::Nanos now);
   void step(Connection& connection, base::Nanos now);
   void begin_notice(Connection& connection, base::Nanos now);
+  void give_notice(Connection& connection);
   void begin_goaway(Connection& connection, base::Nanos now);
   void begin_linger(Connection& connection, base::Nanos now);
   void fail(Connection& connection, CloseReason reason, base::Nanos now);
   void close(Connection& connection, CloseReason reason);
+  void begin_retire();
   void begin_drain(base::Nanos now);
   base::Nanos next_wake(base::Nanos now);
 

@@ -71,9 +71,11 @@ std::span<const Readiness> Poller::wait(base::Nanos now, base::Nanos deadline) {
       wake_.clear();
       continue;
     }
+    const bool is_broken = (event.events & (EPOLLHUP | EPOLLERR)) != 0;
     ready_[found++] = {.token = event.data.u64,
-                       .is_readable = (event.events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0,
-                       .is_writable = (event.events & EPOLLOUT) != 0};
+                       .is_readable = is_broken || (event.events & EPOLLIN) != 0,
+                       .is_writable = (event.events & EPOLLOUT) != 0,
+                       .is_broken = is_broken};
   }
   return {ready_.data(), found};
 }

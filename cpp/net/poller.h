@@ -18,6 +18,7 @@ struct Readiness {
   std::uint64_t token = 0;   // what watch() gave it
   bool is_readable = false;  // or, whether watched or not, in error: a read tells
   bool is_writable = false;
+  bool is_broken = false;  // in error, or closed by both sides
 };
 
 // epoll, level-triggered, and a way for other threads to end a wait. Lives on an io thread; wake()

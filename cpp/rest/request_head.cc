@@ -117,8 +117,9 @@ std::expected<RequestHead, Refusal> parse_request_head(std::span<const http::Fie
   return head;
 }
 
-base::Result<std::size_t> json_bytes_of(const RequestHead& head, std::size_t body_bytes) {
-  const std::size_t json_bytes = head.json_bytes.value_or(body_bytes);
+base::Result<std::size_t> json_bytes_of(std::optional<std::size_t> announced,
+                                        std::size_t body_bytes) {
+  const std::size_t json_bytes = announced.value_or(body_bytes);
   if (json_bytes <= body_bytes) return json_bytes;
   return base::fail(Code::kInvalidArgument,
                     "inference header size should be in range (0, " + std::to_string(body_bytes) +

@@ -34,7 +34,9 @@ struct RequestHead {
 // against transfer-encoding) is the session's.
 std::expected<RequestHead, Refusal> parse_request_head(std::span<const http::Field> fields);
 
-// How many bytes of a body are JSON. kInvalidArgument: the header says more than the body has.
-base::Result<std::size_t> json_bytes_of(const RequestHead& head, std::size_t body_bytes);
+// How many bytes of a body are JSON, where RequestHead::json_bytes says `announced`.
+// kInvalidArgument: that is more than the body has.
+base::Result<std::size_t> json_bytes_of(std::optional<std::size_t> announced,
+                                        std::size_t body_bytes);
 
 }  // namespace penstock::rest

@@ -137,6 +137,7 @@ std::optional<std::string> defect_of(std::string_view name, std::string_view wha
 
 std::expected<Route, RouteRefusal> parse_route(std::string_view method, std::string_view path,
                                                std::string& decoded) {
+  if (path.empty()) return refuse("the request has no path");  // CONNECT over HTTP/2
   Route route;
   const std::size_t question = path.find('?');
   route.path = path.substr(0, question);

@@ -3,8 +3,6 @@
 
 #include <utility>
 
-#include "base/check.h"
-
 namespace penstock::rest {
 
 int http_status(base::Code code) {
@@ -29,31 +27,6 @@ int http_status(base::Code code) {
     case Code::kOutOfRange: return kBadRequest;
   }
   std::unreachable();
-}
-
-std::string_view status_text(int status) {
-  switch (status) {
-    case 100: return "100";
-    case 200: return "200";
-    case 400: return "400";
-    case 401: return "401";
-    case 403: return "403";
-    case 404: return "404";
-    case 405: return "405";
-    case 408: return "408";
-    case 409: return "409";
-    case 413: return "413";
-    case 415: return "415";
-    case 429: return "429";
-    case 431: return "431";
-    case 500: return "500";
-    case 501: return "501";
-    case 503: return "503";
-    case 504: return "504";
-    default: break;
-  }
-  PENSTOCK_CHECK(false);
-  return {};
 }
 
 }  // namespace penstock::rest

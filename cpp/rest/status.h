@@ -27,7 +27,4 @@ struct Refusal {
   base::Error error;
 };
 
-// The digits of a status that this server sends, for :status.
-std::string_view status_text(int status);
-
 }  // namespace penstock::rest

@@ -36,7 +36,7 @@ void Front::answer(Call& call, wire::EncodedMessage& message,
   for (base::Slice& piece : message.pieces) session.send_data(call.stream_id, std::move(piece));
   session.send_trailers(call.stream_id, trailers);
   count_unsent(peer_of(call));
-  message.pieces.clear();
+  message.clear();
   context_.metrics->record_answer(base::Code::kOk);
   context_.touch(call.connection_slot);
   free_call(call);

@@ -15,6 +15,8 @@
 #include "grpc/encoding.h"
 #include "grpc/framing.h"
 #include "grpc/method.h"
+#include "serving/asleep.h"
+#include "serving/forwarded_headers.h"
 #include "serving/health.h"
 #include "serving/hosted_call.h"
 #include "serving/rest_call.h"
@@ -41,11 +43,14 @@ struct Call {
   base::Timer timer;              // at the deadline, or where the queue's patience ends
   bool has_sent_headers = false;  // an answer of several messages has begun
 
+  ForwardedHeaders forwarded;  // until the request is decoded
+
   bool is_rest = false;
   RestCall rest;  // if it is
 
   std::unique_ptr<HostedCall> hosted;  // if the control thread answers it
   std::optional<HealthWatch> watch;    // if it is a Health/Watch
+  std::optional<Parking> parking;      // while it waits for a version that is asleep
 
   // Of an inference that was accepted:
   Version::IoShare* share = nullptr;  // null: not (yet) accepted
@@ -62,9 +67,11 @@ struct Call {
     deadline_ns = base::kNever;
     timer.cancel();
     has_sent_headers = false;
+    forwarded.clear();
     if (std::exchange(is_rest, false)) rest.clear();
     hosted.reset();
     watch.reset();
+    parking.reset();
     share = nullptr;
     place = {};
     request_id.clear();

@@ -37,7 +37,9 @@ void Front::answer_model_ready(Call& call) {
   if (!query) return refuse(call, query.error());
   const VersionTable& table = context_.versions->look(context_.io_thread);
   const auto version = table.find(query->name, query->version);
-  if (version) return answer_small(call, wire::encode_flag(true));
+  if (version || table.asleep(query->name, query->version) != nullptr) {
+    return answer_small(call, wire::encode_flag(true));
+  }
   if (version.error().code == Code::kInvalidArgument) return refuse(call, version.error());
   grpc::FieldList trailers;
   for (const http::Field& field : grpc::ok_trailers()) {
@@ -64,7 +66,10 @@ void Front::answer_model_metadata(Call& call) {
   if (!query) return refuse(call, query.error());
   const VersionTable& table = context_.versions->look(context_.io_thread);
   const auto version = table.find(query->name, query->version);
-  if (!version) return refuse(call, version.error());
+  if (!version) {
+    const auto parked = park_or(call, table, query->name, query->version, version.error());
+    return parked ? void() : refuse(call, parked.error());
+  }
   const std::vector<std::string> versions = table.loaded_versions(query->name);
   answer_small(call, wire::encode_model_metadata({.name = (*version)->name(),
                                                   .versions = versions,

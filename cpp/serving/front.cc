@@ -21,9 +21,17 @@ constexpr Error deadline_exceeded() {
 
 Error caller_went_away() { return {Code::kCancelled, "the caller went away"}; }
 
+std::optional<base::NamePattern> copy_of(const std::shared_ptr<const base::NamePattern>& one) {
+  return one == nullptr ? std::nullopt : std::optional(one->copy());
+}
+
 }  // namespace
 
-Front::Front(Context context) : context_(std::move(context)), timers_(base::monotonic_now()) {}
+Front::Front(Context context)
+    : context_(std::move(context)),
+      grpc_forwarding_(copy_of(context_.options->grpc_forwarding)),
+      rest_forwarding_(copy_of(context_.options->rest_forwarding)),
+      timers_(base::monotonic_now()) {}
 Front::~Front() = default;
 
 void Front::opened(std::uint32_t slot, std::uint64_t id, Protocol protocol,
@@ -107,7 +115,12 @@ void Front::on_request(Peer& peer, std::uint32_t slot, const http::Event& event,
     if (head->timeout_ns == 0) return refuse(call, deadline_exceeded());
     timers_.schedule(call.timer, call.deadline_ns);
   }
-  if (!is_native) begin_hosted(call, *head);
+  if (!is_native) return begin_hosted(call, *head);
+  if (grpc_forwarding_ && call.method == grpc::Method::kModelInfer) {
+    const auto kept = forward_metadata(event.fields, *grpc_forwarding_, call.forwarded);
+    if (!kept) return refuse(call, kept.error());
+    if (!charge_body(call, 0)) return refuse(call, too_many_bytes());
+  }
 }
 
 void Front::on_data(Peer& peer, const http::Event& event) {
@@ -121,7 +134,7 @@ void Front::on_data(Peer& peer, const http::Event& event) {
     if (!is_complete) return refuse(*call, is_complete.error());
     const std::size_t held =
         *is_complete ? call->message.bytes.bytes.size() : call->reader->held_bytes();
-    if (!charge(*call, held)) return refuse(*call, too_many_bytes());
+    if (!charge_body(*call, held)) return refuse(*call, too_many_bytes());
     if (!*is_complete) peer.session->reopen_stream(event.stream_id, event.data.size());
   }
 }
@@ -138,15 +151,11 @@ void Front::on_end(Peer& peer, std::int32_t stream_id, Nanos now) {
                                   context_.options->message_bytes_max);
     if (!plain) return refuse(*call, plain.error());
     call->message.bytes = std::move(*plain);
-    if (!charge(*call, call->message.bytes.bytes.size())) {
+    if (!charge_body(*call, call->message.bytes.bytes.size())) {
       return refuse(*call, too_many_bytes());
     }
   }
-  if (call->method == grpc::Method::kModelInfer) {
-    start_inference(*call, now);
-  } else {
-    answer_control(*call);
-  }
+  dispatch(*call, now);
 }
 
 void Front::on_stream_closed(Peer& peer, std::int32_t stream_id) {
@@ -231,6 +240,7 @@ void Front::free_call(Call& call, const Error& end) {
 void Front::let_go(Call& call, const Error& end) {
   if (call.hosted != nullptr) end_hosted(call, end);
   if (call.watch) forget_watch(call);
+  if (call.parking) unpark(call);
   charge(call, 0);
   call.clear();
   spare_.push_back(&call);
@@ -259,6 +269,7 @@ void Front::finish_pass(Nanos now) {
   if (!replies_.empty()) finish_replies(now);
   if (next_hosted_ != 0) finish_commands();  // else there never was a call to answer
   if (!watching_.empty()) look_at_health();
+  if (!parked_.empty()) look_at_parked(now);
   timers_.advance(now,
                   [&](base::Timer& timer) { on_timer(*static_cast<Call*>(timer.owner), now); });
   if (!gathering_.empty()) run_inline_lane(now);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,6 +23,7 @@
 #include "http/event.h"
 #include "http/session.h"
 #include "rest/status.h"
+#include "serving/asleep.h"
 #include "serving/bridge.h"
 #include "serving/call.h"
 #include "serving/call_table.h"
@@ -66,6 +68,7 @@ class Front {
     PublishedVersions* versions = nullptr;
     Mailbox* mailbox = nullptr;
     Bridge* bridge = nullptr;
+    Wakes* wakes = nullptr;
     memory::RegionTable* regions = nullptr;  // null: clients may not share memory
     telemetry::ServerShard* metrics = nullptr;
     std::function<void(std::uint32_t slot)> touch;  // this session has something to write
@@ -107,6 +110,9 @@ class Front {
   void on_body_framed(Peer& peer, std::int32_t stream_id);
   void on_timer(Call& call, base::Nanos now);
   bool charge(Call& call, std::size_t bytes);
+  bool charge_body(Call& call, std::size_t bytes) {
+    return charge(call, bytes + call.forwarded.bytes);
+  }
   bool has_room(const Peer& peer, std::size_t more = 0) const;
   bool has_room_for_answer(const Call& call, std::size_t bytes);
   base::Error too_many_bytes() const;
@@ -131,6 +137,7 @@ class Front {
   void on_rest_request(Peer& peer, std::uint32_t slot, const http::Event& event, base::Nanos now);
   void on_rest_data(Call& call, std::span<const std::byte> data);
   void on_rest_end(Call& call, base::Nanos now);
+  void dispatch_rest(Call& call, base::Nanos now);
   void answer_rest_flag(Call& call, std::string_view what, bool is_so);
   void answer_rest_ready(Call& call);
   void answer_rest_server(Call& call);
@@ -188,6 +195,13 @@ class Front {
   void limit_hosted(Call& call);
   void end_hosted(Call& call, const base::Error& end);
 
+  // asleep.cc: versions that must be loaded first
+  base::Result<> park_or(Call& call, const VersionTable& table, std::string_view model,
+                         std::string_view version, base::Error otherwise);
+  void unpark(Call& call);
+  void look_at_parked(base::Nanos now);
+  void dispatch(Call& call, base::Nanos now);
+
   // infer.cc: ModelInfer
   void start_inference(Call& call, base::Nanos now);
   base::Result<> decode(Call& call);
@@ -207,6 +221,8 @@ class Front {
   void drop_expired(std::vector<std::unique_ptr<batching::Ticket>>& tickets, base::Nanos now);
 
   const Context context_;
+  const std::optional<base::NamePattern> grpc_forwarding_;  // of request headers to models
+  const std::optional<base::NamePattern> rest_forwarding_;
   base::TimerWheel timers_;
   std::vector<Peer> peers_;                   // by connection slot
   std::vector<std::unique_ptr<Call>> calls_;  // all ever made; those not in use are in spare_
@@ -217,6 +233,8 @@ class Front {
   std::unordered_map<HostedCallId, Call*> hosted_;
   std::uint64_t next_hosted_ = 0;
   std::vector<Call*> watching_;
+  std::vector<Call*> parked_;
+  std::uint64_t parked_seen_ = 0;  // the number of the table that they were last held against
   HealthStamp health_stamp_;
   base::Nanos draining_until_ns_ = base::kNever;  // kNever: connections are not being ended
 

@@ -23,12 +23,17 @@ ServingStatus health_of(std::string_view service, const HealthView& view) {
   }
   // A model serves as soon as it is loaded, though others still load and the server is not ready.
   if (view.versions->model(service) != nullptr) {
-    return serving_if(!view.is_draining && view.versions->find(service, {}).has_value());
+    const bool is_there = view.versions->find(service, {}).has_value() ||
+                          view.versions->asleep(service, {}) != nullptr;
+    return serving_if(!view.is_draining && is_there);
   }
   const std::size_t slash = service.rfind('/');
   if (slash == std::string_view::npos) return ServingStatus::kServiceUnknown;
-  const auto version = view.versions->find(service.substr(0, slash), service.substr(slash + 1));
-  if (version) return serving_if(!view.is_draining);
+  const std::string_view model = service.substr(0, slash);
+  const std::string_view number = service.substr(slash + 1);
+  const auto version = view.versions->find(model, number);
+  if (version || view.versions->asleep(model, number) != nullptr)
+    return serving_if(!view.is_draining);
   return version.error().code == base::Code::kUnavailable ? ServingStatus::kNotServing
                                                           : ServingStatus::kServiceUnknown;
 }

@@ -63,10 +63,10 @@ base::Result<> show_as_asked(const Call& call, const Version& version,
 
 // What the request says beside its tensors, for a version that wants to know.
 base::Result<> bind_facts(const Version& version, const wire::InferRequest& request,
-                          Ticket& ticket) {
+                          const ForwardedHeaders& forwarded, Ticket& ticket) {
   ticket.facts.clear();
   if (!version.sees_requests()) return {};
-  auto facts = request_facts(request);
+  auto facts = request_facts(request, forwarded.headers);
   if (!facts) return std::unexpected(std::move(facts).error());
   ticket.facts = std::move(*facts);
   return {};
@@ -91,10 +91,12 @@ base::Result<> Front::decode(Call& call) {
 // Steps 5 to 7: message -> views -> version -> ticket -> lane. On failure the call is the caller's
 // to refuse.
 base::Result<> Front::accept(Call& call, Nanos now) {
-  if (auto decoded = decode(call); !decoded) return decoded;
+  if (auto decoded = decode(call); !decoded || call.parking) return decoded;
   const VersionTable& table = context_.versions->look(context_.io_thread);
   const auto version = table.find(request_.model_name, request_.model_version);
-  if (!version) return std::unexpected(version.error());
+  if (!version) {
+    return park_or(call, table, request_.model_name, request_.model_version, version.error());
+  }
   Version::IoShare& share = (*version)->share(context_.io_thread);
   call.share = &share;
   share.hold();
@@ -117,7 +119,7 @@ base::Result<> Front::accept(Call& call, Nanos now) {
         locate_shared_outputs(context_.regions, request_, call.wanted_outputs, call.shared_outputs);
   }
   if (bound) bound = bind_wishes(call, **version, *ticket, now);
-  if (bound) bound = bind_facts(**version, request_, *ticket);
+  if (bound) bound = bind_facts(**version, request_, call.forwarded, *ticket);
   if (!bound) {
     share.metrics->record_failure(telemetry::FailureReason::kOther,
                                   base::monotonic_now() - call.arrived_ns);
@@ -131,6 +133,7 @@ base::Result<> Front::accept(Call& call, Nanos now) {
   ticket->deadline_ns = call.deadline_ns;
   call.request_id = request_.id;
   if (call.is_rest) place_outputs(call, (*version)->signature());
+  call.forwarded.clear();
   call.message = {};  // the ticket's inputs keep the bytes alive
   if ((*version)->lane() == Lane::kInline) {
     if (share.gathered.empty()) {

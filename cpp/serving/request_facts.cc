@@ -9,6 +9,8 @@
 #include <utility>
 #include <variant>
 
+#include "base/text.h"
+
 namespace penstock::serving {
 namespace {
 
@@ -74,9 +76,41 @@ void append_key(std::string& json, std::string_view key) {
   json += ':';
 }
 
+void append_parameters(std::string& json, std::span<const wire::Parameter> parameters) {
+  append_key(json, "parameters");
+  char before = '{';
+  for (const wire::Parameter& parameter : parameters) {
+    if (json.size() > kRequestFactsBytesMax) return;
+    json += std::exchange(before, ',');
+    append_text(json, parameter.name);
+    json += ':';
+    append_value(json, parameter.value);
+  }
+  json += '}';
+}
+
+base::Result<> append_headers(std::string& json, std::span<const ForwardedHeader> forwarded) {
+  append_key(json, "headers");
+  char before = '{';
+  for (const ForwardedHeader& header : forwarded) {
+    if (!base::is_utf8(header.value)) {
+      return base::fail(base::Code::kInvalidArgument,
+                        "header " + base::quote(header.name) +
+                            " is forwarded to the model as a parameter, and must be UTF-8 for it");
+    }
+    json += std::exchange(before, ',');
+    append_text(json, header.name);
+    json += ':';
+    append_text(json, header.value);
+  }
+  json += '}';
+  return {};
+}
+
 }  // namespace
 
-base::Result<std::string> request_facts(const wire::InferRequest& request) {
+base::Result<std::string> request_facts(const wire::InferRequest& request,
+                                        std::span<const ForwardedHeader> forwarded) {
   std::string json;
   if (!request.id.empty()) {
     append_key(json, "id");
@@ -91,22 +125,15 @@ base::Result<std::string> request_facts(const wire::InferRequest& request) {
     }
     json += ']';
   }
-  if (const auto parameters = request.parameters_of(request.parameters); !parameters.empty()) {
-    append_key(json, "parameters");
-    char before = '{';
-    for (const wire::Parameter& parameter : parameters) {
-      if (json.size() > kRequestFactsBytesMax) break;
-      json += std::exchange(before, ',');
-      append_text(json, parameter.name);
-      json += ':';
-      append_value(json, parameter.value);
-    }
-    json += '}';
+  const auto parameters = request.parameters_of(request.parameters);
+  if (!parameters.empty()) append_parameters(json, parameters);
+  if (!forwarded.empty()) {
+    if (auto told = append_headers(json, forwarded); !told) return std::unexpected(told.error());
   }
   if (!json.empty()) json += '}';
   if (json.size() > kRequestFactsBytesMax) {
     return base::fail(base::Code::kInvalidArgument,
-                      "the request's id, output names and parameters need more than " +
+                      "the request's id, output names, parameters and headers need more than " +
                           std::to_string(kRequestFactsBytesMax) +
                           " bytes, which a model in Python is not told; send large values as "
                           "tensors");

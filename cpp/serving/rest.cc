@@ -21,6 +21,10 @@ using base::Error;
 using base::Nanos;
 using rest::RouteKind;
 
+bool is_inference(RouteKind route) {
+  return route == RouteKind::kModelInfer || route == RouteKind::kV1Predict;
+}
+
 }  // namespace
 
 void Front::on_rest_request(Peer& peer, std::uint32_t slot, const http::Event& event, Nanos now) {
@@ -33,8 +37,14 @@ void Front::on_rest_request(Peer& peer, std::uint32_t slot, const http::Event& e
         {Code::kResourceExhausted, "the request's headers are larger than this server takes"});
   }
   RestCall& rest = call.rest;
-  auto head = rest::parse_request_head(event.fields);
-  if (!head) return refuse_rest(call, head.error());
+  const auto head = rest::parse_request_head(event.fields);
+  if (!head) {
+    const http::Field accepted{"accept-encoding", rest::kAcceptedCodings};
+    const bool is_coding = head.error().status == rest::kUnsupportedMediaType;
+    return refuse_rest(call, head.error().status, head.error().error,
+                       std::span(&accepted, is_coding ? 1U : 0U));
+  }
+  rest.is_head = head->method == "HEAD";
   const auto route = rest::parse_route(head->method, head->path, path_scratch_);
   if (!route) {
     const http::Field allow{"allow", route.error().allow};
@@ -54,6 +64,11 @@ void Front::on_rest_request(Peer& peer, std::uint32_t slot, const http::Event& e
                        .layout = has_tensors_last ? rest::BodyReader::Layout::kEndAligned
                                                   : rest::BodyReader::Layout::kPadded});
   if (!begun) return refuse_rest(call, begun.error());
+  if (rest_forwarding_ && is_inference(rest.route)) {
+    const auto kept = forward_fields(event.fields, *rest_forwarding_, call.forwarded);
+    if (!kept) return refuse_rest(call, rest::kHeaderFieldsTooLarge, kept.error());
+    if (!charge_body(call, 0)) return refuse(call, too_many_bytes());
+  }
   if (rest.route == RouteKind::kControl) {
     for (const http::Field& field : event.fields) rest.fields.emplace_back(field.name, field.value);
   }
@@ -62,7 +77,7 @@ void Front::on_rest_request(Peer& peer, std::uint32_t slot, const http::Event& e
 void Front::on_rest_data(Call& call, std::span<const std::byte> data) {
   rest::BodyReader& body = call.rest.body;
   if (const auto read = body.read(data); !read) return refuse_rest(call, read.error());
-  if (!charge(call, body.held_bytes())) return refuse(call, too_many_bytes());
+  if (!charge_body(call, body.held_bytes())) return refuse(call, too_many_bytes());
   peer_of(call).session->reopen_stream(call.stream_id, data.size());
 }
 
@@ -75,9 +90,13 @@ void Front::on_rest_end(Call& call, Nanos now) {
                                    context_.options->rest_body_bytes_max);
     if (!plain) return refuse_rest(call, plain.error());
     call.message.bytes = std::move(*plain);
-    if (!charge(call, call.message.bytes.bytes.size())) return refuse(call, too_many_bytes());
+    if (!charge_body(call, call.message.bytes.bytes.size())) return refuse(call, too_many_bytes());
   }
-  switch (rest.route) {
+  dispatch_rest(call, now);
+}
+
+void Front::dispatch_rest(Call& call, Nanos now) {
+  switch (call.rest.route) {
     case RouteKind::kModelInfer:
     case RouteKind::kV1Predict: return start_inference(call, now);
     case RouteKind::kControl: return begin_hosted_rest(call);
@@ -103,8 +122,8 @@ void Front::answer_rest_flag(Call& call, std::string_view what, bool is_so) {
 void Front::answer_rest_ready(Call& call) {
   const VersionTable& table = context_.versions->look(context_.io_thread);
   const auto version = table.find(call.rest.model, call.rest.version);
-  if (version) {
-    return answer_rest_text(call, rest::kOk, wire::encode_json_model_ready((*version)->name()));
+  if (version || table.asleep(call.rest.model, call.rest.version) != nullptr) {
+    return answer_rest_text(call, rest::kOk, wire::encode_json_model_ready(call.rest.model));
   }
   refuse_rest(call, rest::kBadRequest, version.error());
 }
@@ -122,13 +141,17 @@ void Front::answer_rest_server(Call& call) {
 void Front::answer_rest_model(Call& call) {
   const VersionTable& table = context_.versions->look(context_.io_thread);
   const auto version = table.find(call.rest.model, call.rest.version);
-  if (!version) return refuse(call, version.error());
+  if (!version) {
+    const auto parked = park_or(call, table, call.rest.model, call.rest.version, version.error());
+    return parked ? void() : refuse(call, parked.error());
+  }
   const std::vector<std::string> versions = table.loaded_versions(call.rest.model);
   answer_rest_text(call, rest::kOk,
                    wire::encode_json_model_metadata({.name = (*version)->name(),
                                                      .versions = versions,
                                                      .platform = (*version)->platform(),
-                                                     .signature = &(*version)->signature()}));
+                                                     .signature = &(*version)->signature(),
+                                                     .notes = &(*version)->notes()}));
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -141,7 +164,7 @@ base::Result<> Front::decode_rest(Call& call) {
   if (rest.route == RouteKind::kV1Predict || rest.header_bytes == 0U) {
     const VersionTable& table = context_.versions->look(context_.io_thread);
     const auto version = table.find(rest.model, rest.version);
-    if (!version) return std::unexpected(version.error());
+    if (!version) return park_or(call, table, rest.model, rest.version, version.error());
     const base::Signature& signature = (*version)->signature();
     if (rest.route == RouteKind::kV1Predict) {
       auto form = wire::decode_v1_predict(json_, body, signature, request_);
@@ -151,13 +174,9 @@ base::Result<> Front::decode_rest(Call& call) {
       decoded = wire::decode_raw_infer(body, signature, request_);
     }
   } else {
-    const std::size_t json_bytes = rest.header_bytes.value_or(body.bytes.size());
-    if (json_bytes > body.bytes.size()) {
-      return base::fail(Code::kInvalidArgument,
-                        "inference-header-content-length says " + std::to_string(json_bytes) +
-                            " bytes, but the body has " + std::to_string(body.bytes.size()));
-    }
-    decoded = wire::decode_json_infer(json_, body, json_bytes, request_);
+    const auto json_bytes = rest::json_bytes_of(rest.header_bytes, body.bytes.size());
+    if (!json_bytes) return std::unexpected(json_bytes.error());
+    decoded = wire::decode_json_infer(json_, body, *json_bytes, request_);
   }
   if (!decoded) return decoded;
   request_.model_name = rest.model;

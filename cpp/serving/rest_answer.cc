@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "grpc/framing.h"
-#include "http2/error_code.h"
 #include "rest/body.h"
 #include "rest/status.h"
 #include "serving/front.h"
@@ -22,10 +21,12 @@ using base::Error;
 // In place of a gRPC path, which would begin with a slash: see penstock.hosting.rest.
 constexpr std::string_view kRestPath = "rest";
 constexpr std::string_view kJson = "application/json";
+constexpr std::string_view kBinary = "application/octet-stream";
+// Without a body, and without a length: RFC 9110 section 8.6.
+constexpr int kNoContent = 204;
 
 // Smaller bodies fit a packet either way.
 constexpr std::size_t kCodedBytesMin = 1024;
-constexpr std::string_view kBinary = "application/octet-stream";
 
 // A number as the text of a field.
 class Digits {
@@ -39,6 +40,15 @@ class Digits {
   const char* end_;
 };
 
+// Three digits that begin a final answer's status; 0: something else.
+int status_of(std::string_view text) {
+  int status = 0;
+  const char* const end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, status);
+  const bool is_sound = read.ec == std::errc() && read.ptr == end && text.size() == 3;
+  return is_sound && status >= 200 ? status : 0;
+}
+
 base::Slice slice_of(std::string_view text) {
   const base::Buffer block = base::Buffer::allocate(text.size());
   if (!text.empty()) std::memcpy(block.data(), text.data(), text.size());
@@ -47,24 +57,24 @@ base::Slice slice_of(std::string_view text) {
 
 }  // namespace
 
-// Status, `fields`, content-length and a body of `encoded_.pieces`. Frees the call.
+// Status, `fields`, content-length and a body of `encoded_`. Frees the call.
 void Front::answer_rest(Call& call, int status, std::span<const http::Field> fields,
                         const Error& end) {
   http::Session& session = *peer_of(call).session;
+  const Digits code(static_cast<std::size_t>(status));
   const Digits size(encoded_.size);
   rest_fields_.clear();
-  rest_fields_.push_back({":status", rest::status_text(status)});
+  rest_fields_.push_back({":status", code.text()});
   rest_fields_.insert(rest_fields_.end(), fields.begin(), fields.end());
-  rest_fields_.push_back({"content-length", size.text()});
-  const bool is_empty = encoded_.size == 0;
+  if (status != kNoContent) rest_fields_.push_back({"content-length", size.text()});
+  const bool is_empty = encoded_.size == 0 || call.rest.is_head || status == kNoContent;
   session.send_headers(call.stream_id, rest_fields_, is_empty);
   if (!is_empty) {
     for (base::Slice& piece : encoded_.pieces) session.send_data(call.stream_id, std::move(piece));
     session.send_trailers(call.stream_id, {});
   }
   count_unsent(peer_of(call));
-  encoded_.pieces.clear();
-  encoded_.size = 0;
+  encoded_.clear();
   context_.metrics->record_answer(end.code);
   context_.touch(call.connection_slot);
   free_call(call, end);
@@ -80,15 +90,8 @@ void Front::answer_rest_text(Call& call, int status, std::string_view json, cons
   answer_rest(call, status, rest_extra_, end);
 }
 
-// What of the answer has begun cannot be taken back: HTTP has no status at its end.
 void Front::refuse_rest(Call& call, int status, const Error& error,
                         std::span<const http::Field> more) {
-  if (call.has_sent_headers) {
-    peer_of(call).session->reset_stream(call.stream_id, http2::kInternalError);
-    context_.metrics->record_answer(error.code);
-    context_.touch(call.connection_slot);
-    return free_call(call, error);
-  }
   answer_rest_text(call, status, wire::encode_json_error(error.why), error, more);
 }
 
@@ -173,14 +176,18 @@ void Front::send_hosted_rest(Call& call, const base::Slice& message) {
     return refuse(call, too_many_bytes());
   }
   const Metadata answered = std::exchange(call.rest.fields, {});
-  int status = rest::kOk;
+  int status = 0;
   rest_extra_.clear();
   for (const auto& [name, value] : answered) {
     if (name == ":status") {
-      std::from_chars(value.data(), value.data() + value.size(), status);
+      status = status_of(value);
     } else {
       rest_extra_.push_back({name, value});
     }
+  }
+  if (status == 0) {
+    encoded_.clear();
+    return refuse(call, {Code::kInternal, "the control application gave no status"});
   }
   answer_rest(call, status, rest_extra_, {Code::kOk, {}});
 }

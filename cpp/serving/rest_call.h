@@ -22,6 +22,7 @@ struct RestCall {
   std::string version;
   rest::Coding content_coding = rest::Coding::kIdentity;
   rest::Coding answer_coding = rest::Coding::kIdentity;
+  bool is_head = false;                     // the answer's body stays here
   std::optional<std::size_t> header_bytes;  // of the body, that are JSON; nothing: all of them
   rest::BodyReader body;
   // Of each output that is answered, in order.
@@ -32,6 +33,7 @@ struct RestCall {
   Metadata fields;
 
   void clear() {
+    is_head = false;
     body.clear();
     fields.clear();
   }

@@ -3,11 +3,13 @@
 
 #include <atomic>
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/clock.h"
+#include "base/name_pattern.h"
 #include "grpc/encoding.h"
 
 namespace penstock::serving {
@@ -33,6 +35,9 @@ struct FrontOptions {
   // Of one REST request, as sent and after decompression.
   std::size_t rest_body_bytes_max = std::size_t{64} << 20;
   grpc::CompressionLevel answer_compression = grpc::CompressionLevel::kNone;
+  // Request headers that models are told; null: none. An io thread has copies of its own.
+  std::shared_ptr<const base::NamePattern> grpc_forwarding = {};
+  std::shared_ptr<const base::NamePattern> rest_forwarding = {};
   // What a draining server gives to calls that the control thread answers, streams among them.
   base::Nanos hosted_drain_ns = 20 * base::kSecond;
 };

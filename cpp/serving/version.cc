@@ -116,6 +116,12 @@ telemetry::ModelSample Version::sample(base::Nanos now) {
           .quantiles = metrics_.quantiles(now)};
 }
 
+std::int64_t Version::calls() const {
+  std::int64_t sum = 0;
+  for (const IoShare& share : shares_) sum += share.holds();
+  return sum;
+}
+
 std::int64_t Version::inline_rows_max() const {
   return executors_.front()->traits().gains_from_batching ? signature().batch_rows_max : 0;
 }

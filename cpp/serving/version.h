@@ -108,6 +108,8 @@ class Version {
   // slow for the io threads: `rows` of it took `spent_ns` of one pass.
   void leave_inline_lane(std::int64_t rows, base::Nanos spent_ns);
 
+  // Calls that are under way. From any thread.
+  std::int64_t calls() const;
   IoShare& share(std::size_t io_thread) { return shares_[io_thread]; }
   batching::Batcher& batcher() { return batcher_; }
   telemetry::ModelMetrics& metrics() { return metrics_; }

@@ -14,7 +14,12 @@ using base::Code;
 using base::fail;
 
 base::Error failed(std::string_view name, const VersionEntry& entry) {
-  return {Code::kUnavailable, "model " + base::quote(name) + " version " +
+  if (entry.is_asleep) {
+    return {Code::kUnavailable, "model " + base::quote(name, '\'') + " version " +
+                                    std::to_string(entry.number) +
+                                    " is asleep; an inference request wakes it"};
+  }
+  return {Code::kUnavailable, "model " + base::quote(name, '\'') + " version " +
                                   std::to_string(entry.number) + " is not ready: " + entry.failure};
 }
 
@@ -35,6 +40,7 @@ base::Result<Version*> VersionTable::find(std::string_view name, std::string_vie
   if (version.empty()) {
     for (auto at = entry->versions.rbegin(); at != entry->versions.rend(); ++at) {
       if (at->version != nullptr) return at->version.get();
+      if (at->is_asleep) return std::unexpected(failed(name, *at));
     }
     return std::unexpected(failed(name, entry->versions.back()));
   }
@@ -59,12 +65,32 @@ base::Result<Version*> VersionTable::find(std::string_view name, std::string_vie
   return found->version.get();
 }
 
+const VersionEntry* VersionTable::entry(std::string_view name, std::int64_t number) const {
+  const ModelEntry* const found = model(name);
+  if (found == nullptr) return nullptr;
+  const auto at = std::ranges::find(found->versions, number, &VersionEntry::number);
+  return at == found->versions.end() ? nullptr : &*at;
+}
+
+const VersionEntry* VersionTable::asleep(std::string_view name, std::string_view version) const {
+  const ModelEntry* const found = model(name);
+  if (found == nullptr) return nullptr;
+  for (auto at = found->versions.rbegin(); at != found->versions.rend(); ++at) {
+    const bool is_meant = version.empty() ? at->version != nullptr || at->is_asleep
+                                          : version == std::to_string(at->number);
+    if (is_meant) return at->is_asleep ? &*at : nullptr;
+  }
+  return nullptr;
+}
+
 std::vector<std::string> VersionTable::loaded_versions(std::string_view name) const {
   std::vector<std::string> loaded;
   const ModelEntry* const found = model(name);
   if (found == nullptr) return loaded;
   for (const VersionEntry& entry : found->versions) {
-    if (entry.version != nullptr) loaded.push_back(entry.version->number_text());
+    if (entry.version != nullptr || entry.is_asleep) {
+      loaded.push_back(std::to_string(entry.number));
+    }
   }
   return loaded;
 }
@@ -77,7 +103,8 @@ std::shared_ptr<Version> VersionTable::replace(const std::string& name, VersionE
     before = std::move(at->version);
     at = versions.erase(at);
   }
-  if (entry.version != nullptr || !entry.failure.empty()) versions.insert(at, std::move(entry));
+  const bool stays = entry.version != nullptr || entry.is_asleep || !entry.failure.empty();
+  if (stays) versions.insert(at, std::move(entry));
   if (versions.empty()) models_.erase(name);
   return before;
 }

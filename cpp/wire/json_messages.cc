@@ -32,8 +32,37 @@ class Commas {
   bool is_first_ = true;
 };
 
+void put_member(JsonWriter& json, std::string_view name, std::string_view value) {
+  json.put_string(name);
+  json.put(':');
+  json.put_string(value);
+}
+
+// ,"parameters":{...}, if there are any.
+void put_parameters(JsonWriter& json, std::string_view tensor, const ModelNotes& notes) {
+  bool is_first = true;
+  for (const ModelNotes::TensorParameter& parameter : notes.tensors) {
+    if (parameter.tensor != tensor) continue;
+    json.put(std::exchange(is_first, false) ? ",\"parameters\":{" : ",");
+    put_member(json, parameter.name, parameter.value);
+  }
+  if (!is_first) json.put('}');
+}
+
+// ,"properties":{...}, if there are any.
+void put_properties(JsonWriter& json, const ModelNotes& notes) {
+  if (notes.properties.empty()) return;
+  json.put(",\"properties\":{");
+  Commas between(json);
+  for (const auto& [name, value] : notes.properties) {
+    between.next();
+    put_member(json, name, value);
+  }
+  json.put('}');
+}
+
 void put_tensors(JsonWriter& json, const std::vector<base::TensorSpec>& specs,
-                 bool has_batch_dimension) {
+                 bool has_batch_dimension, const ModelNotes& notes) {
   json.put('[');
   Commas between(json);
   for (const base::TensorSpec& spec : specs) {
@@ -52,7 +81,9 @@ void put_tensors(JsonWriter& json, const std::vector<base::TensorSpec>& specs,
       between_dims.next();
       json.put_number(dim);
     }
-    json.put("]}");
+    json.put(']');
+    put_parameters(json, spec.name, notes);
+    json.put('}');
   }
   json.put(']');
 }
@@ -80,6 +111,8 @@ std::string encode_json_server_metadata(const ServerDescription& server) {
 std::string encode_json_model_metadata(const ModelDescription& model) {
   PENSTOCK_CHECK(model.signature != nullptr);
   const bool has_batch_dimension = model.signature->batch_rows_max > 0;
+  static const ModelNotes kNone;
+  const ModelNotes& notes = model.notes != nullptr ? *model.notes : kNone;
   EncodedMessage message;
   JsonWriter json(message, 512);
   json.put("{\"name\":");
@@ -93,9 +126,10 @@ std::string encode_json_model_metadata(const ModelDescription& model) {
   json.put("],\"platform\":");
   json.put_string(model.platform);
   json.put(",\"inputs\":");
-  put_tensors(json, model.signature->inputs, has_batch_dimension);
+  put_tensors(json, model.signature->inputs, has_batch_dimension, notes);
   json.put(",\"outputs\":");
-  put_tensors(json, model.signature->outputs, has_batch_dimension);
+  put_tensors(json, model.signature->outputs, has_batch_dimension, notes);
+  put_properties(json, notes);
   json.put('}');
   json.finish();
   return text_of(message);

@@ -13,7 +13,8 @@ namespace penstock::wire {
 std::string encode_json_server_metadata(const ServerDescription& server);
 
 // {"name":...,"versions":[...],"platform":...,"inputs":[{"name","datatype","shape"}],"outputs":...}
-// With a batch dimension every shape starts with -1.
+// With a batch dimension every shape starts with -1. Where the model has notes, "properties" (OIP)
+// are told and "parameters" of tensors (MLServer), texts by name.
 std::string encode_json_model_metadata(const ModelDescription& model);
 
 // {"name":...,"ready":true}

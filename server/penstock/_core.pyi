@@ -155,6 +155,8 @@ class EngineOptions:
     rest_port: int | None  # None: REST is not served
     is_rest_port_shared: bool
     rest_body_bytes_max: int  # of one request, as sent and after decompression
+    grpc_forward_pattern: str  # of metadata that models are told; "": none
+    rest_forward_pattern: str  # of HTTP fields, likewise
     rest_idle_timeout_ms: int  # of an HTTP/1.1 connection; 0: no bound
     io_threads: int
     message_bytes_max: int  # of one request, after decompression
@@ -303,6 +305,24 @@ class Engine:
 
     def unload(self, name: str, version: int) -> None:
         """Takes a version out of service; requests already accepted are answered."""
+
+    def set_asleep(self, name: str, version: int, refusal: str = "") -> None:
+        """The version is known, and loaded when a request asks for it, which `take_wakes` tells.
+
+        One that is loaded is unloaded. With `refusal`, requests that wait for it are refused so.
+        """
+
+    @property
+    def wakes_fd(self) -> int:
+        """A file descriptor that is readable while requests wait that nobody has taken."""
+
+    def take_wakes(self) -> list[tuple[str, int]]:
+        """Models and versions that requests wait for, once for each request."""
+
+    def uses(self) -> list[tuple[str, int, int, int]]:
+        """Of every loaded version: model, version, milliseconds since 1970 of its last inference
+        (0: none yet), calls that are under way.
+        """
 
     def trim_memory(self) -> None:
         """Gives free memory back to the system; blocks, without the interpreter's lock."""

@@ -56,6 +56,10 @@ def serve(options: ServerOptions, console: Console, log_output: LogOutput) -> No
             "There is no model repository: give --model-repository DIR, or model_repository in the "
             "configuration file."
         )
+    if not (options.allow_grpc or options.allow_http):
+        raise OptionsError(
+            "Nothing would be served: --allow-grpc and --allow-http are both false; leave one on."
+        )
     open_closed()
     _make_room(options)
     # Now, for a wrong flag or folder is to be told before anything starts.
@@ -108,15 +112,16 @@ class _Server:
 
     async def run(self) -> None:
         drained = asyncio.Event()
-        # Metrics first: of two servers on one gRPC port, each still has its own metrics port.
-        if self._options.allow_metrics:
-            sock = listening_socket(self._options.metrics_host, self._options.metrics_port)
-            self._http = MetricsServer(sock, self._metrics.text)
         try:
+            # Metrics first: of two servers on one gRPC port, each still has its own metrics port.
+            if self._options.allow_metrics:
+                sock = listening_socket(self._options.metrics_host, self._options.metrics_port)
+                self._http = MetricsServer(sock, self._metrics.text)
             add_reflection(self._services)
             add_control_methods(self._services, self._control)
             self._services.answer_rest(RestControl(self._control))
             await register_services(self._services, self._options.grpc_service)
+            await self._repository.announce()
             self._engine.start()
             self._services.start()
             # After asyncio has set its own handler for SIGINT, which this one replaces.
@@ -150,9 +155,13 @@ class _Server:
                 f"set. {first.name}: {first.reason}"
             )
         self._repository.start_polling()
-        self._engine.set_ready(not (failed and self._options.strict_readiness))
+        self._repository.when_changed(self._tell_ready)
         if not self._engine.is_draining:
             self._announce(reports, _process_age_s())
+
+    def _tell_ready(self) -> None:
+        is_strict = self._options.strict_readiness
+        self._engine.set_ready(not (is_strict and self._repository.has_failures))
 
     def _announce(self, reports: list[LoadReport], seconds: float) -> None:
         options = self._options
@@ -174,7 +183,8 @@ class _Server:
             },
         )
         try:
-            print_startup(self._console, reports, listening, seconds)
+            asleep = self._repository.asleep
+            print_startup(self._console, reports, listening, seconds, asleep=asleep)
         except (OSError, SystemExit) as error:  # rich ends the program when nobody reads it
             reason = str(error) if isinstance(error, OSError) else "nobody reads standard output"
             log.warning("startup_not_printed", extra={"reason": reason})

@@ -14,7 +14,7 @@ from penstock import __version__
 from penstock.backends.isolation import WorkerLaunch
 from penstock.backends.onnxruntime_library import OnnxRuntimeLibrary
 from penstock.config import ServerOptions
-from penstock.errors import EngineError, ListenError
+from penstock.errors import EngineError, ListenError, OptionsError
 from penstock.hosting.bridge_loop import CallBridge
 from penstock.metric_settings import MetricSettings, bounds_ns, label_tags, read_metric_settings
 from penstock.repository.model_files import read_labels, read_warmup_tensor
@@ -29,7 +29,7 @@ except ImportError as error:  # pragma: no cover - a broken installation
         code="FAILED_PRECONDITION",
     ) from error
 
-__all__ = ["Engine", "LoadedVersion", "isa"]
+__all__ = ["Engine", "LoadedVersion", "VersionUse", "isa"]
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +68,20 @@ class LoadedVersion:
     row_cost_us: float | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionUse:
+    """How much a loaded version is used.
+
+    `last_ms` is its last inference, in milliseconds since 1970, 0 if there was none; `calls` are
+    those under way.
+    """
+
+    model: str
+    version: int
+    last_ms: int
+    calls: int
+
+
 class Engine:
     """The server's native side: its threads, connections and models.
 
@@ -76,10 +90,18 @@ class Engine:
     """
 
     def __init__(self, options: ServerOptions, library: OnnxRuntimeLibrary | None) -> None:
-        """Without a `library` there is no onnxruntime backend."""
+        """Without a `library` there is no onnxruntime backend.
+
+        Raises OptionsError with what is wrong with the options.
+        """
         self._options = options
         self._metrics = read_metric_settings(options.metrics_config)
-        self._core = _core.Engine(_engine_options(options, library, self._metrics))
+        try:
+            self._core = _core.Engine(_engine_options(options, library, self._metrics))
+        except _core.CoreError as error:
+            if error.code != "INVALID_ARGUMENT":
+                raise EngineError(str(error), code=error.code) from None
+            raise OptionsError(str(error)) from None
 
     def start(self) -> None:
         """Listens. Raises ListenError if an address cannot be had."""
@@ -143,6 +165,31 @@ class Engine:
         """Takes a version out of service; requests already accepted are answered."""
         with _engine_errors():
             self._core.unload(name, version)
+
+    def set_asleep(self, name: str, version: int, refusal: str = "") -> None:
+        """The version is known, and loaded when a request asks for it, which `take_wakes` tells.
+
+        One that is loaded is unloaded; what it accepted is answered. With `refusal`, requests that
+        wait for it are refused so.
+        """
+        with _engine_errors():
+            self._core.set_asleep(name, version, refusal)
+
+    @property
+    def wakes_fd(self) -> int:
+        """A file descriptor that is readable while requests wait that nobody has taken."""
+        return self._core.wakes_fd
+
+    def take_wakes(self) -> set[tuple[str, int]]:
+        """Models and versions that requests wait for, since the last time."""
+        return set(self._core.take_wakes())
+
+    def uses(self) -> list[VersionUse]:
+        """How much each loaded version is used."""
+        return [
+            VersionUse(model=model, version=version, last_ms=last_ms, calls=calls)
+            for model, version, last_ms, calls in self._core.uses()
+        ]
 
     def trim_memory(self) -> None:
         """Gives memory that unloaded models left free back to the system; blocks."""
@@ -272,6 +319,8 @@ def _engine_options(
     made.rest_port = options.http_port if options.allow_http else None
     made.is_rest_port_shared = options.reuse_http_port
     made.rest_body_bytes_max = options.http_max_input_size
+    made.grpc_forward_pattern = options.grpc_header_forward_pattern
+    made.rest_forward_pattern = options.http_header_forward_pattern
     made.rest_idle_timeout_ms = options.http_idle_timeout_ms
     made.io_threads = options.grpc_infer_thread_count
     made.message_bytes_max = options.message_bytes_max

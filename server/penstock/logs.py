@@ -18,6 +18,7 @@ from functools import partial
 from typing import Any
 
 from penstock.errors import OptionsError
+from penstock.plain_text import escaped, is_plain
 
 __all__ = ["LogChoice", "LogOutput", "start_logging"]
 
@@ -174,7 +175,7 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str, ensure_ascii=False)
+        return escaped(json.dumps(line, default=str, ensure_ascii=False))
 
 
 class ConsoleLines(logging.Formatter):
@@ -183,9 +184,10 @@ class ConsoleLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The record as a line."""
         fields = "".join(f" {name}={_quoted(value)}" for name, value in _fields(record).items())
-        line = f"{_time(record)} {record.levelname.lower():<7} {record.getMessage()}{fields}"
+        event = escaped(record.getMessage())
+        line = f"{_time(record)} {record.levelname.lower():<7} {event}{fields}"
         if record.exc_info:
-            line += "\n" + self.formatException(record.exc_info)
+            line += "\n" + escaped(self.formatException(record.exc_info), keeps="\n\t")
         return line
 
 
@@ -200,4 +202,5 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
 
 def _quoted(value: object) -> str:
     text = str(value)
-    return json.dumps(text, ensure_ascii=False) if not text or set(text) & set(' "=\n') else text
+    is_bare = text and is_plain(text) and not set(text) & set(' "=')
+    return text if is_bare else escaped(json.dumps(text, ensure_ascii=False))

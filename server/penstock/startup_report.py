@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from penstock.plain_text import escaped
 from penstock.repository.loader import LoadReport
 
 __all__ = ["Listening", "print_startup"]
@@ -23,31 +25,47 @@ class Listening:
 
 
 def print_startup(
-    console: Console, reports: Sequence[LoadReport], listening: Listening, seconds: float
+    console: Console,
+    reports: Sequence[LoadReport],
+    listening: Listening,
+    seconds: float,
+    *,
+    asleep: int = 0,
 ) -> None:
-    """Prints the models, then where the server listens and how long it took to start."""
+    """Prints the models, then where the server listens and how long it took to start.
+
+    `asleep` versions are loaded when a request asks for them.
+    """
     if console.is_terminal:
-        _print_for_people(console, reports, listening, seconds)
+        _print_for_people(console, reports, listening, seconds, asleep)
     else:
         for line in _plain_lines(reports, listening, seconds):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _print_for_people(
-    console: Console, reports: Sequence[LoadReport], listening: Listening, seconds: float
+    console: Console,
+    reports: Sequence[LoadReport],
+    listening: Listening,
+    seconds: float,
+    asleep: int,
 ) -> None:
     if reports:
         console.print(_table(reports))
-    else:
-        console.print("[yellow]The repository holds no model.[/]")
+    elif not asleep:
+        console.print("[yellow]No model was to be loaded.[/]")
+    if asleep:
+        console.print(f"Asleep until a request asks for it: {asleep}.", highlight=False)
     for report in reports:
         if report.loaded is None:
-            console.print(f"[red]{report.name}:[/]", Text(report.reason), soft_wrap=True)
+            name = Text(f"{escaped(report.name)}:", style="red")
+            console.print(name, Text(escaped(report.reason)), soft_wrap=True)
     ready = sum(report.loaded is not None for report in reports)
+    grpc, rest, metrics = map(escape, (listening.grpc, listening.rest, listening.metrics))
     places = [
-        f"gRPC [bold]{listening.grpc}[/]" if listening.grpc else "",
-        f"REST [bold]http://{listening.rest}[/]" if listening.rest else "",
-        f"metrics [bold]http://{listening.metrics}/metrics[/]" if listening.metrics else "",
+        f"gRPC [bold]{grpc}[/]" if grpc else "",
+        f"REST [bold]http://{rest}[/]" if rest else "",
+        f"metrics [bold]http://{metrics}/metrics[/]" if metrics else "",
     ]
     console.print(
         f"[bold green]penstock is ready[/]  {'  ·  '.join(filter(None, places))}\n"
@@ -62,12 +80,13 @@ def _table(reports: Sequence[LoadReport]) -> Table:
         table.columns[column].justify = "right"
     for report in reports:
         loaded = report.loaded
+        name = Text(escaped(report.name))
         if loaded is None:
-            table.add_row(report.name, str(report.version), Text("failed", style="red"))
+            table.add_row(name, str(report.version), Text("failed", style="red"))
         else:
             cost = f"{loaded.row_cost_us:.1f} µs" if loaded.row_cost_us is not None else ""
             table.add_row(
-                report.name,
+                name,
                 str(report.version),
                 Text("ready", style="green"),
                 report.backend,
@@ -81,9 +100,9 @@ def _table(reports: Sequence[LoadReport]) -> Table:
 def _plain_lines(reports: Sequence[LoadReport], listening: Listening, seconds: float) -> list[str]:
     lines = []
     for report in reports:
-        name = f"model {report.name} version {report.version}"
+        name = f"model {escaped(report.name)} version {report.version}"
         if report.loaded is None:
-            lines.append(f"{name} failed: {report.reason}")
+            lines.append(f"{name} failed: {escaped(report.reason)}")
         else:
             loaded = report.loaded
             lines.append(

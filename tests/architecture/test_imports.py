@@ -45,6 +45,7 @@ BELONGS_TO: dict[str, set[str]] = {
     r"(sys/epoll\.h|openssl/.*)": {"net/*"},
     r"(pybind11/.*|Python\.h)": {"bindings/*"},
     r"protozero/.*": {"wire/*"},
+    r"re2/.*": {"base/name_pattern.cc"},
     r"simdjson\.h": {"wire/json*"},
     r"zlib\.h": {"base/deflate*"},
     r"(mutex|shared_mutex|condition_variable)": {"base/*", "telemetry/*"},

@@ -109,7 +109,10 @@ class EchoService : public net::Service {
       host_.touch(peer.slot);
     }
   }
-  base::Nanos next_wake(base::Nanos) override { return base::kNever; }
+  // What came in late events does not wait for a socket.
+  base::Nanos next_wake(base::Nanos now) override {
+    return waiting_.empty() || *holds_.lock() ? base::kNever : now;
+  }
   void transferred(std::uint64_t bytes_in, std::uint64_t bytes_out) override {
     change([=](Seen& seen) {
       seen.bytes_in += bytes_in;
@@ -141,7 +144,8 @@ class EchoService : public net::Service {
 // Io threads on a port of this machine, the first of them accepting.
 class EchoServer {
  public:
-  explicit EchoServer(const net::IoOptions& options = {}, std::size_t count = 1) {
+  explicit EchoServer(const net::IoOptions& options = {}, std::size_t count = 1,
+                      net::Port speaks = net::Port::kGrpc) {
     auto acceptor = net::Acceptor::listen({.address = "127.0.0.1"});
     PENSTOCK_CHECK(acceptor.has_value());
     port_ = acceptor->port();
@@ -153,7 +157,7 @@ class EchoServer {
     }
     for (std::size_t i = 1; i < count; ++i) threads_[i]->start(*services_[i], {}, {});
     std::vector<net::Listener> listeners;
-    listeners.push_back({std::move(*acceptor)});
+    listeners.push_back({std::move(*acceptor), speaks});
     threads_[0]->start(*services_[0], std::move(listeners), all);
   }
   ~EchoServer() {

@@ -13,6 +13,8 @@
 #include "base/monitor.h"
 #include "grpc/framing.h"
 #include "h2_pair.h"
+#include "http1/session.h"
+#include "http1/workspace.h"
 #include "model/executor.h"
 #include "serving/bridge.h"
 #include "serving/front.h"
@@ -170,6 +172,10 @@ class FrontRig {
     bool is_touched = false;
     bool is_open = true;
     bool reads = true;  // false: what the front answers stays in the session
+    // Of a connection that speaks HTTP/1.1, in place of `client`.
+    bool is_http1 = false;
+    std::string said;   // and not yet fed
+    std::string heard;  // all that was answered
 
     explicit Link(const H2Client::Options& client_options) : client(client_options) {}
     std::int32_t infer(std::string_view message, const Fields& more = {}) {
@@ -205,6 +211,7 @@ class FrontRig {
                .versions = &versions,
                .mailbox = &mailbox_,
                .bridge = bridge.get(),
+               .wakes = wakes.get(),
                .regions = regions,
                .metrics = &metrics.shard(0),
                .touch = [this](std::uint32_t slot) { links_[slot]->is_touched = true; },
@@ -243,20 +250,28 @@ class FrontRig {
     return versions.publish(std::move(table));
   }
 
-  Link& connect(const H2Client::Options& client_options = {}, const http2::Limits& limits = {}) {
+  Link& connect(const H2Client::Options& client_options = {}, const http2::Limits& limits = {},
+                serving::Protocol protocol = serving::Protocol::kGrpc) {
     Link& link = *links_.emplace_back(std::make_unique<Link>(client_options));
     link.session = std::move(*http2::Session::open(limits, workspace_));
-    link.slot = static_cast<std::uint32_t>(links_.size() - 1);
-    front.opened(link.slot, next_id_++, serving::Protocol::kGrpc, *link.session);
-    return link;
+    return open(link, protocol);
+  }
+  // To REST, over HTTP/1.1.
+  Link& connect_http1(const http1::Limits& limits = {}) {
+    Link& link = *links_.emplace_back(std::make_unique<Link>(H2Client::Options{}));
+    link.session = std::move(*http1::Session::open(limits, http1_workspace_));
+    link.is_http1 = true;
+    return open(link, serving::Protocol::kRest);
   }
   void disconnect(Link& link) {
     if (!std::exchange(link.is_open, false)) return;
     front.closed(link.slot);
   }
-  // What the client has to say reaches the front.
+  // What the client has to say reaches the front, if its session wants it.
   bool receive(Link& link) {
-    const std::string bytes = link.client.take_output();
+    if (link.is_http1 && !link.session->wants_input()) return false;
+    const std::string bytes =
+        link.is_http1 ? std::exchange(link.said, {}) : link.client.take_output();
     if (bytes.empty()) return false;
     input_ = std::make_unique<std::string>(bytes);
     const auto events = link.session->feed(bytes_of_text(*input_), 0);
@@ -274,7 +289,11 @@ class FrontRig {
       http::Output output;
       PENSTOCK_CHECK(link->session->take_output(output).has_value());
       const std::string bytes = written(output);
-      link->client.feed(bytes_of_text(bytes));
+      if (link->is_http1) {
+        link->heard += bytes;
+      } else {
+        link->client.feed(bytes_of_text(bytes));
+      }
       has_moved = has_moved || !bytes.empty();
       link->is_touched = false;
       front.received(link->slot, link->session->take_late_events(), now());
@@ -312,9 +331,15 @@ class FrontRig {
   telemetry::ServerMetrics metrics{1};
   std::unique_ptr<serving::Bridge> bridge =
       *serving::Bridge::open({.io_threads = 1, .calls_max = kHostedCallsMax}, [](std::size_t) {});
+  std::unique_ptr<serving::Wakes> wakes = *serving::Wakes::open(1);
   base::Nanos skew_ns = 0;  // how far the front's time is ahead
 
  private:
+  Link& open(Link& link, serving::Protocol protocol) {
+    link.slot = static_cast<std::uint32_t>(links_.size() - 1);
+    front.opened(link.slot, next_id_++, protocol, *link.session);
+    return link;
+  }
   void deliver(std::span<batching::Reply> replies) {
     PENSTOCK_CHECK(mailbox_.push_all(replies).taken == replies.size());
     *delivered_.lock() += replies.size();
@@ -322,6 +347,7 @@ class FrontRig {
   }
 
   http2::Workspace workspace_;
+  http1::Workspace http1_workspace_;
   serving::Mailbox mailbox_{1 << 16};
   base::Monitor<std::size_t> delivered_;
   std::vector<std::unique_ptr<Link>> links_;

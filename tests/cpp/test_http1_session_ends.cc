@@ -6,6 +6,12 @@
 #include "harness.h"
 
 namespace penstock::testing {
+namespace {
+
+constexpr const char* kLastAnswer =
+    "HTTP/1.1 200 OK\r\ncontent-length: 1\r\nconnection: close\r\n\r\nx";
+
+}  // namespace
 
 TEST(http1_session, a_peer_that_asks_for_the_end_gets_its_answer_and_the_end) {
   H1Peer peer;
@@ -152,11 +158,116 @@ TEST(http1_session, a_goaway_finishes_an_idle_connection_at_once) {
   H1Peer fresh;
   fresh.session->submit_goaway(0, "");
   EXPECT(fresh.session->is_finished());
+  H1Peer used;
+  REQUIRE(used.send(get()));
+  used.answer(1, "x");
+  used.receive();
+  used.session->submit_goaway(0, "");
+  EXPECT(used.session->is_finished());
+}
+
+TEST(http1_session, a_goaway_awaits_the_request_that_has_begun_to_come) {
+  H1Peer peer;
+  const std::string request = get("/late");
+  REQUIRE(peer.send(request.substr(0, 5)));
+  peer.session->submit_goaway(0, "");
+  EXPECT(!peer.session->is_finished());
+  EXPECT(peer.session->header_block_since_ns() != base::kNever);  // and not for ever
+  REQUIRE(peer.send(request.substr(5) + get("/another")));
+  EXPECT_EQ(peer.story(), "R1 E1");
+  peer.answer(1, "x");
+  EXPECT_EQ(peer.receive(), kLastAnswer);
+  EXPECT(peer.session->is_finished());
+}
+
+TEST(http1_session, from_its_retirement_on_each_answer_is_the_last_of_its_connection) {
+  for (const bool by_notice : {false, true}) {
+    H1Peer peer;
+    REQUIRE(peer.send(get()));
+    peer.answer(1, "x");
+    EXPECT_EQ(peer.receive(), "HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nx");
+    by_notice ? peer.session->submit_shutdown_notice() : peer.session->retire();
+    EXPECT(!peer.session->is_finished());  // a request may be on its way
+    EXPECT(!peer.session->wants_write());
+    REQUIRE(peer.send(get()));
+    peer.answer(2, "x");
+    EXPECT_EQ(peer.receive(), kLastAnswer);
+    EXPECT(peer.session->is_finished());
+  }
+}
+
+TEST(http1_session, of_pipelined_requests_the_last_answer_says_that_it_is_the_last) {
+  H1Peer peer;
+  REQUIRE(peer.send(get() + get()));
+  peer.session->retire();
+  peer.answer(1, "x");
+  EXPECT_EQ(peer.receive(), "HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nx");
+  peer.begin(2, {{"content-length", "1"}}, false);
+  EXPECT_CONTAINS(peer.receive(), "connection: close");
+  REQUIRE(peer.send(get("/behind")));  // which the peer may not expect to be served
+  EXPECT_EQ(peer.story(), "R1 E1 R2 E2");
+  peer.give(2, "x");
+  peer.session->send_trailers(2, {});
+  EXPECT_EQ(peer.receive(), "x");
+  EXPECT(peer.session->is_finished());
+}
+
+TEST(http1_session, an_early_last_answer_leaves_the_rest_of_its_request_room) {
+  H1Peer peer;
+  const std::string request = post("abc");
+  REQUIRE(peer.send(request.substr(0, request.size() - 1)));
+  peer.session->retire();
+  peer.begin(1, {{"content-length", "1"}}, false);
+  EXPECT_CONTAINS(peer.receive(), "connection: close");
+  REQUIRE(peer.send(request.substr(request.size() - 1) + get("/behind")));
+  EXPECT_EQ(peer.story(), "R1 D1 E1");
+  EXPECT_EQ(peer.body(1), "abc");
+  peer.give(1, "x");
+  peer.session->send_trailers(1, {});
+  EXPECT_EQ(peer.receive(), "x");
+  EXPECT(peer.session->is_finished());
+}
+
+TEST(http1_session, a_peer_that_ends_its_half_is_asked_for_life_and_answered) {
+  H1Peer peer;
+  REQUIRE(peer.send(get() + get()));
+  EXPECT(peer.session->end_input());
+  EXPECT(peer.session->wants_write());
+  EXPECT_EQ(peer.receive(), "HTTP/1.1 100 Continue\r\n\r\n");
+  EXPECT(!peer.session->wants_write());
+  peer.answer(1, "x");
+  EXPECT_EQ(peer.receive(), "HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nx");
+  peer.answer(2, "x");
+  EXPECT_EQ(peer.receive(), kLastAnswer);
+  EXPECT(peer.session->is_finished());
+}
+
+TEST(http1_session, an_answer_that_is_there_is_all_the_asking_it_needs) {
+  H1Peer peer;
+  REQUIRE(peer.send(get()));
+  peer.answer(1, "x");
+  EXPECT(peer.session->end_input());
+  EXPECT_EQ(peer.receive(), kLastAnswer);
+  EXPECT(peer.session->is_finished());
+}
+
+TEST(http1_session, a_peer_that_ends_its_half_within_a_request_or_without_one_is_gone) {
+  H1Peer idle;
+  EXPECT(!idle.session->end_input());
+  H1Peer answered;
+  REQUIRE(answered.send(get()));
+  answered.answer(1, "x");
+  answered.receive();
+  EXPECT(!answered.session->end_input());
   H1Peer within_head;
-  REQUIRE(within_head.send("GET /"));
-  within_head.session->submit_goaway(0, "");
-  EXPECT(within_head.session->is_finished());
-  EXPECT_EQ(within_head.session->header_block_since_ns(), base::kNever);
+  REQUIRE(within_head.send(get() + "GET /"));
+  EXPECT(!within_head.session->end_input());
+  H1Peer within_body;
+  REQUIRE(within_body.send(post("abc").substr(0, 50)));
+  EXPECT(!within_body.session->end_input());
+  H1Peer http10;
+  REQUIRE(http10.send("GET / HTTP/1.0\r\n\r\n"));
+  EXPECT(!http10.session->end_input());
 }
 
 TEST(http1_session, a_goaway_is_said_by_the_last_of_the_answers) {

@@ -141,6 +141,26 @@ TEST(net_io_thread, an_answer_for_a_connection_that_is_gone_is_nobodys) {
   EXPECT_EQ(next.client.answer(id).body, "mine");
 }
 
+TEST(net_io_thread, whoever_waits_to_be_accepted_when_a_drain_begins_is_told) {
+  auto acceptor = net::Acceptor::listen({.address = "127.0.0.1"});
+  REQUIRE(acceptor.has_value());
+  std::vector<std::unique_ptr<H2Socket>> waiting;
+  for (int i = 0; i < 300; ++i) waiting.push_back(std::make_unique<H2Socket>(acceptor->port()));
+  for (auto& socket : waiting) socket->flush();
+  const auto thread = std::move(*net::IoThread::open({}));
+  EchoService service(*thread);
+  thread->post_drain();
+  std::vector<net::Listener> listeners;
+  listeners.push_back({std::move(*acceptor)});
+  thread->start(service, std::move(listeners), {thread.get()});
+  std::size_t told = 0;
+  for (auto& socket : waiting) {
+    told += socket->wait_until([&] { return !socket->client.goaways().empty(); }) ? 1 : 0;
+  }
+  thread->join();
+  EXPECT_EQ(told, waiting.size());
+}
+
 TEST(net_io_thread, what_is_not_http2_is_closed_as_a_broken_protocol) {
   EchoServer server;
   const base::UniqueFd fd = connect_to(server.port());

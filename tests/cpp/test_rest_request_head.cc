@@ -58,11 +58,9 @@ TEST(rest_request_head, numbers_are_digits_and_come_once) {
 }
 
 TEST(rest_request_head, a_body_has_the_json_that_is_announced) {
-  rest::RequestHead head;
-  EXPECT_EQ(rest::json_bytes_of(head, 7).value_or(99), 7);
-  head.json_bytes = 7;
-  EXPECT_EQ(rest::json_bytes_of(head, 7).value_or(99), 7);
-  const auto refused = rest::json_bytes_of(head, 6);
+  EXPECT_EQ(rest::json_bytes_of(std::nullopt, 7).value_or(99), 7);
+  EXPECT_EQ(rest::json_bytes_of(7, 7).value_or(99), 7);
+  const auto refused = rest::json_bytes_of(7, 6);
   REQUIRE(!refused.has_value());
   EXPECT_CONTAINS(refused.error().why, "inference header size should be in range (0, 6), got: 7");
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <limits>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "harness.h"
 #include "serving/request_facts.h"
@@ -52,6 +54,25 @@ TEST(serving_request_facts, texts_are_escaped) {
   constexpr std::string_view kId("\"\\\n\0\x1f/\xc3\xa9", 8);
   request.id = kId;
   EXPECT_EQ(request_facts(request).value(), "{\"id\":\"\\\"\\\\\\u000a\\u0000\\u001f/\xc3\xa9\"}");
+}
+
+TEST(serving_request_facts, forwarded_headers_are_texts_beside_the_parameters) {
+  const std::vector<serving::ForwardedHeader> headers = {
+      {"x-a", "1"}, {"timeout", "soon"}, {"x-a", "\"2\""}, {"x-e", "\xc3\xa9"}};
+  EXPECT_EQ(request_facts({}, headers).value(),
+            "{\"headers\":{\"x-a\":\"1\",\"timeout\":\"soon\",\"x-a\":\"\\\"2\\\"\","
+            "\"x-e\":\"\xc3\xa9\"}}");
+  EXPECT_EQ(request_facts(with_parameters({{"b", true}}), std::span(headers).first(1)).value(),
+            R"({"parameters":{"b":true},"headers":{"x-a":"1"}})");
+}
+
+TEST(serving_request_facts, a_forwarded_header_that_is_not_utf8_is_refused) {
+  const std::vector<serving::ForwardedHeader> headers = {{"x-a", "caf\xe9"}};
+  const auto refused = request_facts({}, headers);
+  REQUIRE(!refused.has_value());
+  EXPECT_EQ(refused.error().code, base::Code::kInvalidArgument);
+  EXPECT_EQ(refused.error().why,
+            "header \"x-a\" is forwarded to the model as a parameter, and must be UTF-8 for it");
 }
 
 TEST(serving_request_facts, more_than_a_model_is_told_is_refused) {

@@ -87,7 +87,7 @@ TEST(serving_version_table, a_failed_version_is_unavailable_with_its_reason) {
     const auto result = table.find("m", version);
     REQUIRE(!result.has_value());
     EXPECT(result.error().code == Code::kUnavailable);
-    EXPECT_EQ(result.error().why, "model \"m\" version 4 is not ready: no such file");
+    EXPECT_EQ(result.error().why, "model 'm' version 4 is not ready: no such file");
   }
 }
 
@@ -113,6 +113,27 @@ TEST(serving_version_table, an_entry_that_is_neither_is_a_removal) {
   EXPECT(table.model("m") == nullptr);
   EXPECT(table.replace("n", {.number = 1, .version = nullptr, .failure = {}}) == nullptr);
   EXPECT(table.model("n") == nullptr);
+}
+
+TEST(serving_version_table, a_version_that_sleeps_counts_as_one_that_is_there) {
+  VersionTable table;
+  table.replace("m", loaded(1));
+  table.replace("m", {.number = 2, .version = nullptr, .failure = {}, .is_asleep = true});
+  table.replace("m", failed(3));
+  EXPECT_EQ(found(table, ""), -1);
+  EXPECT(table.find("m", "").error().code == Code::kUnavailable);
+  EXPECT_EQ(found(table, "1"), 1);
+  EXPECT_EQ(table.asleep("m", "")->number, 2);
+  EXPECT_EQ(table.asleep("m", "2")->number, 2);
+  for (const std::string_view awake : {"1", "3", "02", "x", "-2"}) {
+    EXPECT(table.asleep("m", awake) == nullptr);
+  }
+  EXPECT(table.asleep("n", "") == nullptr);
+  EXPECT(table.loaded_versions("m") == std::vector<std::string>({"1", "2"}));
+  table.replace("m", loaded(4));
+  EXPECT(table.asleep("m", "") == nullptr);
+  table.replace("m", {.number = 2, .version = nullptr, .failure = {}});
+  EXPECT(table.asleep("m", "2") == nullptr);
 }
 
 TEST(serving_version_table, a_copy_changes_by_itself) {

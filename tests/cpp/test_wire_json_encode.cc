@@ -231,6 +231,25 @@ TEST(wire_json_messages, metadata_says_what_the_protobuf_form_says) {
             R"("outputs":[{"name":"y","datatype":"BYTES","shape":[-1]}]})");
 }
 
+TEST(wire_json_messages, metadata_has_the_notes_of_a_model_that_has_some) {
+  const base::Signature signature{.inputs = {{.name = "a", .dtype = DType::kFp32, .dims = {1}},
+                                             {.name = "b", .dtype = DType::kFp32, .dims = {1}}},
+                                  .outputs = {{.name = "y", .dtype = DType::kBytes, .dims = {2}}}};
+  const wire::ModelNotes notes{
+      .properties = {{"owner", "vision"}, {"tier", "\"1\""}},
+      .tensors = {{"b", "content_type", "np"}, {"y", "content_type", "str"}, {"b", "unit", "m/s"}}};
+  EXPECT_EQ(
+      wire::encode_json_model_metadata(
+          {.name = "m", .versions = {}, .platform = "p", .signature = &signature, .notes = &notes}),
+      R"({"name":"m","versions":[],"platform":"p",)"
+      R"("inputs":[{"name":"a","datatype":"FP32","shape":[1]},)"
+      R"({"name":"b","datatype":"FP32","shape":[1],)"
+      R"("parameters":{"content_type":"np","unit":"m/s"}}],)"
+      R"("outputs":[{"name":"y","datatype":"BYTES","shape":[2],)"
+      R"("parameters":{"content_type":"str"}}],)"
+      R"("properties":{"owner":"vision","tier":"\"1\""}})");
+}
+
 TEST(wire_json_messages, a_models_readiness_has_its_name) {
   EXPECT_EQ(wire::encode_json_model_ready("a\"b"), R"({"name":"a\"b","ready":true})");
 }

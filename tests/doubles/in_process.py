@@ -16,16 +16,17 @@ from penstock.repository.controller import RepositoryController
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InProcess:
-    """Listens on `grpc`, with the models that `controller` has loaded."""
+    """Listens on `grpc` and `rest`, with the models that `controller` has loaded."""
 
     engine: Engine
     controller: RepositoryController
     grpc: str
+    rest: str
 
 
 @asynccontextmanager
 async def running(*repositories: Path, **options: object) -> AsyncIterator[InProcess]:
-    """Runs for as long as the `async with` block does; explicit control, unless `options` differ."""
+    """Runs for as long as the `async with` block does; explicit control, unless `options` say."""
     library = find_onnxruntime()
     wanted = ServerOptions.model_validate(
         {
@@ -33,6 +34,8 @@ async def running(*repositories: Path, **options: object) -> AsyncIterator[InPro
             "model_control_mode": "explicit",
             "grpc_address": "127.0.0.1",
             "grpc_port": 0,
+            "http_address": "127.0.0.1",
+            "http_port": 0,
             "grpc_infer_thread_count": 2,
             **options,
         }
@@ -43,7 +46,12 @@ async def running(*repositories: Path, **options: object) -> AsyncIterator[InPro
         engine.start()
         await controller.start()
         engine.set_ready(True)
-        yield InProcess(engine=engine, controller=controller, grpc=f"127.0.0.1:{engine.grpc_port}")
+        yield InProcess(
+            engine=engine,
+            controller=controller,
+            grpc=f"127.0.0.1:{engine.grpc_port}",
+            rest=f"http://127.0.0.1:{engine.rest_port}",
+        )
     finally:
         await controller.stop()
         engine.stop()

@@ -5,8 +5,11 @@
 // input has it. Holds every call to its law: one begin, in order, one end.
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "fuzz_input.h"
@@ -64,6 +67,7 @@ class ControlPlayer {
     bool is_half_closed = false;
     bool has_headers = false;
     bool is_finished = false;
+    bool is_rest = false;
   };
 
   void hear(const Event& event) {
@@ -71,11 +75,12 @@ class ControlPlayer {
       PENSTOCK_CHECK(event.call > last_begun_ || calls_ever_ == 0);
       last_begun_ = event.call;
       ++calls_ever_;
+      const bool is_rest = !event.path.starts_with('/');
       for (const auto& [name, value] : event.metadata) {
-        PENSTOCK_CHECK(!name.empty() && name.front() != ':');
+        PENSTOCK_CHECK(!name.empty() && (is_rest || name.front() != ':'));
         touch(value);
       }
-      calls_[event.call] = {};
+      calls_[event.call] = {.is_rest = is_rest};
       return;
     }
     const auto found = calls_.find(event.call);
@@ -107,9 +112,15 @@ class ControlPlayer {
   void send_headers(Id id, Call& call, Input& input) {
     if (call.has_headers || call.is_finished) return;
     call.has_headers = true;
+    serving::Metadata metadata = {{"x-head", std::string(input.bytes(5))}};
+    if (call.is_rest) {
+      static constexpr std::array<std::string_view, 8> kStatuses = {"200", "201", "204", "404",
+                                                                    "418", "599", "99",  "2x0"};
+      metadata.emplace_back(":status", kStatuses[input.below(kStatuses.size())]);
+    }
     send({.kind = Command::Kind::kHeaders,
           .call = id,
-          .metadata = {{"x-head", std::string(input.bytes(5))}},
+          .metadata = std::move(metadata),
           .encoding = static_cast<grpc::Encoding>(input.below(3))});
   }
   void send_message(Id id, Call& call, Input& input) {

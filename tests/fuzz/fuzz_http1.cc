@@ -333,7 +333,13 @@ void Owner::speak(Input& input) {
     unopened_bytes_ -= bytes;
     return session_->reopen_connection(bytes);
   }
-  if (verb == 5 && input.u8() == 0) return session_->submit_goaway(0, "enough");
+  if (verb == 5) {
+    const std::uint8_t end = input.u8();
+    if (end == 0) session_->submit_goaway(0, "enough");
+    if (end == 1) session_->retire();
+    if (end == 2) session_->end_input();
+    if (end <= 2) return;
+  }
   if (streams_.empty()) return;
   auto at = streams_.begin();
   std::advance(at, input.below(std::min<std::size_t>(streams_.size(), 256)));

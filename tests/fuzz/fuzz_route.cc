@@ -57,7 +57,7 @@ void run_head(std::string_view text) {
     return;
   }
   touch(head->path);
-  const auto json_bytes = rest::json_bytes_of(*head, kBodyBytesMax);
+  const auto json_bytes = rest::json_bytes_of(head->json_bytes, kBodyBytesMax);
   PENSTOCK_CHECK(!json_bytes || *json_bytes <= kBodyBytesMax);
 }
 

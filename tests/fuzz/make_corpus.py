@@ -230,7 +230,7 @@ def session_seeds() -> dict[str, bytes]:
     }  # fmt: skip
 
 
-# FrontRig of fuzz_front.cc: what a wild peer does, and an honest one
+# Rig of front_rig.h, as fuzz_front.cc has it: what a wild peer does, and an honest one
 W_REQUEST, W_DATA, W_FRAME, W_WRITE, W_EVENT, W_RECONNECT, W_CONTROL = 0, 3, 6, 7, 8, 9, 10
 H_CALL, H_BODY, H_RESET, H_PASS, H_EVENT, H_CONTROL = 0, 2, 3, 4, 5, 6
 C_HEADERS, C_MESSAGE, C_CONSUMED, C_FINISH = 0, 1, 3, 4
@@ -241,6 +241,41 @@ M_INFER, M_INFER_ID, M_NAMED, M_LARGE, M_EMPTY, M_BYTES, M_SHARED = 0, 1, 2, 3, 
 
 def program(*steps: Iterable[int]) -> bytes:
     return b"".join(bytes(step) for step in steps)
+
+
+# TwoLanes of fuzz_rest_front.cc: methods, paths and bodies by their places there
+R_HTTP1, R_HTTP2, R_SEND, R_PASS, R_EVENT, R_CONTROL = 0, 2, 3, 4, 5, 6
+R_POST, R_GET, R_HEAD = 0, 1, 3
+R_INFER, R_BATCHED, R_PREDICT, R_LIVE, R_METADATA, R_HOSTED = 0, 3, 4, 8, 10, 13
+B_EMPTY, B_JSON, B_BINARY_OUTPUT, B_SHARED, B_INSTANCES, B_BINARY, B_LARGE = 0, 2, 3, 4, 5, 7, 9
+
+
+def rest_front_seeds() -> dict[str, bytes]:
+    def both(method: int, path: int, body: int, coding: int = 0) -> bytes:
+        """Over HTTP/1.1 as it is and in chunks, and over HTTP/2."""
+        request = (method, path, body, coding)
+        one = program((R_HTTP1, *request, 0), (R_HTTP1, *request, 1), (R_SEND, 0, 90))
+        return one + program((R_HTTP2, *request), (R_SEND, 255, 255), (R_PASS,))
+
+    answer = program((R_CONTROL, C_HEADERS, 0, 1, 97, 0, 0), (R_CONTROL, C_MESSAGE, 0, 9))
+    native = [(R_POST, R_INFER, body) for body in range(B_LARGE)]
+    native += [(R_POST, R_PREDICT, B_INSTANCES), (R_GET, R_LIVE, B_EMPTY)]
+    native += [(R_HEAD, R_METADATA, B_EMPTY)]
+    wild = program((2, R_POST, R_INFER, B_JSON, 0, 0), (3,), (4,), (0, 0), (0, 8), (3,), (4,))
+    return {
+        "honest_native": b"\1\0\0" + b"".join(both(*one) for one in native),
+        "honest_coded": b"\1\0\0"
+        + b"".join(both(R_POST, R_INFER, B_JSON, coding) for coding in (1, 2, 3, 17)),
+        "honest_batched": b"\1\0\1" + both(R_POST, R_BATCHED, B_JSON) * 3,
+        "honest_hosted": b"\1\0\0" + (both(R_GET, R_HOSTED, B_EMPTY) + answer) * 3,
+        "honest_too_large": b"\1\0\0"
+        + program((R_HTTP1, R_POST, R_INFER, B_LARGE, 255, 0, 0), (R_SEND, 255, 255), (R_PASS,))
+        + both(R_POST, R_INFER, B_BINARY),
+        "wild": b"\0\0\1" + wild + program((6, 0)) + wild,
+        "wild_hosted": b"\0\0\0"
+        + program((2, R_GET, R_HOSTED, B_EMPTY, 0, 0), (3,))
+        + program((7, C_HEADERS, 0, 1, 97, 0, 0), (6, 0), (7, C_MESSAGE, 0, 9), (4,)),
+    }
 
 
 def front_seeds() -> dict[str, bytes]:
@@ -461,6 +496,7 @@ def make() -> Corpus:
         "request_head": request_head_seeds(),
         "front": front_seeds(),
         "json": json_seeds(),
+        "rest_front": rest_front_seeds(),
         "route": route_seeds(),
         "http1": http1_seeds(),
     }

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 from collections.abc import Mapping, Sequence
@@ -59,10 +60,8 @@ class Http1Peer:
 
     def is_ended(self) -> bool:
         """Waits for the server to end the connection; False: it says something instead."""
-        try:
+        with contextlib.suppress(ConnectionResetError):
             self._unread += self.socket.recv(1)
-        except ConnectionResetError:
-            pass
         return not self._unread
 
     def _chunks(self) -> bytes:

@@ -95,8 +95,8 @@ def test_an_output_is_binary_only_where_it_is_asked_for(peer: Http1Peer) -> None
     body, length = binary_request(rows)
     answer = posted(peer, ECHO, body, length)
     assert answer.json["outputs"][0]["data"] == [1, 1]
-    asked = {"outputs": [{"name": "x_out", "parameters": {"binary_data": True}}]}
-    answer = posted(peer, ECHO, infer_body([5], shape=[1], **asked))
+    asked = [{"name": "x_out", "parameters": {"binary_data": True}}]
+    answer = posted(peer, ECHO, infer_body([5], shape=[1], outputs=asked))
     assert answer.body.endswith(np.float32(5).tobytes())
 
 

@@ -7,6 +7,8 @@ asked properly, drain on SIGTERM, and end without a report.
 
 from __future__ import annotations
 
+import contextlib
+import json
 import shutil
 import signal
 import subprocess
@@ -16,12 +18,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
 from benchmarks import h2load
 from tests.doubles.h2_peer import H2Peer, framed
 from tests.doubles.sanitized import built
+from tests.rest.http1_peer import Http1Peer, request
 
 from penstock_client._proto import health_pb2, inference_pb2
 
@@ -32,6 +36,7 @@ WATCH = "/grpc.health.v1.Health/Watch"
 REPORTS = ("Sanitizer", "runtime error:")
 IO_THREADS = 2
 REQUESTS = 100_000
+REST_REQUESTS = 30_000
 ROUNDS = 150
 END_SECONDS_MAX = 60.0
 LOAD_SECONDS_MAX = 240.0
@@ -51,6 +56,7 @@ class Core:
 
     process: subprocess.Popen[str]
     address: str
+    rest: str
 
 
 @contextmanager
@@ -66,7 +72,8 @@ def running_core(sanitize: str) -> Iterator[Core]:
             assert process.stdout is not None
             line = process.stdout.readline()
             if line:
-                yield Core(process, line.rstrip("\n").rpartition("grpc=")[2])
+                ports = dict(part.split("=") for part in line.split() if "=" in part)
+                yield Core(process, ports["grpc"], ports["rest"])
             status = process.wait(END_SECONDS_MAX)
         finally:
             process.kill()
@@ -160,6 +167,81 @@ UNRULY: list[Callable[[str, str], None]] = [
 ]
 
 
+# --- the same over REST ---------------------------------------------------------------------------
+
+
+def infer_json(floats: int) -> bytes:
+    tensor = {"name": "INPUT0", "datatype": "FP32", "shape": [1, floats], "data": [1.5] * floats}
+    return json.dumps({"inputs": [tensor]}).encode()
+
+
+def ask_out_of_turn(rest: str, model: str) -> None:
+    """More requests at once than are read ahead, the last of them malformed."""
+    good = request("POST", f"/v2/models/{model}/infer", infer_json(8))
+    with Http1Peer(rest) as peer:
+        peer.send(good * 40 + b"GET /v2 HTTP/1.1\r\nno host\r\n\r\n")
+        assert [peer.answer().status for _ in range(41)] == [200] * 40 + [400]
+        assert peer.is_ended()
+
+
+def leave_rest_at_once(rest: str, model: str) -> None:
+    """The connection goes away with requests in every state."""
+    good = request("POST", f"/v2/models/{model}/infer", infer_json(512))
+    for cut in (1, 60, len(good) // 2, len(good), len(good) * 3 // 2, len(good) * 30):
+        with Http1Peer(rest) as peer:
+            peer.send((good * 30)[:cut])
+
+
+def read_nothing_of_rest(rest: str, model: str) -> None:
+    good = request("POST", f"/v2/models/{model}/infer", infer_json(4096))
+    with Http1Peer(rest) as peer:
+        peer.socket.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            for _ in range(100):
+                peer.socket.send(good)
+
+
+def speak_http2_to_rest(rest: str, model: str) -> None:
+    """Bodies that are reset, or answered before their end."""
+    fields = [("content-type", "application/json"), ("content-length", "1000000000")]
+    with H2Peer(rest) as peer:
+        for index in range(10):
+            stream = peer.open(f"/v2/models/{model}/infer", fields if index % 2 else ())
+            peer.send(stream, b"[" * 1000, is_last=False)
+            peer.reset(stream)
+        peer.round_trip()
+
+
+UNRULY_OVER_REST: list[Callable[[str, str], None]] = [
+    ask_out_of_turn,
+    leave_rest_at_once,
+    read_nothing_of_rest,
+    speak_http2_to_rest,
+]
+
+
+def run_h2load_over_rest(rest: str, model: str, folder: Path, *, is_http1: bool) -> None:
+    message = infer_json(64)
+    path = f"/v2/models/{model}/infer"
+    with Http1Peer(rest) as peer:
+        peer.send(request("POST", path, message))
+        alone = peer.answer()
+    assert alone.status == 200
+    body = folder / f"{model}_{is_http1}.json"
+    body.write_bytes(message)
+    load = h2load.Load(
+        connections=8, streams=8, body=body, path=path, headers=(), is_http1=is_http1
+    )
+    ran = subprocess.run(
+        h2load.command(load, int(rest.rpartition(":")[2]), REST_REQUESTS),
+        capture_output=True,
+        text=True,
+        timeout=LOAD_SECONDS_MAX,
+    )
+    assert ran.returncode == 0, ran.stderr
+    h2load.check(h2load.parse(ran.stdout), REST_REQUESTS, len(alone.body))
+
+
 # --- the load -------------------------------------------------------------------------------------
 
 
@@ -183,17 +265,22 @@ def run_h2load(address: str, model: str, folder: Path) -> None:
     h2load.check(h2load.parse(ran.stdout), REQUESTS, len(alone.body))
 
 
-def load_in_every_way(address: str, folder: Path) -> None:
+def load_in_every_way(core: Core, folder: Path) -> None:
     """All at once: both lanes honestly, and every unruly peer again and again."""
     models = ["identity", "identity_batch"]
 
-    def be_unruly(peer: Callable[[str, str], None]) -> None:
+    def be_unruly(peer: Callable[[str, str], None], address: str) -> None:
         for turn in range(ROUNDS):
             peer(address, models[turn % 2])
 
-    with ThreadPoolExecutor() as pool:
-        waits = [pool.submit(run_h2load, address, model, folder) for model in models]
-        waits += [pool.submit(be_unruly, peer) for peer in UNRULY]
+    with ThreadPoolExecutor(32) as pool:
+        waits = [pool.submit(run_h2load, core.address, model, folder) for model in models]
+        for model in models:
+            for is_http1 in (False, True):
+                load = partial(run_h2load_over_rest, is_http1=is_http1)
+                waits.append(pool.submit(load, core.rest, model, folder))
+        waits += [pool.submit(be_unruly, peer, core.address) for peer in UNRULY]
+        waits += [pool.submit(be_unruly, peer, core.rest) for peer in UNRULY_OVER_REST]
         for wait in waits:
             wait.result()
 
@@ -203,7 +290,7 @@ def test_the_core_is_loaded_and_drained_without_a_report(sanitize: str, tmp_path
     with running_core(sanitize) as core, H2Peer(core.address) as patient:
         watch = patient.call(WATCH)
         patient.until(lambda: len(watch.body) > 0)
-        load_in_every_way(core.address, tmp_path)
+        load_in_every_way(core, tmp_path)
         assert core.process.poll() is None
         core.process.send_signal(signal.SIGTERM)
         patient.until(lambda: watch.is_over)

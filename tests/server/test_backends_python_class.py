@@ -210,6 +210,28 @@ def test_lists_texts_and_strided_arrays_become_what_the_core_takes(
     np.testing.assert_array_equal(answer_array, wanted)
 
 
+@pytest.mark.parametrize("raised", ["KeyboardInterrupt", "asyncio.CancelledError", "SystemExit"])
+def test_whatever_a_model_raises_fails_its_own_load_or_batch_alone(
+    tmp_path: Path, raised: str
+) -> None:
+    loads = f"""
+        import asyncio
+        class Free:
+            def load(self, context): raise {raised}
+            def execute(self, batch): pass
+    """
+    with pytest.raises(BackendError, match=f"failed to load: {raised.rpartition('.')[2]}"):
+        executes(tmp_path, loads)
+    executing = f"""
+        import asyncio
+        class Free:
+            def execute(self, batch): raise {raised}
+    """
+    (execute,) = executes(tmp_path, executing)
+    with pytest.raises(BackendError, match=f"failed: {raised.rpartition('.')[2]}"):
+        execute({"x": rows(1)}, [1])
+
+
 def test_a_file_that_ends_the_program_ends_only_its_own_load(tmp_path: Path) -> None:
     with pytest.raises(BackendError, match=r"1/model.py cannot be imported: SystemExit: 3"):
         executes(tmp_path, "import sys; sys.exit(3)")

@@ -51,8 +51,6 @@ ASKING = {
     "grpc_root_cert": "ca.crt",
     "http_restricted_api": "model-repository:admin-key=x",
     "grpc_restricted_protocol": "model-repository:admin-key=x",
-    "http_header_forward_pattern": "x-.*",
-    "grpc_header_forward_pattern": "x-.*",
     "cache_config": "local,size=1048576",
     "rate_limit": "execution_count",
     "trace_config": "level=TIMESTAMPS",
@@ -144,6 +142,14 @@ def test_one_warning_names_the_flags_without_effect(tmp_path: Path) -> None:
     assert done.returncode == 1
     (line,) = log.read_text().splitlines()
     assert 'flags_without_effect flags="--http-thread-count --host-policy"' in line
+
+
+def test_settings_of_backends_that_mean_nothing_here_are_named() -> None:
+    texts = ["tensorflow,version=2", "onnxruntime,default-max-batchsize=4", "shm-size=1"]
+    unused = read_options(flags={"backend_config": texts}).backend_settings_without_effect
+    assert unused == ["tensorflow,version", "onnxruntime,default-max-batchsize", "shm-size"]
+    texts = ["onnxruntime,default-max-batch-size=8", "default-max-batch-size=4"]
+    assert not read_options(flags={"backend_config": texts}).backend_settings_without_effect
 
 
 def test_help_shows_the_options_and_hides_what_has_no_effect() -> None:

@@ -17,8 +17,9 @@ from tests.doubles.control_parts import Parts, quiet_log
 
 from penstock.control.parts import LoadWish
 from penstock.control.rest import RestAnswer, RestCall
-from penstock.control.rest_application import RestControl
+from penstock.control.rest_application import BASE64_PIECE, RestControl
 from penstock.control.rest_routes import ROUTES, find_route
+from penstock.errors import ControlError
 
 NAMES = st.sampled_from(
     ["ready", "parameters", "config", "file:1/m", "key", "offset", "byte_size", "raw_handle", "b64",
@@ -310,6 +311,35 @@ def test_trace_settings_are_told_and_set_for_all_and_for_a_model(parts: Parts) -
     assert refused(parts, "POST", "/v2/trace/setting", {"trace_rate": 5})[0] == 400
 
 
+def test_a_large_load_is_read_beside_other_calls(parts: Parts) -> None:
+    content = bytes(range(256)) * (1 << 14)  # several pieces of base64
+    parameters = {"config": "{}", "file:1/m": base64.b64encode(content).decode()}
+    body = json.dumps({"parameters": parameters}).encode()
+    load = RestCall(method="POST", path="/v2/repository/models/m/load", body=body)
+    order = []
+
+    async def asked(call: RestCall, name: str) -> None:
+        assert (await RestControl(parts.application)(call)).status == 200
+        order.append(name)
+
+    async def story() -> None:
+        small = RestCall(method="GET", path="/v2/logging")
+        await asyncio.gather(asked(load, "load"), asked(small, "logging"))
+
+    asyncio.run(story())
+    assert order == ["logging", "load"]
+    assert parts.repository.loads[-1].files == {"1/m": content}
+
+
+@pytest.mark.parametrize("start", [0, BASE64_PIECE - 4, BASE64_PIECE, 2 * BASE64_PIECE - 4])
+def test_base64_that_goes_on_after_its_padding_is_refused(parts: Parts, start: int) -> None:
+    text = "A" * start + "AA==" + "AAAA" * BASE64_PIECE
+    body = {"parameters": {"config": "{}", "file:1/m": text}}
+    status, why = refused(parts, "POST", "/v2/repository/models/m/load", body)
+    assert status == 400
+    assert why.startswith("load parameter 'file:1/m' must be base64: ")
+
+
 # -- what is wrong --------------------------------------------------------------------------------
 
 
@@ -332,6 +362,14 @@ def test_trace_settings_are_told_and_set_for_all_and_for_a_model(parts: Parts) -
 )
 def test_a_path_that_is_no_route_is_404(parts: Parts, path: str) -> None:
     assert refused(parts, "GET", path) == (404, "Not Found")
+
+
+@pytest.mark.parametrize("version", ["9" * 20, "9" * 5000, str(2**63), "1" * 19 + "x"])
+def test_a_version_beyond_all_numbers_is_the_callers_mistake(parts: Parts, version: str) -> None:
+    with pytest.raises(ControlError, match="version should be an integral value > 0") as caught:
+        parts.application.model_config("adder", version)
+    assert caught.value.code == "INVALID_ARGUMENT"
+    assert len(str(caught.value)) < 300
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,7 @@ def test_what_is_cleared_is_the_global_setting_and_then_the_one_of_the_start() -
         ("trace_level", ["LOUD"], "Unable to parse 'trace_level', got: LOUD"),
         ("trace_rate", ["1", "2"], "expect only 1 value for 'trace_rate'"),
         ("trace_rate", ["x"], "Unable to parse 'trace_rate', got: x"),
+        ("trace_rate", ["-+5"], "Unable to parse 'trace_rate', got: -+5"),
         ("trace_rate", ["9" * 5000], "Unable to parse 'trace_rate', value is out of range"),
         (
             "trace_rate",

@@ -143,3 +143,29 @@ def test_a_log_file_that_cannot_be_opened_is_a_sentence(tmp_path: Path) -> None:
     assert str(caught.value) == (
         f"--log-file: {tmp_path} cannot be opened for writing: Is a directory."
     )
+
+
+@pytest.mark.parametrize("log_format", ["console", "json"])
+@pytest.mark.parametrize("sign", ["\r", "\x1b", "\x7f", "\x9b", "\u2028", "\udc80"])
+def test_no_name_begins_a_line_or_commands_the_terminal(log_format: str, sign: str) -> None:
+    name = f"m{sign}2026 error all_is_lost"
+    with logging_to(log_format) as stream:
+        logging.getLogger("penstock.test").info("model_loaded", extra={"model": name})
+        logging.getLogger("of a model's own").info(name)
+    text = stream.getvalue().decode()
+    assert sign not in text
+    assert len(text.splitlines()) == 2
+    if log_format == "json":
+        first, second = map(json.loads, text.splitlines())
+        assert first["model"] == second["event"] == name
+
+
+def test_a_traceback_keeps_its_lines_and_nothing_else_that_a_terminal_obeys() -> None:
+    with logging_to("console") as stream:
+        try:
+            raise ValueError("\x1b[2J")
+        except ValueError:
+            logging.getLogger("penstock.test").exception("call_failed")
+    lines = stream.getvalue().decode().splitlines()
+    assert lines[1] == "Traceback (most recent call last):"
+    assert lines[-1] == r"ValueError: \u001b[2J"

@@ -1,89 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The controller by itself, over an engine that writes down what it is told."""
+"""What clients ask of the controller: to load and unload, and for configurations."""
 
 import asyncio
-import shutil
 import threading
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from tests.doubles.model_files import add_config, add_identity
-from tests.doubles.recording_engine import RecordingEngine
+from tests.doubles.house import House, tell
+from tests.doubles.model_files import add_config
 
-from penstock.config import ServerOptions
-from penstock.control.parts import IndexEntry, LoadWish
-from penstock.errors import ControlError, RepositoryError
-from penstock.repository.changes import PollChanges
-from penstock.repository.controller import CALLS_MAX, NOT_EXPLICIT, RepositoryController
-from penstock.repository.instances import Machine
-from penstock.repository.records import DUPLICATE
-
-X = [("x", "TYPE_FP32", [1])]
-OVERRIDE = (
-    '{"backend": "identity", "max_batch_size": 2,'
-    ' "input": [{"name": "x", "data_type": "TYPE_FP32", "dims": ["1"]}],'
-    ' "output": [{"name": "y", "data_type": "TYPE_FP32", "dims": [1]}]}'
-)
-#: A clock by which every file was written long ago.
-LATER = 10**19
-
-
-class House:
-    """A controller, its engine, its repository and what it reported."""
-
-    def __init__(self, *repositories: Path, mode: str = "explicit", **options: object) -> None:
-        self.repository = repositories[0]
-        self.engine = RecordingEngine()
-        self.controller = RepositoryController(
-            self.engine,
-            ServerOptions.model_validate(
-                {
-                    "model_repository": [str(one) for one in repositories],
-                    "model_control_mode": mode,
-                    **options,
-                }
-            ),
-            Machine(),
-        )
-
-    def add(self, name: str, *, version: int = 1, more: str = "") -> None:
-        add_identity(self.repository, name, X, 4)
-        config = self.repository / name / "config.pbtxt"
-        config.write_text(f"{config.read_text()}\n{more}")
-        folder = self.repository / name / str(version)
-        folder.mkdir(exist_ok=True)
-        (folder / "weights").write_text(str(version))
-
-    async def load(self, name: str, **wish: object) -> None:
-        await self.controller.load(LoadWish(model=name, **wish))  # type: ignore[arg-type]
-
-    async def failure(self, name: str, **wish: object) -> ControlError:
-        with pytest.raises(ControlError) as caught:
-            await self.load(name, **wish)
-        return caught.value
-
-    async def polled(self) -> PollChanges:
-        changes = await self.controller.poll(LATER)
-        await self.controller.idle()
-        return changes
-
-    async def states(self, **filters: object) -> list[tuple[str, str, str, str]]:
-        entries = await self.controller.index(**filters)  # type: ignore[arg-type]
-        return [(one.name, one.version, str(one.state), one.reason) for one in entries]
-
-    def loads(self) -> list[tuple[str, int]]:
-        return [(name, version) for told, name, version in self.engine.told if told == "loaded"]
-
-
-def tell(house: House, story: Callable[[House], Awaitable[None]]) -> House:
-    async def whole() -> None:
-        await story(house)
-        await house.controller.stop()
-
-    asyncio.run(whole())
-    return house
-
+from penstock.control.parts import IndexEntry
+from penstock.errors import ControlError
+from penstock.repository.controller import CALLS_MAX, NOT_EXPLICIT
 
 # --- modes ---
 
@@ -180,6 +108,24 @@ def test_a_failing_reload_keeps_what_serves_and_says_so(tmp_path: Path) -> None:
         assert await house.states() == [("m", "1", "READY", "")]
 
     tell(house, story)
+
+
+def test_a_reload_that_failed_is_tried_again_though_no_file_has_changed(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.add("m")
+
+    async def story(house: House) -> None:
+        await house.load("m")
+        house.engine.sick.add("m")
+        house.add("m", more="# changed")
+        await house.failure("m")
+        assert "it is sick" in str(await house.failure("m"))
+        house.engine.sick.clear()
+        await house.load("m")
+        assert await house.states() == [("m", "1", "READY", "")]
+
+    tell(house, story)
+    assert house.loads() == [("m", 1)] * 2
 
 
 def test_a_model_that_fails_is_tried_again_by_the_next_load(tmp_path: Path) -> None:
@@ -290,6 +236,29 @@ def test_a_load_goes_on_though_its_client_went_away(tmp_path: Path) -> None:
     tell(house, story)
 
 
+def test_failures_last_until_they_are_mended_or_unloaded(tmp_path: Path) -> None:
+    house = House(tmp_path, load_model=["m"])
+    house.add("m")
+    house.add("other")
+    house.engine.sick.update({"m", "other"})
+    told: list[bool] = []
+
+    async def story(house: House) -> None:
+        await house.controller.start()
+        house.controller.when_changed(lambda: told.append(house.controller.has_failures))
+        house.engine.sick.discard("m")
+        await house.load("m")
+        await house.failure("other")
+        await house.controller.unload("other")
+        house.engine.sick.add("m")
+        house.add("m", more="# changed")
+        await house.failure("m")  # which goes on to serve
+        await house.failure("absent")
+
+    tell(house, story)
+    assert told[:6] == [True, False, True, False, False, False]
+
+
 def test_calls_are_bounded(tmp_path: Path) -> None:
     house = House(tmp_path)
     house.add("m")
@@ -325,193 +294,6 @@ def test_a_stop_waits_for_no_load(tmp_path: Path) -> None:
 
 
 # --- overrides ---
-
-
-def test_a_configuration_override_holds_until_the_next_plain_load(tmp_path: Path) -> None:
-    house = House(tmp_path)
-    house.add("m")
-
-    async def story(house: House) -> None:
-        await house.load("m")
-        await house.load("m", config=OVERRIDE)
-        assert house.controller.config("m").max_batch_size == 2
-        await house.load("m", config=OVERRIDE)
-        await house.load("m")
-        assert house.controller.config("m").max_batch_size == 4
-
-    tell(house, story)
-    assert house.loads() == [("m", 1)] * 4
-
-
-def test_an_override_with_files_needs_no_repository_and_is_removed_with_its_model(
-    tmp_path: Path,
-) -> None:
-    house = House(tmp_path, allow_model_file_override=True)
-    files = {"7/weights": b"w"}
-
-    def private_folders() -> list[Path]:
-        return [one.folder for r in house.controller._records for one in r.overrides if one.folder]
-
-    async def story(house: House) -> None:
-        await house.load("sent", config=OVERRIDE, files=files)
-        assert await house.states() == [("sent", "7", "READY", "")]
-        (first,) = private_folders()
-        assert (first / "sent" / "7" / "weights").read_bytes() == b"w"
-        await house.load("sent", config=OVERRIDE, files=files)
-        (second,) = private_folders()
-        assert not first.exists()
-        house.engine.sick.add("sent")
-        await house.failure("sent", config=OVERRIDE, files=files)
-        assert private_folders() == [second]
-        await house.controller.unload("sent")
-        assert not second.exists()
-        assert "failed to poll from model repository" in str(await house.failure("sent"))
-
-    tell(house, story)
-
-
-def test_files_are_taken_only_where_the_server_allows_them(tmp_path: Path) -> None:
-    async def story(house: House) -> None:
-        refusal = await house.failure("sent", config=OVERRIDE, files={"1/model.py": b""})
-        assert "failed to load 'sent', failed to poll from model repository" in str(refusal)
-        assert "--allow-model-file-override" in str(refusal)
-
-    tell(House(tmp_path), story)
-
-
-# --- several repositories ---
-
-
-def test_a_name_in_two_repositories_is_unavailable_in_both(tmp_path: Path) -> None:
-    one, two = tmp_path / "one", tmp_path / "two"
-    house = House(one, two)
-    house.add("both")
-    add_identity(two, "both", X, 4)
-    add_identity(two, "single", X, 4)
-
-    async def story(house: House) -> None:
-        assert DUPLICATE in str(await house.failure("both"))
-        assert await house.states() == [
-            ("both", "", "UNAVAILABLE", DUPLICATE),
-            ("single", "", "", ""),
-        ]
-        assert await house.states(repository="one") == [("both", "", "", "")]
-        await house.load("single", repository=str(two))
-        await house.load("both", repository="two")  # which says which is meant
-        refusal = await house.failure("single", repository="three")
-        assert "no repository 'three': wanted one of" in str(refusal)
-
-    tell(house, story)
-
-
-def test_a_duplicate_is_told_at_start(tmp_path: Path) -> None:
-    one, two = tmp_path / "one", tmp_path / "two"
-    house = House(one, two, mode="poll")
-    house.add("both", version=3)
-    add_identity(two, "both", X, 4)
-
-    async def story(house: House) -> None:
-        (report,) = await house.controller.start()
-        assert (report.version, report.reason) == (3, DUPLICATE)
-        assert await house.states() == [("both", "3", "UNAVAILABLE", DUPLICATE)]
-        assert await house.polled() == PollChanges()
-        shutil.rmtree(two / "both")
-        assert (await house.polled()).load == ("both",)
-        assert ("both", "3", "READY", "") in await house.states()
-        add_identity(two, "both", X, 4)
-        await house.polled()
-        assert [state for *_, state in await house.states()] == [DUPLICATE]
-        assert house.engine.serving == set()
-
-    tell(house, story)
-
-
-# --- polling ---
-
-
-def test_polling_follows_the_repository(tmp_path: Path) -> None:
-    house = House(tmp_path, mode="poll")
-    house.add("old")
-
-    async def story(house: House) -> None:
-        await house.controller.start()
-        assert await house.polled() == PollChanges()
-        house.add("new")
-        house.add("old", version=2)
-        assert await house.polled() == PollChanges(load=("new", "old"))
-        assert house.engine.serving == {("new", 1), ("old", 2)}
-        shutil.rmtree(tmp_path / "old")
-        assert await house.polled() == PollChanges(unload=("old",))
-        assert await house.states() == [("new", "1", "READY", "")]
-
-    tell(house, story)
-
-
-def test_a_version_added_under_polling_leaves_the_others_alone(tmp_path: Path) -> None:
-    house = House(tmp_path, mode="poll")
-    house.add("m", more="version_policy { all { } }")
-
-    async def story(house: House) -> None:
-        await house.controller.start()
-        (tmp_path / "m" / "2").mkdir()
-        await house.polled()
-        assert house.loads() == [("m", 1), ("m", 2)]
-        (tmp_path / "m" / "1" / "weights").write_text("other weights")
-        await house.polled()
-        assert house.loads() == [("m", 1), ("m", 2), ("m", 1)]
-
-    tell(house, story)
-
-
-def test_a_change_that_fails_is_tried_once_and_leaves_what_serves(tmp_path: Path) -> None:
-    house = House(tmp_path, mode="poll")
-    house.add("m")
-
-    async def story(house: House) -> None:
-        await house.controller.start()
-        (tmp_path / "m" / "config.pbtxt").write_text("nonsense")
-        assert (await house.polled()).load == ("m",)
-        assert await house.polled() == PollChanges()
-        assert house.engine.serving == {("m", 1)}
-        house.add("m", more="# mended")
-        assert (await house.polled()).load == ("m",)
-        assert await house.states() == [("m", "1", "READY", "")]
-
-    tell(house, story)
-
-
-def test_a_model_that_is_being_loaded_is_left_for_the_next_look(tmp_path: Path) -> None:
-    house = House(tmp_path, mode="poll")
-    gate = house.engine.gates["m"] = threading.Event()
-
-    async def story(house: House) -> None:
-        await house.controller.start()
-        house.add("m")
-        await house.controller.poll(LATER)
-        await asyncio.to_thread(house.engine.at_gate.acquire)
-        shutil.rmtree(tmp_path / "m")
-        assert await house.controller.poll(LATER) == PollChanges()
-        gate.set()
-        await house.controller.idle()
-        assert (await house.polled()).unload == ("m",)
-        assert house.engine.serving == set()
-
-    tell(house, story)
-
-
-def test_a_repository_that_is_away_for_a_moment_removes_no_model(tmp_path: Path) -> None:
-    repository = tmp_path / "models"
-    house = House(repository, mode="poll")
-    house.add("m")
-
-    async def story(house: House) -> None:
-        await house.controller.start()
-        repository.rename(tmp_path / "away")
-        with pytest.raises(RepositoryError, match="There is no model repository"):
-            await house.controller.poll(LATER)
-        assert house.engine.serving == {("m", 1)}
-
-    tell(house, story)
 
 
 # --- configurations ---

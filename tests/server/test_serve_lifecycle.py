@@ -94,11 +94,11 @@ def test_start_up_says_what_is_served_where_and_how_long_it_took(tmp_path: Path)
 
 def test_logs_may_be_json(tmp_path: Path) -> None:
     add_affine(tmp_path, "good", config="response_cache { enable: true }")
-    with RunningServer(tmp_path, flags=("--log-format=json", "--http-port=8000")) as server:
+    with RunningServer(tmp_path, flags=("--log-format=json",)) as server:
         events = {line["event"]: line for line in map(json.loads, server.log().splitlines())}
     assert events["model_loaded"]["model"] == "good"
     assert events["model_config_fields_ignored"]["fields"] == "response_cache.enable"
-    assert events["rest_not_served"]["http_port"] == 8000
+    assert events["server_ready"]["rest"] == server.rest
     assert events["server_ready"]["grpc"] == server.grpc
 
 

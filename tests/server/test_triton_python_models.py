@@ -130,6 +130,20 @@ def raises(pb_utils, requests):
 def model_exception(pb_utils, requests):
     raise pb_utils.TritonModelException("a sentence of its own")
 
+def interrupts(pb_utils, requests):
+    raise KeyboardInterrupt
+
+def cancels(pb_utils, requests):
+    import asyncio
+    raise asyncio.CancelledError("by itself")
+
+def raises_no_text(pb_utils, requests):
+    raise ValueError(chr(0xdcff))
+
+def tells_no_text(pb_utils, requests):
+    error = pb_utils.TritonError(chr(0xdcff), pb_utils.TritonError.NOT_FOUND)
+    return [pb_utils.InferenceResponse(error=error) for _ in requests]
+
 def nothing(pb_utils, requests):
     return None
 
@@ -317,6 +331,10 @@ def test_a_request_that_says_nothing_asks_for_all_outputs(client: Client) -> Non
     [
         ("raises", PenstockError, "Model 'fails' failed: ValueError: not in this way"),
         ("model_exception", PenstockError, "Model 'fails' failed: a sentence of its own"),
+        ("interrupts", PenstockError, "Model 'fails' failed: KeyboardInterrupt"),
+        ("cancels", PenstockError, "Model 'fails' failed: CancelledError: by itself"),
+        ("raises_no_text", PenstockError, r"Model 'fails' failed: ValueError: \\udcff"),
+        ("tells_no_text", NotFound, r"^\\udcff"),
         ("nothing", PenstockError, "execute returned NoneType: wanted a list of 1 InferenceRes"),
         ("too_few", PenstockError, "execute returned 0 responses to 1 requests"),
         ("none_within", PenstockError, "execute returned NoneType among its responses"),

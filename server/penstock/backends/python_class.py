@@ -2,15 +2,17 @@
 """A model written in Python: from the path of its model.py to the callables the core enters."""
 
 import hashlib
+import importlib
 import importlib.util
 import logging
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol, cast
+from typing import Any, NoReturn, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +32,7 @@ __all__ = [
     "Instance",
     "NUMPY_TYPES",
     "TritonInstance",
+    "forget_modules",
     "python_execute",
     "python_executes",
     "running_model",
@@ -118,7 +121,7 @@ def _triton_instance(
 ) -> TritonInstance:
     try:
         return TritonInstance(model_class, plan, config, instance, running_model(plan))
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # a model may raise anything
         log.exception("model_load_raised", extra={"model": plan.name, "version": plan.version})
         raise BackendError(
             f"{CLASS_NAME} of {_file(plan)} failed to initialize: {sentence_of(error)}"
@@ -162,21 +165,51 @@ def _imported(plan: ModelPlan) -> ModuleType:
         return _imported_package(plan)
 
 
+class _SourceLoader(SourceFileLoader):
+    """Reads the source, always: bytecode is told from stale by whole seconds and size alone."""
+
+    def path_stats(self, path: str) -> NoReturn:
+        """Tells nothing, so that bytecode is neither looked for nor written."""
+        raise OSError
+
+
+def forget_modules(folder: Path) -> int:
+    """Lets go of the modules of models in `folder`, and gives how many those were.
+
+    What was made of them lives on; what only they held, such as weights, is freed.
+    """
+    top = folder.resolve()
+    gone = [
+        name
+        for name, module in list(sys.modules.items())
+        if name.startswith(MODULE_PREFIX)
+        and (file := getattr(module, "__file__", None))
+        and top in Path(file).resolve().parents
+    ]
+    for name in gone:
+        sys.modules.pop(name, None)
+    return len(gone)
+
+
 def _imported_package(plan: ModelPlan) -> ModuleType:
     path = plan.model_path
     name = f"{MODULE_PREFIX}{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}"
     for loaded in [other for other in list(sys.modules) if f"{other}.".startswith(f"{name}.")]:
         del sys.modules[loaded]  # an earlier load of this path; its objects live on
+    importlib.invalidate_caches()
     spec = importlib.util.spec_from_file_location(
-        name, path, submodule_search_locations=[str(path.parent)]
+        name,
+        path,
+        loader=_SourceLoader(name, str(path)),
+        submodule_search_locations=[str(path.parent)],
     )
-    if spec is None or spec.loader is None:
+    if path.suffix != ".py" or spec is None or spec.loader is None:
         raise BackendError(f"{_file(plan)} cannot be imported: wanted a file that ends in .py.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # a model may raise anything
         del sys.modules[name]
         log.exception("model_import_failed", extra={"model": plan.name, "version": plan.version})
         raise BackendError(f"{_file(plan)} cannot be imported: {sentence_of(error)}") from error
@@ -204,7 +237,7 @@ def _loaded(model_class: type[PythonModel], context: Context, plan: ModelPlan) -
         model = model_class()
         if (load := getattr(model, "load", None)) is not None:
             load(context)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # a model may raise anything
         log.exception("model_load_raised", extra={"model": plan.name, "version": plan.version})
         raise BackendError(
             f"{model_class.__name__} of {_file(plan)} failed to load: {sentence_of(error)}"
@@ -223,7 +256,7 @@ def _execute(model: PythonModel, plan: ModelPlan) -> Execute:
             for tensor in plan.outputs:
                 _check_shape(outputs[tensor.name], tensor, bool(plan.batch_rows_max))
             return outputs
-        except (Exception, SystemExit) as error:
+        except BaseException as error:  # a model may raise anything
             log.exception(
                 "model_failed",
                 extra={"model": plan.name, "version": plan.version, "rows": batch.rows},

@@ -29,6 +29,10 @@ BackendConfig = dict[str, dict[str, str]]
 #: The section of settings that name no backend.
 ALL_BACKENDS = ""
 BATCH_ROWS_DEFAULT = 64
+#: What a configuration's int32 can hold.
+ROWS_MAX = 2**31 - 1
+#: The one setting of a backend that is acted on.
+BATCH_ROWS_KEY = "default-max-batch-size"
 
 
 class ServerOptions(BaseModel):
@@ -40,7 +44,14 @@ class ServerOptions(BaseModel):
 
     id: str = Field("triton", description="The name that ServerMetadata tells; Triton's default.")
 
-    model_repository: list[str] = Field([], description="Folder of models. May be repeated.")
+    model_repository: list[str] = Field(
+        [], description="Folder of models, or its URL. May be repeated."
+    )
+    model_repository_cache: str = Field(
+        "",
+        description="Folder for the files of repositories that are URLs. Empty: a private one, "
+        "removed at the end.",
+    )
     model_control_mode: Literal["none", "poll", "explicit"] = Field(
         "none",
         description="How models come and go. none: all are loaded at start, and stay; poll: "
@@ -62,7 +73,20 @@ class ServerOptions(BaseModel):
     model_file_override_bytes_max: Bytes = Field(
         256 << 20, description="Bytes of the files that one load may bring."
     )
+    model_load_mode: Literal["eager", "lazy"] = Field(
+        "eager",
+        description="When models are loaded that the server finds by itself. eager: at once; lazy: "
+        "when a request first asks for one.",
+    )
+    model_memory_budget: Annotated[int, Field(ge=0, le=2**50)] = Field(
+        0,
+        description="Bytes of memory for loaded models, by estimate. Beyond it those that were "
+        "used longest ago are unloaded, until a request asks for them. 0: no budget.",
+    )
     model_load_thread_count: Count = Field(4, description="Models loaded at the same time.")
+    model_load_retry_count: Annotated[int, Field(ge=0, le=1000)] = Field(
+        0, description="How often a load that fails is tried again, at once."
+    )
     backend_config: BackendConfig = Field(
         {},
         description="A backend's setting: BACKEND,KEY=VALUE, e.g. "
@@ -118,6 +142,11 @@ class ServerOptions(BaseModel):
     grpc_concurrent_streams_max: Count = Field(
         1024, description="Calls open at a time on one connection."
     )
+    grpc_header_forward_pattern: str = Field(
+        "",
+        description="Metadata of gRPC inferences that Python models are told as parameters: a "
+        "regular expression found in their names, whatever its own case. Empty: none.",
+    )
     connections_max: Count = Field(16_384, description="Connections open at a time.")
     message_bytes_max: Bytes = Field(
         256 << 20, description="Largest request, in bytes, after decompression."
@@ -146,6 +175,11 @@ class ServerOptions(BaseModel):
     http_max_input_size: Bytes = Field(
         64 << 20,
         description="Largest body of a REST request, in bytes, before and after decompression.",
+    )
+    http_header_forward_pattern: str = Field(
+        "",
+        description="Header fields of REST inferences that Python models are told as parameters: a "
+        "regular expression found in their lower-case names, whatever its own case. Empty: none.",
     )
     http_idle_timeout_ms: Milliseconds = Field(
         600_000,
@@ -209,8 +243,9 @@ class ServerOptions(BaseModel):
     @classmethod
     def _batch_size_is_a_number(cls, found: BackendConfig) -> BackendConfig:
         for backend, settings in found.items():
-            size = settings.get("default-max-batch-size", "1")
-            if not (size.isascii() and size.isdigit() and int(size) >= 1):
+            size = settings.get(BATCH_ROWS_KEY, "1")
+            is_number = size.isascii() and size.isdigit() and len(size) <= len(str(ROWS_MAX))
+            if not (is_number and 1 <= int(size) <= ROWS_MAX):
                 raise PydanticCustomError(
                     "batch_size",
                     "Input should be a whole number of at least 1 as default-max-batch-size of "
@@ -221,8 +256,10 @@ class ServerOptions(BaseModel):
 
     @property
     def repositories(self) -> list[Path]:
-        """The folders of models, in the order given."""
-        return [Path(folder).expanduser() for folder in self.model_repository]
+        """The folders of models on this machine, in the order given."""
+        return [
+            Path(folder).expanduser() for folder in self.model_repository if "://" not in folder
+        ]
 
     @property
     def metrics_host(self) -> str:
@@ -248,8 +285,17 @@ class ServerOptions(BaseModel):
 
     def batch_rows_default(self, backend: str) -> int:
         """Rows of a batch for models that batch but do not say how much."""
-        key = "default-max-batch-size"
         for section in (backend, ALL_BACKENDS):
-            if key in self.backend_config.get(section, {}):
-                return int(self.backend_config[section][key])
+            if BATCH_ROWS_KEY in self.backend_config.get(section, {}):
+                return int(self.backend_config[section][BATCH_ROWS_KEY])
         return BATCH_ROWS_DEFAULT
+
+    @property
+    def backend_settings_without_effect(self) -> list[str]:
+        """BACKEND,KEY of what is set of backends and means nothing here."""
+        return [
+            f"{backend},{key}" if backend else key
+            for backend, settings in self.backend_config.items()
+            for key in settings
+            if key != BATCH_ROWS_KEY or backend not in (ALL_BACKENDS, "onnxruntime")
+        ]

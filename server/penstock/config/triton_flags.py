@@ -85,7 +85,6 @@ TRITON_FLAGS: Mapping[str, TritonFlag] = {
             "host_policy",
             "model_load_gpu_limit",
         ),
-        *_ignored("a load is tried once", "model_load_retry_count"),
         *_ignored("there is no rate limiter", "rate_limit_resource"),
         *_ignored(
             "there is no such front end",
@@ -119,11 +118,6 @@ TRITON_FLAGS: Mapping[str, TritonFlag] = {
             "the restriction of calls to holders of a key",
             "http_restricted_api",
             "grpc_restricted_protocol",
-        ),
-        *_refused(
-            "the forwarding of headers to models",
-            "http_header_forward_pattern",
-            "grpc_header_forward_pattern",
         ),
         *_refused("the response cache", "cache_config"),
         *_refused("rate limiting", "rate_limit"),

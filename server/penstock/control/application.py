@@ -28,6 +28,8 @@ __all__ = ["ControlApplication", "RepositoryParameters"]
 RepositoryParameters = Mapping[str, str | bytes | bool | int]
 
 FILE_PREFIX = "file:"
+#: Of a version's number, which is below 2**63.
+VERSION_DIGITS_MAX = 20
 TYPE_NAMES = {bool: "bool_param", int: "int64_param", str: "string_param", bytes: "bytes_param"}
 
 
@@ -164,9 +166,12 @@ class ControlApplication:
 
 def checked_version(version: str) -> str:
     """`version`, if it is empty or the number of one."""
-    if version and not (version.isascii() and version.isdigit() and int(version) < 2**63):
+    digits = version if version.isascii() and version.isdigit() else ""
+    is_number = 0 < len(digits) <= VERSION_DIGITS_MAX and int(digits) < 2**63
+    if version and not is_number:
+        shown = version if len(version) <= 2 * VERSION_DIGITS_MAX else f"{version[:40]}..."
         raise ControlError(
-            f"failed to get model version from specified version string '{version}' "
+            f"failed to get model version from specified version string '{shown}' "
             "(details: a whole number is wanted), version should be an integral value > 0"
         )
     return version

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The control application over REST: calls in, answers out, as Triton's HTTP server gives them."""
 
+import asyncio
 import base64
 import binascii
 import json
@@ -9,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from penstock.control.application import ControlApplication
-from penstock.control.json_body import JsonObject, kind_of, parsed_object
+from penstock.control.json_body import BODY_BYTES_MAX, JsonObject, kind_of, parsed_object
 from penstock.control.messages_json import (
     config_json,
     index_json,
@@ -32,6 +33,8 @@ log = logging.getLogger(__name__)
 
 JSON = (("content-type", "application/json"),)
 EMPTY = JsonObject({})
+#: Characters that are decoded at a time; four make three bytes.
+BASE64_PIECE = 1 << 20
 
 
 class RestControl:
@@ -117,13 +120,12 @@ class RestControl:
         return _json(index_json(entries))
 
     async def _load(self, call: RestCall, names: Mapping[str, str]) -> RestAnswer:
-        # Files are in it: its bound is that of the port.
-        body = _optional_object(call.body, bytes_max=None)
-        parameters = body.object("parameters") if "parameters" in body else EMPTY
+        if len(call.body) <= BODY_BYTES_MAX:
+            parameters = _load_parameters(call.body)
+        else:  # which takes longer than other calls are to wait
+            parameters = await asyncio.to_thread(_load_parameters, call.body)
         await self._application.load(
-            names["model"],
-            {name: _load_parameter(parameters, name) for name in parameters.names()},
-            repository=names.get("repository", ""),
+            names["model"], parameters, repository=names.get("repository", "")
         )
         return _json(None)
 
@@ -248,14 +250,30 @@ def _require(body: JsonObject, *names: str) -> None:
             raise ControlError(f"Shared memory register request has no '{name}' field")
 
 
+def _load_parameters(sent: bytes) -> dict[str, str | bytes]:
+    # Files are in it: its bound is that of the port.
+    body = _optional_object(sent, bytes_max=None)
+    parameters = body.object("parameters") if "parameters" in body else EMPTY
+    return {name: _load_parameter(parameters, name) for name in parameters.names()}
+
+
 def _load_parameter(parameters: JsonObject, name: str) -> str | bytes:
     text = parameters.text(name)
     if not name.startswith("file:"):
         return text
     try:
-        return base64.b64decode(text, validate=True)
+        return _from_base64(text)
     except (binascii.Error, ValueError) as error:
         raise ControlError(f"load parameter '{name}' must be base64: {error}") from None
+
+
+def _from_base64(text: str) -> bytes:
+    """Piece by piece, for all of it at once would hold Python's lock for as long as it takes."""
+    starts = range(0, max(len(text), 1), BASE64_PIECE)
+    pieces = [base64.b64decode(text[at : at + BASE64_PIECE], validate=True) for at in starts]
+    if any(len(piece) != BASE64_PIECE // 4 * 3 for piece in pieces[:-1]):
+        raise ValueError("it goes on after its padding")
+    return b"".join(pieces)
 
 
 def _trace_texts(name: str, value: Any) -> list[str] | None:

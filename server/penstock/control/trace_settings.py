@@ -124,7 +124,8 @@ def _parsed_level(texts: Sequence[str]) -> tuple[str, ...]:
 
 
 def _parsed_number(name: str, text: str) -> str:
-    digits = text.strip().removeprefix("-").removeprefix("+")
+    text = text.strip()
+    digits = text[1:] if text.startswith(("-", "+")) else text
     if not (digits.isascii() and digits.isdigit()):
         raise ControlError(f"Unable to parse '{name}', got: {text}")
     least, largest = NUMBERS[name]

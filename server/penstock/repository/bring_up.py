@@ -6,31 +6,44 @@ loads in one, unloads in the other, for they wait until accepted requests are an
 """
 
 import asyncio
+import gc
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
+from penstock.backends.python_class import forget_modules
 from penstock.engine import Engine
 from penstock.errors import EngineError
 from penstock.repository.changes import versions_to_load, versions_to_unload
 from penstock.repository.layout import FoundModel
 from penstock.repository.loader import LOAD_ERRORS, LOADING, Examined, LoadReport, ModelLoader
+from penstock.repository.memory import ModelMemory, NoRoomError
 from penstock.repository.override import Override
-from penstock.repository.records import ModelRecord
+from penstock.repository.records import ModelRecord, Records
 from penstock.repository.snapshot import take_snapshot
 
 __all__ = ["ModelLifts"]
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Args = TypeVarTuple("Args")
 
 
 class ModelLifts:
-    """Loads into `engine` with `loader`, on `threads` threads, and as many for unloads."""
+    """Loads into `engine` with `loader`, on `threads` threads, and as many for unloads.
 
-    def __init__(self, engine: Engine, loader: ModelLoader, threads: int) -> None:
+    Loaded models take `budget` bytes at most, by estimate; 0 is no bound.
+    """
+
+    def __init__(
+        self, engine: Engine, loader: ModelLoader, records: Records, *, threads: int, budget: int
+    ) -> None:
         self._engine = engine
         self._loader = loader
+        self._memory = ModelMemory(engine, records, self.lay_down, budget)
         self._loads = ThreadPoolExecutor(threads, "penstock-load")
         self._unloads = ThreadPoolExecutor(threads, "penstock-unload")
 
@@ -40,21 +53,27 @@ class ModelLifts:
             pool.shutdown(wait=False, cancel_futures=True)
 
     async def bring_up(
-        self, record: ModelRecord, model: FoundModel, override: Override | None = None
+        self,
+        record: ModelRecord,
+        model: FoundModel,
+        override: Override | None = None,
+        *,
+        is_asked: bool = False,
     ) -> list[LoadReport]:
         """Loads each version that is wanted and not as it should be; then unloads the others.
 
-        A version that fails leaves what was serving as it is.
+        A version that fails leaves what was serving as it is. Unless it `is_asked` for, a lazy
+        model's versions are only laid down asleep; of these there is no report.
         """
         before = record.overrides
         try:
-            reports = await self._load_all(record, model, override)
+            reports = await self._load_all(record, model, override, is_asked)
         finally:
             await self._drop_unused(record, [*before, *([override] if override else [])])
         return reports
 
     async def _load_all(
-        self, record: ModelRecord, model: FoundModel, override: Override | None
+        self, record: ModelRecord, model: FoundModel, override: Override | None, is_asked: bool
     ) -> list[LoadReport]:
         is_repository = override is None and not record.overrides
         tried = record.tried if is_repository else None
@@ -62,7 +81,7 @@ class ModelLifts:
         record.is_duplicate = False
         if model.versions and not record.serving:
             # Before it is read: "no such model" would be taken for the caller's own mistake.
-            self._begin(record, model.versions[-1])
+            self.begin(record, model.versions[-1])
         # Before anything is read: what changes from now on is found to have changed.
         try:
             snapshot = await _in(self._loads, take_snapshot, model.folder, model.versions)
@@ -71,10 +90,15 @@ class ModelLifts:
         except LOAD_ERRORS as error:
             return [self.refuse(record, model.versions, error)]
         wanted = examined.wanted
-        numbers = versions_to_load(wanted, record.serving, now=snapshot, tried=tried)
+        serving = set(record.loaded if is_asked else record.serving) & set(record.current)
+        numbers = versions_to_load(wanted, sorted(serving), now=snapshot, tried=tried)
+        if examined.is_lazy and not is_asked:
+            for number in [n for n in numbers if not record.version(n).is_loaded]:
+                numbers.remove(number)
+                await self.lay_down(record, number, override, examined)
         for number in numbers:
             if not record.version(number).is_serving:
-                self._begin(record, number)
+                self.begin(record, number)
         reports = [await self._load_one(record, examined, n, override) for n in numbers]
         gone = versions_to_unload(wanted, record.serving, list(record.versions))
         # A reload left the memory of the version before, too.
@@ -82,7 +106,8 @@ class ModelLifts:
         record.forget_gone([*model.versions, *wanted])
         return reports
 
-    def _begin(self, record: ModelRecord, number: int) -> None:
+    def begin(self, record: ModelRecord, number: int) -> None:
+        """Whoever asks for the version from now on is told that it is being loaded."""
         record.version(number).loading(LOADING)
         self._engine.set_failed(record.name, number, LOADING)
 
@@ -90,13 +115,39 @@ class ModelLifts:
         self, record: ModelRecord, examined: Examined, number: int, override: Override | None
     ) -> LoadReport:
         version = record.version(number)
-        is_serving = version.is_serving
-        report = await _in(self._loads, self._load, examined, number, is_serving)
+        is_serving = version.is_loaded
+        try:
+            async with self._memory.room(record, number, examined):
+                report = await _in(self._loads, self._load, examined, number, is_serving)
+                if report.loaded is not None:
+                    version.ready(report.config, override, examined)
+        except NoRoomError as error:
+            if version.is_asleep:  # as it was before; the requests that wait are refused
+                await _in(self._unloads, self._engine.set_asleep, record.name, number, str(error))
+                return LoadReport(name=record.name, version=number, seconds=0.0, reason=str(error))
+            report = self._loader.failed(record.name, number, error, is_serving=is_serving)
         if report.loaded is None:
             version.failed(report.reason)
-        else:
-            version.ready(report.config, override)
         return report
+
+    async def lay_down(
+        self, record: ModelRecord, number: int, override: Override | None, source: Examined
+    ) -> None:
+        """Lets a version sleep: one that is loaded leaves the memory once it has answered."""
+        was_loaded = record.version(number).is_loaded
+        record.version(number).asleep(override, source)
+        log.info("model_asleep", extra={"model": record.name, "version": number})
+        await _in(self._unloads, self._engine.set_asleep, record.name, number)
+        if was_loaded:
+            await _in(self._unloads, self._free, [source.model.version_folder(number)])
+
+    async def wake(self, record: ModelRecord, number: int) -> None:
+        """Loads a version that is asleep; one that is not stays as it is."""
+        version = record.versions.get(number)
+        if version is not None and version.is_asleep and version.source is not None:
+            before = record.overrides
+            await self._load_one(record, version.source, number, version.override)
+            await self._drop_unused(record, before)
 
     def _load(self, examined: Examined, number: int, is_serving: bool) -> LoadReport:
         return self._loader.load(examined, number, is_serving=is_serving)
@@ -106,11 +157,17 @@ class ModelLifts:
     ) -> LoadReport:
         """A model of which no version can be tried: `error` stands for all it has."""
         number = max(versions, default=1)
-        serving = record.serving
-        report = self._loader.failed(record.name, number, error, is_serving=bool(serving))
-        for each in serving or [number]:
-            record.version(each).failed(report.reason)
-        return report
+        loaded = record.loaded
+        # What is asleep could not be woken: the engine is told, or its requests would wait on.
+        refused = [each for each in record.serving if each not in loaded]
+        if not loaded and not refused:
+            refused = [number]
+        reports = [self._loader.failed(record.name, each, error) for each in refused]
+        if not reports:
+            reports = [self._loader.failed(record.name, number, error, is_serving=True)]
+        for each in (*loaded, *refused):
+            record.version(each).failed(reports[0].reason)
+        return reports[0]
 
     async def take_down(
         self, record: ModelRecord, numbers: Iterable[int], *, trims: bool = False
@@ -118,6 +175,11 @@ class ModelLifts:
         """Unloads these versions; returns when what they had accepted is answered."""
         going = [number for number in numbers if record.version(number).is_told]
         before = record.overrides
+        folders = [
+            source.model.version_folder(number)
+            for number in going
+            if (source := record.version(number).source)
+        ]
         for number in going:
             record.version(number).unloading()
         await asyncio.gather(
@@ -126,8 +188,14 @@ class ModelLifts:
         for number in going:
             record.version(number).unloaded()
         if going or trims:
-            await _in(self._unloads, self._engine.trim_memory)
+            await _in(self._unloads, self._free, folders)
         await self._drop_unused(record, before)
+
+    def _free(self, folders: Sequence[Path]) -> None:
+        """Gives back what the unloaded versions of these folders leave behind."""
+        if sum(map(forget_modules, folders)):
+            gc.collect()  # a module and its functions hold one another
+        self._engine.trim_memory()
 
     def _unload(self, name: str, number: int) -> None:
         try:

@@ -18,19 +18,20 @@ QUIET_NS = 1_000_000_000
 
 def versions_to_load(
     wanted: Collection[int],
-    serving: Collection[int],
+    current: Collection[int],
     *,
     now: ModelSnapshot,
     tried: ModelSnapshot | None,
 ) -> list[int]:
     """The wanted versions that are not serving, or not as their files are `now`.
 
+    `current` are those that serve, but for those whose last reload failed.
     `tried` is what the files were when they were last loaded; without it all are loaded.
     """
     return sorted(
         version
         for version in wanted
-        if tried is None or version not in serving or now.has_changed(version, tried)
+        if tried is None or version not in current or now.has_changed(version, tried)
     )
 
 

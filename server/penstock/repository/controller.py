@@ -8,23 +8,27 @@ same.
 
 import asyncio
 import logging
+import shutil
+import tempfile
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 from penstock.config import ServerOptions
 from penstock.control.parts import IndexEntry, LoadWish
 from penstock.engine import Engine
-from penstock.errors import ControlError, RepositoryError
+from penstock.errors import ControlError, EngineError, RepositoryError
 from penstock.repository.bring_up import ModelLifts
 from penstock.repository.changes import QUIET_NS, PollChanges, poll_changes
 from penstock.repository.config_file import ModelConfig
 from penstock.repository.instances import Machine
 from penstock.repository.layout import FoundModel, Survey, survey
 from penstock.repository.loader import LoadReport, ModelLoader
-from penstock.repository.override import read_override
+from penstock.repository.override import Override, read_override
 from penstock.repository.records import DUPLICATE, Records, State
+from penstock.repository.remote import RemoteRepository, is_remote, shown_url
 from penstock.repository.snapshot import ModelSnapshot, take_snapshot
 from penstock.repository.startup import models_at_start
 
@@ -56,26 +60,81 @@ class RepositoryController:
     ) -> None:
         self._options = options
         loader = ModelLoader(engine, options, machine)
-        self._lifts = ModelLifts(engine, loader, options.model_load_thread_count)
-        self._repositories = dict(zip(options.model_repository, options.repositories, strict=True))
+        self._engine = engine
         self._records = Records()
+        self._lifts = ModelLifts(
+            engine,
+            loader,
+            self._records,
+            threads=options.model_load_thread_count,
+            budget=options.model_memory_budget,
+        )
+        self._cache = ""
+        if not options.model_repository_cache and any(map(is_remote, options.model_repository)):
+            self._cache = tempfile.mkdtemp(prefix="penstock-repository-")
+        cache = Path(options.model_repository_cache or self._cache)
+        self._remotes = {
+            url: RemoteRepository(url, cache) for url in options.model_repository if is_remote(url)
+        }
+        self._repositories = {
+            name: self._remotes[name].folder if name in self._remotes else Path(name).expanduser()
+            for name in options.model_repository
+        }
+        self._refreshing = asyncio.Lock()
+        self._waking: dict[tuple[str, int], bool] = {}  # True: asked for again meanwhile
         self._tasks: set[asyncio.Task[Any]] = set()
         self._calls = 0
         self._looked: dict[str, ModelSnapshot] = {}
+        self._announced: tuple[Survey, Sequence[str]] | None = None
+        self._note_changed: Callable[[], None] = _nothing
 
     # --- the life of the server ---
+
+    async def announce(self) -> None:
+        """Finds what start() will load, and says that it is being loaded.
+
+        Before anybody can ask: "no such model" would be taken for the caller's own mistake.
+        Raises RepositoryError if a repository cannot be read, OptionsError if flags contradict.
+        """
+        asyncio.get_running_loop().add_reader(self._engine.wakes_fd, self._take_wakes)
+        found = await self._survey(is_refreshed=True)
+        for folder in found.unnamed:
+            log.warning("model_folder_ignored", extra={"folder": folder, "reason": "no UTF-8"})
+        names = models_at_start(
+            self._options.model_control_mode, self._options.load_model, found.names
+        )
+        for name in names:
+            if (model := found.models.get(name)) and model.versions:
+                async with self._records.held(name) as record:
+                    self._lifts.begin(record, model.versions[-1])
+        self._announced = found, names
 
     async def start(self) -> list[LoadReport]:
         """Loads what is to be there from the start; returns when each was tried.
 
-        Raises RepositoryError if a repository cannot be read, OptionsError if flags contradict.
+        Raises what announce() does, which need not be called before.
         """
-        found = await self._survey()
-        names = models_at_start(
-            self._options.model_control_mode, self._options.load_model, found.names
-        )
+        if self._announced is None:
+            await self.announce()
+        assert self._announced is not None
+        found, names = self._announced
         tasks = [self._spawn(self._load_found(name, found)) for name in names]
         return [report for reports in await asyncio.gather(*tasks) for report in reports]
+
+    @property
+    def has_failures(self) -> bool:
+        """Whether some version was to be loaded and could not be, and was not unloaded since."""
+        return any(record.has_failures for record in self._records)
+
+    @property
+    def asleep(self) -> int:
+        """How many versions are loaded when a request asks for them, and are not now."""
+        return sum(one.is_asleep for record in self._records for one in record.versions.values())
+
+    def when_changed(self, tell: Callable[[], None]) -> None:
+        """`tell` is called now, and whenever something was loaded or unloaded or has failed."""
+        self._note_changed = tell
+        tell()
 
     def start_polling(self) -> None:
         """From now on changes of the repositories are followed, in the mode that does."""
@@ -84,10 +143,13 @@ class RepositoryController:
 
     async def stop(self) -> None:
         """Begins nothing more; what is being loaded is let go."""
+        asyncio.get_running_loop().remove_reader(self._engine.wakes_fd)
         for task in self._tasks:
             task.cancel()
         await self.idle()
         self._lifts.shut()
+        if self._cache:
+            await asyncio.to_thread(shutil.rmtree, self._cache, ignore_errors=True)
         for record in self._records:
             for override in record.overrides:
                 await asyncio.to_thread(override.drop)
@@ -179,22 +241,16 @@ class RepositoryController:
             task.exception()  # looked at here, for the caller may have gone
 
     async def _load_wish(self, wish: LoadWish) -> None:
-        options = self._options
         async with self._records.held(wish.model) as record:
             try:
-                override = await asyncio.to_thread(
-                    read_override,
-                    wish,
-                    allows_files=options.allow_model_file_override,
-                    bytes_max=options.model_file_override_bytes_max,
-                )
+                override = await self._override(wish)
                 model = override.model if override else None
                 model = model or await self._located(wish.model, wish.repository)
             except RepositoryError as error:
                 raise ControlError(
                     f"failed to load '{wish.model}', {NOT_POLLED}: {error}", code=error.code
                 ) from None
-            reports = await self._lifts.bring_up(record, model, override)
+            reports = await self._lifts.bring_up(record, model, override, is_asked=True)
         told = "; ".join(
             f"version {one.version} is at UNAVAILABLE state: {one.reason}"
             for one in reports
@@ -206,8 +262,26 @@ class RepositoryController:
                 code="INVALID_ARGUMENT",
             )
 
+    async def _override(self, wish: LoadWish) -> Override | None:
+        """What `wish` brings, written down: whoever is cancelled meanwhile leaves no files."""
+        reading = asyncio.ensure_future(
+            asyncio.to_thread(
+                read_override,
+                wish,
+                allows_files=self._options.allow_model_file_override,
+                bytes_max=self._options.model_file_override_bytes_max,
+            )
+        )
+        try:
+            return await asyncio.shield(reading)
+        except asyncio.CancelledError:
+            with suppress(RepositoryError):
+                if override := await reading:
+                    await asyncio.to_thread(override.drop)
+            raise
+
     async def _located(self, name: str, repository: str) -> FoundModel:
-        found = await self._survey(repository)
+        found = await self._survey(repository, is_refreshed=True)
         if name in found.duplicates:
             raise RepositoryError(f"{DUPLICATE}.")
         if name not in found.models:
@@ -226,19 +300,26 @@ class RepositoryController:
 
     # --- what the repositories hold ---
 
-    async def _survey(self, repository: str = "") -> Survey:
-        return await asyncio.to_thread(survey, self._folders(repository))
+    async def _survey(self, repository: str = "", *, is_refreshed: bool = False) -> Survey:
+        """What the repositories hold; `is_refreshed`: those that are URLs are asked."""
+        folders = self._folders(repository)
+        if is_refreshed:
+            async with self._refreshing:
+                for remote in self._remotes.values():
+                    if remote.folder in folders:
+                        await asyncio.to_thread(remote.refresh)
+        return await asyncio.to_thread(survey, folders)
 
     def _folders(self, repository: str) -> list[Path]:
         """The folder of the repository of this name: as it was given, or its last part."""
         if not repository:
             return list(self._repositories.values())
         for name, folder in self._repositories.items():
-            if repository in (name, folder.name):
+            if repository in (name, Path(name).name):
                 return [folder]
         raise ControlError(
             f"there is no repository {repository!r}: wanted one of "
-            f"{', '.join(self._repositories)}, or none to mean all of them.",
+            f"{', '.join(map(shown_url, self._repositories))}, or none to mean all of them.",
             code="INVALID_ARGUMENT",
         )
 
@@ -256,6 +337,31 @@ class RepositoryController:
                 reports = [self._lifts.refuse(record, versions, reason)]
         return reports
 
+    # --- versions that are asleep ---
+
+    def _take_wakes(self) -> None:
+        """Requests wait for these versions."""
+        for key in self._engine.take_wakes():
+            if key in self._waking:
+                self._waking[key] = True
+            else:
+                self._waking[key] = False
+                self._spawn(self._wake(*key))
+
+    async def _wake(self, name: str, number: int) -> None:
+        try:
+            while True:
+                self._waking[name, number] = False
+                async with self._records.held(name) as record:
+                    await self._lifts.wake(record, number)
+                # Whoever came after a refusal has not been refused by it.
+                if not self._waking[name, number]:
+                    return
+        except EngineError as error:
+            log.error("model_not_woken", extra={"model": name, "reason": str(error)})
+        finally:
+            del self._waking[name, number]
+
     # --- polling ---
 
     async def _poll_for_ever(self, seconds: float) -> None:
@@ -272,12 +378,19 @@ class RepositoryController:
     async def poll(self, now_ns: int) -> PollChanges:
         """Looks once at all repositories, and begins what follows from it.
 
-        Models that are being loaded or unloaded are left for the next look. Raises RepositoryError
-        or OSError if a repository cannot be read; nothing is done then.
+        Models that are being loaded or unloaded are left for the next look, and so are known ones
+        whose folders cannot be read. Raises RepositoryError or OSError if a repository cannot be
+        read; nothing is done then.
         """
-        found = await self._survey()
-        snapshots = await asyncio.to_thread(_snapshots, found)
+        found = await self._survey(is_refreshed=True)
+        snapshots, unread = await asyncio.to_thread(_snapshots, found)
         busy = {record.name for record in self._records if record.users}
+        for name, reason in unread.items():
+            if self._records.get(name) is None:
+                snapshots[name] = ModelSnapshot()  # a load will say why
+            else:
+                busy.add(name)
+                log.error("model_not_polled", extra={"model": name, "reason": reason})
         known = {
             record.name: record.tried
             for record in self._records
@@ -309,11 +422,25 @@ class RepositoryController:
     def _spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
         return task
 
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        self._note_changed()
 
-def _snapshots(found: Survey) -> dict[str, ModelSnapshot]:
-    return {
-        name: take_snapshot(model.folder, model.versions) for name, model in found.models.items()
-    }
+
+def _nothing() -> None:
+    pass
+
+
+def _snapshots(found: Survey) -> tuple[dict[str, ModelSnapshot], dict[str, str]]:
+    """What each model's folder is like; and why not, where it cannot be read."""
+    snapshots: dict[str, ModelSnapshot] = {}
+    unread: dict[str, str] = {}
+    for name, model in found.models.items():
+        try:
+            snapshots[name] = take_snapshot(model.folder, model.versions)
+        except OSError as error:
+            unread[name] = str(error)
+    return snapshots, unread

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from penstock.errors import RepositoryError
+from penstock.plain_text import sayable
 
 __all__ = ["CONFIG_FILE", "FoundModel", "Survey", "find_models", "survey", "version_numbers"]
 
@@ -43,10 +44,14 @@ class FoundModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
-    """What all repositories hold, by name. A name that several have is in `duplicates` alone."""
+    """What all repositories hold, by name. A name that several have is in `duplicates` alone.
+
+    `unnamed` are folders whose names are no UTF-8: nobody could ask for them.
+    """
 
     models: Mapping[str, FoundModel] = field(default_factory=dict)
     duplicates: Mapping[str, tuple[FoundModel, ...]] = field(default_factory=dict)
+    unnamed: tuple[Path, ...] = ()
 
     @property
     def names(self) -> list[str]:
@@ -60,13 +65,18 @@ def survey(repositories: Iterable[Path]) -> Survey:
     Raises RepositoryError if one cannot be read.
     """
     found: dict[str, list[FoundModel]] = {}
+    unnamed: list[Path] = []
     for repository in repositories:
         for folder in _folders(repository):
+            if sayable(folder.name) != folder.name:
+                unnamed.append(folder)
+                continue
             model = FoundModel(name=folder.name, folder=folder, versions=version_numbers(folder))
             found.setdefault(folder.name, []).append(model)
     return Survey(
         models={name: models[0] for name, models in found.items() if len(models) == 1},
         duplicates={name: tuple(models) for name, models in found.items() if len(models) > 1},
+        unnamed=tuple(unnamed),
     )
 
 
@@ -93,14 +103,24 @@ def _folders(repository: Path) -> list[Path]:
         raise RepositoryError(
             f"The model repository {repository} cannot be read: {error.strerror}."
         ) from None
-    return [entry for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
+    return [entry for entry in entries if not entry.name.startswith(".") and _is_folder(entry)]
+
+
+def _is_folder(entry: Path) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to where nobody may look: whoever loads it is told
+        return True
 
 
 def version_numbers(folder: Path) -> tuple[int, ...]:
-    """The versions in a model's folder, ascending; none if it has just been removed."""
+    """The versions in a model's folder, ascending; none if it cannot be read.
+
+    Why not is told to whoever loads it: here it would stop all other models.
+    """
     try:
         names = [entry.name for entry in folder.iterdir() if entry.is_dir()]
-    except FileNotFoundError:
+    except OSError:
         return ()
     numbers = (int(name) for name in names if _is_version(name))
     return tuple(sorted(number for number in numbers if number <= VERSION_MAX))

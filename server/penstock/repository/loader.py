@@ -7,6 +7,7 @@ fails is told to the log and, unless another of its name and number is serving, 
 
 import logging
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 from penstock.backends.isolation import worker_launch
@@ -14,16 +15,18 @@ from penstock.backends.python_class import python_executes
 from penstock.backends.triton.auto_complete import self_completed
 from penstock.config import ServerOptions
 from penstock.engine import Engine, LoadedVersion
-from penstock.errors import PenstockError
+from penstock.errors import PenstockError, RepositoryError
+from penstock.plain_text import sayable
 from penstock.repository.completed import completed_config
 from penstock.repository.config_file import ModelConfig, WrittenConfig, read_config
 from penstock.repository.instances import Machine
 from penstock.repository.layout import FoundModel
 from penstock.repository.onnxruntime import ignored_parameters
+from penstock.repository.parameters import choice
 from penstock.repository.plan import ModelPlan
 from penstock.repository.snapshot import ModelSnapshot
 from penstock.repository.support import ignored_fields, refuse_unsupported
-from penstock.repository.translate import translate
+from penstock.repository.translate import LOAD_KEY, LOAD_MODES, backend_name, translate
 from penstock.repository.versions import missing_versions, wanted_versions
 
 __all__ = ["Examined", "LOADING", "LOAD_ERRORS", "LoadReport", "ModelLoader"]
@@ -58,6 +61,11 @@ class Examined:
     written: WrittenConfig
     wanted: tuple[int, ...]
     snapshot: ModelSnapshot
+    is_lazy: bool = False  # its versions sleep until a request asks for them
+
+    def file_bytes(self, version: int) -> int:
+        """The size of the files of `version`."""
+        return sum(mark.size for mark in self.snapshot.versions.get(version, {}).values())
 
 
 class ModelLoader:
@@ -82,21 +90,46 @@ class ModelLoader:
         wanted = wanted_versions(model.versions, policy)
         if missing := missing_versions(model.versions, policy):
             log.error("model_versions_missing", extra={"model": model.name, "versions": missing})
-        _warn_of_ignored(model, written)
-        return Examined(model=model, written=written, wanted=tuple(wanted), snapshot=snapshot)
+        _warn_of_ignored(model, written, wanted[-1])
+        mode = choice(
+            written.config.parameters, LOAD_KEY, LOAD_MODES, default=self._options.model_load_mode
+        )
+        return Examined(
+            model=model,
+            written=written,
+            wanted=tuple(wanted),
+            snapshot=snapshot,
+            is_lazy=mode == "lazy",
+        )
 
     def load(self, examined: Examined, version: int, *, is_serving: bool) -> LoadReport:
-        """Loads one version; while it does, one that `is_serving` goes on to."""
-        model, written = examined.model, examined.written
+        """Loads one version; while it does, one that `is_serving` goes on to.
+
+        Tries as often again as the options say, at once: what may pass is a file that was being
+        written, or memory that was short.
+        """
+        model = examined.model
         started = time.monotonic()
-        try:
-            if self._options.is_completing_configs:
-                written = self_completed(model, version, written)
-            plan = _plan(model, version, written, self._options, self._machine)
-            loaded = _loaded(plan, written, self._engine, self._options, started)
-        except LOAD_ERRORS as error:
-            seconds = time.monotonic() - started
-            return self.failed(model.name, version, error, seconds=seconds, is_serving=is_serving)
+        for retries_left in reversed(range(self._options.model_load_retry_count + 1)):
+            try:
+                plan, loaded, config = self._attempt(examined, version)
+            except LOAD_ERRORS as error:
+                if retries_left == 0:
+                    seconds = time.monotonic() - started
+                    return self.failed(
+                        model.name, version, error, seconds=seconds, is_serving=is_serving
+                    )
+                log.warning(
+                    "model_load_is_retried",
+                    extra={
+                        "model": model.name,
+                        "version": version,
+                        "reason": _reason(error),
+                        "retries_left": retries_left,
+                    },
+                )
+            else:
+                break
         seconds = time.monotonic() - started
         log.info(
             "model_loaded",
@@ -114,8 +147,20 @@ class ModelLoader:
             seconds=seconds,
             backend=plan.backend,
             loaded=loaded,
-            config=completed_config(written, plan, loaded),
+            config=config,
         )
+
+    def _attempt(
+        self, examined: Examined, version: int
+    ) -> tuple[ModelPlan, LoadedVersion, ModelConfig]:
+        """One attempt to load, from the files on. Raises one of LOAD_ERRORS."""
+        model, written, options = examined.model, examined.written, self._options
+        began = time.monotonic()
+        if options.is_completing_configs:
+            written = self_completed(model, version, written)
+        plan = _plan(model, version, written, options, self._machine)
+        loaded = _loaded(plan, written, self._engine, options, began)
+        return plan, loaded, completed_config(written, plan, loaded)
 
     def failed(
         self,
@@ -127,13 +172,17 @@ class ModelLoader:
         is_serving: bool = False,
     ) -> LoadReport:
         """Tells of a version that could not be loaded."""
-        reason = str(error) or type(error).__name__
+        reason = _reason(error)
         log.error(
             "model_failed_to_load", extra={"model": name, "version": version, "reason": reason}
         )
         if not is_serving:
             self._engine.set_failed(name, version, reason)
         return LoadReport(name=name, version=version, seconds=seconds, reason=reason)
+
+
+def _reason(error: Exception | str) -> str:
+    return sayable(str(error)) or type(error).__name__
 
 
 def _loaded(
@@ -156,7 +205,7 @@ def _plan(
     options: ServerOptions,
     machine: Machine,
 ) -> ModelPlan:
-    files = frozenset(entry.name for entry in model.version_folder(version).iterdir())
+    files = _file_names(model, version)
     return translate(
         model,
         version,
@@ -168,10 +217,15 @@ def _plan(
     )
 
 
-def _warn_of_ignored(model: FoundModel, written: WrittenConfig) -> None:
+def _file_names(model: FoundModel, version: int) -> frozenset[str]:
+    return frozenset(entry.name for entry in model.version_folder(version).iterdir())
+
+
+def _warn_of_ignored(model: FoundModel, written: WrittenConfig, version: int) -> None:
     ignored = ignored_fields(written.config)
-    if written.config.backend not in ("python", "identity"):
-        ignored += ignored_parameters(written.config)
+    with suppress(RepositoryError):  # a load says what is wrong
+        if backend_name(written.config, _file_names(model, version)) == "onnxruntime":
+            ignored += ignored_parameters(written.config)
     if ignored:
         log.warning(
             "model_config_fields_ignored", extra={"model": model.name, "fields": ", ".join(ignored)}

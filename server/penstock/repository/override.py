@@ -18,7 +18,14 @@ from penstock.repository.config_file import WrittenConfig
 from penstock.repository.config_json import config_from_json
 from penstock.repository.layout import FoundModel, version_numbers
 
-__all__ = ["NAME_BYTES_MAX", "Override", "check_files", "read_override", "write_files"]
+__all__ = [
+    "NAME_BYTES_MAX",
+    "Override",
+    "check_files",
+    "is_file_name",
+    "read_override",
+    "write_files",
+]
 
 #: Of a model's name, and of each part of a file's path: what file systems take.
 NAME_BYTES_MAX = 255
@@ -67,9 +74,11 @@ def read_override(wish: LoadWish, *, allows_files: bool, bytes_max: int) -> Over
     folder = root / wish.model
     try:
         write_files(folder, wish.files)
-    except OSError as error:
+    except BaseException as error:
         override.drop()
-        raise RepositoryError(f"the files cannot be written: {error.strerror}.") from None
+        if isinstance(error, OSError):
+            raise RepositoryError(f"the files cannot be written: {error.strerror}.") from None
+        raise
     model = FoundModel(name=wish.model, folder=folder, versions=version_numbers(folder))
     return Override(written=written, model=model, folder=root)
 
@@ -82,7 +91,7 @@ def check_files(wish: LoadWish, *, allows_files: bool, bytes_max: int) -> None:
         )
     if wish.config is None:
         raise RepositoryError("files were sent without a configuration: wanted `config` as well.")
-    if not _is_file_name(wish.model):
+    if not is_file_name(wish.model):
         raise RepositoryError(f"{wish.model!r} cannot be a folder's name.")
     if len(wish.files) > FILES_MAX:
         raise RepositoryError(f"{len(wish.files)} files were sent: wanted at most {FILES_MAX}.")
@@ -94,7 +103,7 @@ def check_files(wish: LoadWish, *, allows_files: bool, bytes_max: int) -> None:
         )
     for path in wish.files:
         parts = path.split("/")
-        if len(parts) > PATH_PARTS_MAX or not all(_is_file_name(part) for part in parts):
+        if len(parts) > PATH_PARTS_MAX or not all(is_file_name(part) for part in parts):
             raise RepositoryError(
                 f"file {path!r} is not below the model's folder: wanted a path such as "
                 "1/model.onnx, without . and .."
@@ -114,7 +123,8 @@ def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
             file.write(content)
 
 
-def _is_file_name(name: str) -> bool:
+def is_file_name(name: str) -> bool:
+    """Whether `name` can be a file's, in any folder."""
     try:
         size = len(name.encode())
     except UnicodeEncodeError:

@@ -6,6 +6,7 @@ time was set back. Left out is what running and editing a model leaves behind: h
 backups of editors and Python's caches.
 """
 
+import errno
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -88,5 +89,6 @@ def _files(folder: Path, below: str) -> Iterator[tuple[str, os.stat_result]]:
                 yield from _files(folder / entry.name, f"{below}{entry.name}/")
             elif entry.is_file():
                 yield f"{below}{entry.name}", entry.stat()
-        except FileNotFoundError:
-            continue
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ELOOP):  # gone, or a link to itself
+                raise

@@ -22,13 +22,16 @@ from penstock.repository.plan import ModelPlan, QueuePlan, SessionPlan, TensorPl
 from penstock.repository.warmup import label_files, warmup_plans
 from penstock_client._proto.model_config_pb2 import DataType, ModelInput, ModelOutput
 
-__all__ = ["LANE_KEY", "translate"]
+__all__ = ["LANE_KEY", "LOAD_KEY", "LOAD_MODES", "translate"]
 
 LANE_KEY = "penstock.lane"
 LANES = ("auto", "inline", "batch")
 #: Triton's: an archive that conda-pack made.
 ENVIRONMENT_KEY = "EXECUTION_ENV_PATH"
-OWN_PARAMETERS = (LANE_KEY, ISOLATION_KEY, *BOUNDS)
+#: When a version is loaded; read before there is a plan.
+LOAD_KEY = "penstock.load"
+LOAD_MODES = ("eager", "lazy")
+OWN_PARAMETERS = (LANE_KEY, LOAD_KEY, ISOLATION_KEY, *BOUNDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -90,7 +90,7 @@ def _completed(plan: ModelPlan, given: str) -> str:
             found = type(config).__name__
             raise BackendError(f"it returned {found}: wanted the ModelConfig that it was given.")
         return json.dumps(config.as_dict())
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # a model may raise anything
         raise BackendError(
             f"{FUNCTION} of {CLASS_NAME} in {plan.version}/{plan.model_path.name} failed: "
             f"{sentence_of(error)}"

@@ -2,6 +2,7 @@
 """What a model written for Triton fails with."""
 
 from penstock.errors import BackendError
+from penstock.plain_text import sayable
 
 __all__ = ["TritonError", "TritonModelException", "not_served", "sentence_of"]
 
@@ -64,7 +65,10 @@ class TritonModelException(Exception):
 def sentence_of(error: BaseException) -> str:
     """An exception in a sentence: those that are written to be read by their words alone."""
     is_sentence = isinstance(error, BackendError | TritonModelException)
-    return str(error) if is_sentence else f"{type(error).__name__}: {error}"
+    words = sayable(str(error))
+    if is_sentence:
+        return words
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__
 
 
 def not_served(what: str) -> TritonModelException:

@@ -23,6 +23,7 @@ from penstock.backends.triton.model_config import config_json
 from penstock.backends.triton.requests import InferenceRequest, InferenceResponse
 from penstock.backends.triton.tensor import Tensor
 from penstock.errors import BackendError
+from penstock.plain_text import sayable
 from penstock.repository.config_file import ModelConfig
 from penstock.repository.instances import instance_devices
 from penstock.repository.plan import ModelPlan, TensorPlan
@@ -79,7 +80,7 @@ class TritonInstance:
                 if inspect.iscoroutine(given):
                     given = asyncio.run(given)
             _check_responses(given, len(requests))
-        except (Exception, SystemExit) as error:
+        except BaseException as error:  # a model may raise anything
             log.exception(
                 "model_failed",
                 extra={
@@ -102,7 +103,7 @@ class TritonInstance:
         try:
             with entered(self._running):
                 finalize()
-        except (Exception, SystemExit):
+        except BaseException:  # a model may raise anything
             log.exception(
                 "model_finalize_raised",
                 extra={"model": self._plan.name, "version": self._plan.version},
@@ -134,7 +135,7 @@ class TritonInstance:
 
     def _answer(self, request: InferenceRequest, response: InferenceResponse) -> Answer:
         if (error := response.error()) is not None:
-            return GRPC_CODES[error.code()], str(error.message())
+            return GRPC_CODES[error.code()], sayable(str(error.message()))
         given = {tensor.name(): tensor for tensor in response.output_tensors()}
         wanted = request.requested_output_names()
         is_batching = bool(self._plan.batch_rows_max)
@@ -198,7 +199,10 @@ def _output(
     if (shape[1:] if is_batching else shape) != dims:
         _check_shape(shape, (-1, *dims) if is_batching else dims, tensor.name)
     if number == BYTES:
-        return _bytes_array(array)
+        try:
+            return _bytes_array(array)
+        except UnicodeEncodeError:
+            raise BackendError(f"output {tensor.name!r} holds a text that is no Unicode.") from None
     return array if array.flags.c_contiguous else np.ascontiguousarray(array)
 
 

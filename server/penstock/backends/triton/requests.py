@@ -99,7 +99,8 @@ class InferenceRequest:
             self._flags |= SEQUENCE_END if parameters.pop("sequence_end", False) else 0
             self._priority = parameters.pop("priority", 0)
             self._timeout = parameters.pop("timeout", 0)
-        self._parameters = parameters
+        # Headers that the server forwards. They are texts for the model, whatever their names.
+        self._parameters = parameters | told.get("headers", {})
 
     def inputs(self) -> list[Tensor]:
         """The inputs that it brought, in the configuration's order."""
