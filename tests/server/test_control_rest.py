@@ -120,6 +120,16 @@ def test_statistics_are_numbers_with_every_duration(parts: Parts, path: str) -> 
     assert one["response_stats"] == {}
 
 
+def test_kserves_first_protocol_tells_who_is_ready(parts: Parts) -> None:
+    assert got(parts, "/") == {"status": "alive"}
+    assert got(parts, "/v1/models") == {"models": ["adder"]}
+    assert got(parts, "/v1/models/adder") == {"name": "adder", "ready": True}
+    status, why = refused(parts, "GET", "/v1/models/none")
+    assert status == 404
+    assert "Request for unknown model" in why
+    assert refused(parts, "POST", "/v1/models/adder")[0] == 405
+
+
 # -- the repository -------------------------------------------------------------------------------
 
 
