@@ -116,6 +116,21 @@ if ! command -v clang++-16 >/dev/null; then
     fi
 fi
 
+# haproxy and nginx stand in front of servers in tests; without them those tests say that they were
+# skipped. As Debian's packages start both, on port 80 too, they are only installed where nothing is
+# started: in a container that forbids it, or where there is no init to do it.
+starts_no_services() {
+    [ -x /usr/sbin/policy-rc.d ] || [ ! -d /run/systemd/system ]
+}
+has_program() { command -v "$1" || [ -x "/usr/sbin/$1" ]; } >/dev/null
+if ! has_program haproxy || ! has_program nginx; then
+    proxy_packages=(haproxy nginx-light)
+    if ! is_able_to_install || ! starts_no_services ||
+        ! (install_packages "${proxy_packages[@]}"); then
+        say "The tests of proxies will also need: apt-get install ${proxy_packages[*]}"
+    fi
+fi
+
 if ! .venv/bin/python -c 'import pip' 2>/dev/null; then
     say "Making .venv with $("$python" -V)"
     rm -rf .venv

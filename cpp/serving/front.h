@@ -138,7 +138,7 @@ class Front {
   void on_rest_data(Call& call, std::span<const std::byte> data);
   void on_rest_end(Call& call, base::Nanos now);
   void dispatch_rest(Call& call, base::Nanos now);
-  void answer_rest_flag(Call& call, bool is_so);
+  void answer_rest_flag(Call& call, std::string_view what, bool is_so);
   void answer_rest_ready(Call& call);
   void answer_rest_server(Call& call);
   void answer_rest_model(Call& call);

@@ -100,8 +100,9 @@ void Front::dispatch_rest(Call& call, Nanos now) {
     case RouteKind::kModelInfer:
     case RouteKind::kV1Predict: return start_inference(call, now);
     case RouteKind::kControl: return begin_hosted_rest(call);
-    case RouteKind::kServerLive: return answer_rest_flag(call, true);
-    case RouteKind::kServerReady: return answer_rest_flag(call, context_.readiness->is_ready());
+    case RouteKind::kServerLive: return answer_rest_flag(call, "live", true);
+    case RouteKind::kServerReady:
+      return answer_rest_flag(call, "ready", context_.readiness->is_ready());
     case RouteKind::kModelReady: return answer_rest_ready(call);
     case RouteKind::kServerMetadata: return answer_rest_server(call);
     case RouteKind::kModelMetadata: return answer_rest_model(call);
@@ -111,16 +112,18 @@ void Front::dispatch_rest(Call& call, Nanos now) {
 // ---------------------------------------------------------------------------------------------
 // What the server and its models say about themselves
 
-// As in Triton: no body, and 400 for "no".
-void Front::answer_rest_flag(Call& call, bool is_so) {
-  answer_rest(call, is_so ? rest::kOk : rest::kBadRequest, {}, {});
+// The status is Triton's, whose clients look at nothing else; the body is that of the Open
+// Inference Protocol, which KServe's client reads.
+void Front::answer_rest_flag(Call& call, std::string_view what, bool is_so) {
+  const std::string json = "{\"" + std::string(what) + "\":" + (is_so ? "true" : "false") + "}";
+  answer_rest_text(call, is_so ? rest::kOk : rest::kBadRequest, json);
 }
 
 void Front::answer_rest_ready(Call& call) {
   const VersionTable& table = context_.versions->look(context_.io_thread);
   const auto version = table.find(call.rest.model, call.rest.version);
   if (version || table.asleep(call.rest.model, call.rest.version) != nullptr) {
-    return answer_rest_flag(call, true);
+    return answer_rest_text(call, rest::kOk, wire::encode_json_model_ready(call.rest.model));
   }
   refuse_rest(call, rest::kBadRequest, version.error());
 }

@@ -33,7 +33,7 @@ const ModelEntry* VersionTable::model(std::string_view name) const {
 base::Result<Version*> VersionTable::find(std::string_view name, std::string_view version) const {
   const ModelEntry* const entry = model(name);
   if (entry == nullptr) {
-    // "Request for unknown model" is what Triton's clients look for.
+    // What stands before the semicolon is Triton's: clients look for it.
     return fail(Code::kNotFound, "Request for unknown model: " + base::quote(name, '\'') +
                                      " is not found; this server has no model of that name");
   }
@@ -57,8 +57,8 @@ base::Result<Version*> VersionTable::find(std::string_view name, std::string_vie
     for (const VersionEntry& one : entry->versions) {
       have += (have.empty() ? "" : ", ") + std::to_string(one.number);
     }
-    return fail(Code::kNotFound, "Request for unknown model: " + base::quote(name, '\'') + " version " +
-                                     std::to_string(number) +
+    return fail(Code::kNotFound, "Request for unknown model: " + base::quote(name, '\'') +
+                                     " version " + std::to_string(number) +
                                      " is not found; this server has version " + have);
   }
   if (found->version == nullptr) return std::unexpected(failed(name, *found));

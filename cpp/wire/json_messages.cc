@@ -135,6 +135,16 @@ std::string encode_json_model_metadata(const ModelDescription& model) {
   return text_of(message);
 }
 
+std::string encode_json_model_ready(std::string_view name) {
+  EncodedMessage message;
+  JsonWriter json(message, 64 + name.size());
+  json.put("{\"name\":");
+  json.put_string(name);
+  json.put(",\"ready\":true}");
+  json.finish();
+  return text_of(message);
+}
+
 std::string encode_json_error(std::string_view why) {
   std::string text;
   for (std::string_view rest = why; !rest.empty();) text += base::take_character(rest);

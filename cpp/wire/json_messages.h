@@ -17,6 +17,9 @@ std::string encode_json_server_metadata(const ServerDescription& server);
 // are told and "parameters" of tensors (MLServer), texts by name.
 std::string encode_json_model_metadata(const ModelDescription& model);
 
+// {"name":...,"ready":true}
+std::string encode_json_model_ready(std::string_view name);
+
 // {"error":"..."}, the body of every refusal. Of `why` what is not UTF-8 becomes U+FFFD.
 std::string encode_json_error(std::string_view why);
 

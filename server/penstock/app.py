@@ -56,6 +56,10 @@ def serve(options: ServerOptions, console: Console, log_output: LogOutput) -> No
             "There is no model repository: give --model-repository DIR, or model_repository in the "
             "configuration file."
         )
+    if not (options.allow_grpc or options.allow_http):
+        raise OptionsError(
+            "Nothing would be served: --allow-grpc and --allow-http are both false; leave one on."
+        )
     open_closed()
     _make_room(options)
     # Now, for a wrong flag or folder is to be told before anything starts.
@@ -108,11 +112,11 @@ class _Server:
 
     async def run(self) -> None:
         drained = asyncio.Event()
-        # Metrics first: of two servers on one gRPC port, each still has its own metrics port.
-        if self._options.allow_metrics:
-            sock = listening_socket(self._options.metrics_host, self._options.metrics_port)
-            self._http = MetricsServer(sock, self._metrics.text)
         try:
+            # Metrics first: of two servers on one gRPC port, each still has its own metrics port.
+            if self._options.allow_metrics:
+                sock = listening_socket(self._options.metrics_host, self._options.metrics_port)
+                self._http = MetricsServer(sock, self._metrics.text)
             add_reflection(self._services)
             add_control_methods(self._services, self._control)
             self._services.answer_rest(RestControl(self._control))

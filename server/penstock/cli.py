@@ -98,6 +98,7 @@ def serve(
         from penstock.logs import start_logging
 
         output = start_logging(options.log_choice, file=options.log_file)
+        unused += [f"--backend-config={one}" for one in options.backend_settings_without_effect]
         if unused:
             logging.getLogger(__name__).warning(
                 "flags_without_effect",

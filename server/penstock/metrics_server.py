@@ -85,7 +85,7 @@ def _application(metrics_text: Callable[[], str]) -> Starlette:
         return PlainTextResponse(
             f"Penstock {__version__}, an inference server.\n\n"
             "  /metrics   counters and histograms for Prometheus\n\n"
-            "Inference is served over gRPC on a port of its own.\n"
+            "Inference is served over REST and gRPC, on ports of their own.\n"
         )
 
     return Starlette(routes=[Route("/metrics", metrics), Route("/", front_page)])

@@ -250,6 +250,10 @@ TEST(wire_json_messages, metadata_has_the_notes_of_a_model_that_has_some) {
       R"("properties":{"owner":"vision","tier":"\"1\""}})");
 }
 
+TEST(wire_json_messages, a_models_readiness_has_its_name) {
+  EXPECT_EQ(wire::encode_json_model_ready("a\"b"), R"({"name":"a\"b","ready":true})");
+}
+
 TEST(wire_json_messages, an_error_is_json_whatever_it_says) {
   EXPECT_EQ(wire::encode_json_error("no \"x\"\n\xff"), R"({"error":"no \"x\"\n)"
                                                        "\xef\xbf\xbd\"}");

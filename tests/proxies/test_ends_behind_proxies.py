@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.doubles.running import RunningServer
-from tests.proxies.load import Load
+from tests.doubles.steady_load import Load
 from tests.proxies.proxies import Proxy
 
 CLIENTS = 3  # of each protocol

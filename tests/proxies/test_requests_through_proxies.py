@@ -12,8 +12,8 @@ from contextlib import suppress
 import numpy as np
 import pytest
 from tests.doubles.running import RunningServer
+from tests.doubles.steady_load import Load
 from tests.proxies.conftest import INPUT_BYTES_MAX
-from tests.proxies.load import Load
 from tests.proxies.proxies import Proxy
 from tests.rest.http1_peer import infer_body
 

@@ -134,9 +134,10 @@ def test_a_backend_setting_in_another_form_is_refused(text: str) -> None:
         read_options(flags={"backend_config": [text]})
 
 
-def test_a_default_batch_size_that_is_no_number_is_refused() -> None:
+@pytest.mark.parametrize("size", ["0", "-1", "x", str(2**31), "9" * 5000])
+def test_a_default_batch_size_that_is_no_number_is_refused(size: str) -> None:
     with pytest.raises(OptionsError, match="--backend-config: wanted a whole number of at least 1"):
-        read_options(flags={"backend_config": ["onnxruntime,default-max-batch-size=0"]})
+        read_options(flags={"backend_config": [f"onnxruntime,default-max-batch-size={size}"]})
 
 
 def test_settings_of_a_backend_in_the_file_are_kept_beside_those_of_flags(tmp_path: Path) -> None:

@@ -144,6 +144,14 @@ def test_one_warning_names_the_flags_without_effect(tmp_path: Path) -> None:
     assert 'flags_without_effect flags="--http-thread-count --host-policy"' in line
 
 
+def test_settings_of_backends_that_mean_nothing_here_are_named() -> None:
+    texts = ["tensorflow,version=2", "onnxruntime,default-max-batchsize=4", "shm-size=1"]
+    unused = read_options(flags={"backend_config": texts}).backend_settings_without_effect
+    assert unused == ["tensorflow,version", "onnxruntime,default-max-batchsize", "shm-size"]
+    texts = ["onnxruntime,default-max-batch-size=8", "default-max-batch-size=4"]
+    assert not read_options(flags={"backend_config": texts}).backend_settings_without_effect
+
+
 def test_help_shows_the_options_and_hides_what_has_no_effect() -> None:
     text = re.sub(r"\s+", " ", CliRunner().invoke(app, ["serve", "--help"]).output)
     assert "--http-max-input-size" in text

@@ -141,6 +141,7 @@ def test_the_document_of_the_server_has_every_route_but_documents_and_versions()
         "/v2/models/{model}",
         "/v2/models/{model}/ready",
         "/v2/models/{model}/infer",
+        "/v1/models/{model}:predict",
     }
 
 

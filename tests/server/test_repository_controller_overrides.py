@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Loads that bring a configuration or files, and names that several repositories have."""
 
+import asyncio
+import tempfile
+import threading
 from pathlib import Path
+from typing import Any
 
 from tests.doubles.house import OVERRIDE, House, tell
 
@@ -49,6 +53,44 @@ def test_an_override_with_files_needs_no_repository_and_is_removed_with_its_mode
         assert "failed to poll from model repository" in str(await house.failure("sent"))
 
     tell(house, story)
+
+
+class GatedFiles(dict[str, bytes]):
+    """Files whose writing waits at a gate."""
+
+    def __init__(self) -> None:
+        super().__init__({"1/weights": b"w"})
+        self.is_at_gate = threading.Event()
+        self.gate = threading.Event()
+
+    def items(self) -> Any:
+        self.is_at_gate.set()
+        assert self.gate.wait(30)
+        return super().items()
+
+
+def test_a_stop_while_files_are_written_leaves_none_behind(tmp_path: Path) -> None:
+    house = House(tmp_path, allow_model_file_override=True)
+    files = GatedFiles()
+
+    def folders() -> set[Path]:
+        return set(Path(tempfile.gettempdir()).glob("penstock-override-*"))
+
+    async def story(house: House) -> None:
+        before = folders()
+        load = asyncio.create_task(house.load("sent", config=OVERRIDE, files=files))
+        await asyncio.to_thread(files.is_at_gate.wait)
+        written = folders() - before
+        assert written
+        stop = asyncio.create_task(house.controller.stop())
+        await asyncio.sleep(0)
+        files.gate.set()
+        await stop
+        await asyncio.gather(load, return_exceptions=True)
+        await asyncio.get_running_loop().shutdown_default_executor()
+        assert not any(folder.exists() for folder in written)
+
+    asyncio.run(story(house))
 
 
 def test_files_are_taken_only_where_the_server_allows_them(tmp_path: Path) -> None:

@@ -67,6 +67,21 @@ def test_a_version_that_the_policy_leaves_out_is_not_left_loading(tmp_path: Path
     assert engine.serving == {("m0", 1)}
 
 
+def test_parameters_of_python_models_are_their_own_and_of_graphs_are_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    parameter = 'parameters { key: "factor" value { string_value: "2" } } '
+    for name, file in (("python", "model.py"), ("graph", "model.onnx")):
+        (tmp_path / name / "1").mkdir(parents=True)
+        (tmp_path / name / "1" / file).touch()
+        (tmp_path / name / "config.pbtxt").write_text(parameter)  # whose backend the file gives
+    told_of(tmp_path)
+    warned = [r for r in caplog.records if r.message == "model_config_fields_ignored"]
+    assert [(vars(r)["model"], vars(r)["fields"]) for r in warned] == [
+        ("graph", "parameters.factor")
+    ]
+
+
 def test_a_report_has_the_completed_configuration_of_its_version(tmp_path: Path) -> None:
     _, reports = loaded(tmp_path, IDENTITY, "sequence_batching { }")
     config = reports[0].config

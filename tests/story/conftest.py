@@ -33,13 +33,15 @@ def add_models(repository: Path, gate: Gate) -> None:
     """The models of the stories.
 
     `simple` is two inputs, two outputs; `affine` has versions 1 and 3; `every` gives back a tensor
-    of each datatype; `pets` has labels; `fallible` fails as told; `gated` waits at the gate.
+    of each datatype, `texts` of strings alone; `pets` has labels; `fallible` fails; `gated` waits;
+    `described` has a property of the Open Inference Protocol, `typed` a tensor with a parameter.
     """
     add_sum_and_difference(repository, "simple")
     add_affine(repository, "affine", config="max_batch_size: 8 version_policy { all {} }")
     add_affine(repository, "affine", version=3, add=3, config="")
     tensors = [(datatype.lower(), kind, [-1]) for datatype, kind in TYPES.items()]
     add_identity(repository, "every", tensors, rows_max=0)
+    add_identity(repository, "texts", [("s", "TYPE_STRING", [-1])], rows_max=0)
     add_config(
         repository,
         "pets",
@@ -48,6 +50,16 @@ def add_models(repository: Path, gate: Gate) -> None:
         ' label_filename: "labels.txt" }',
     )
     (repository / "pets" / "labels.txt").write_text("cat\ndog\nfish\n")
+    add_identity(repository, "typed", [("x", "TYPE_FP32", [-1])], rows_max=0)
+    add_identity(repository, "described", [("x", "TYPE_FP32", [-1])], rows_max=0)
+    for name, key, value in (
+        ("typed", "tensor.x.content_type", "np"),
+        ("described", "property.owner", "vision"),
+    ):
+        with (repository / name / "config.pbtxt").open("a") as config:
+            config.write(
+                f'\nparameters {{ key: "penstock.{key}" value {{ string_value: "{value}" }} }}'
+            )
     add_python(
         repository,
         "fallible",

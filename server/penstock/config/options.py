@@ -29,6 +29,10 @@ BackendConfig = dict[str, dict[str, str]]
 #: The section of settings that name no backend.
 ALL_BACKENDS = ""
 BATCH_ROWS_DEFAULT = 64
+#: What a configuration's int32 can hold.
+ROWS_MAX = 2**31 - 1
+#: The one setting of a backend that is acted on.
+BATCH_ROWS_KEY = "default-max-batch-size"
 
 
 class ServerOptions(BaseModel):
@@ -239,8 +243,9 @@ class ServerOptions(BaseModel):
     @classmethod
     def _batch_size_is_a_number(cls, found: BackendConfig) -> BackendConfig:
         for backend, settings in found.items():
-            size = settings.get("default-max-batch-size", "1")
-            if not (size.isascii() and size.isdigit() and int(size) >= 1):
+            size = settings.get(BATCH_ROWS_KEY, "1")
+            is_number = size.isascii() and size.isdigit() and len(size) <= len(str(ROWS_MAX))
+            if not (is_number and 1 <= int(size) <= ROWS_MAX):
                 raise PydanticCustomError(
                     "batch_size",
                     "Input should be a whole number of at least 1 as default-max-batch-size of "
@@ -280,8 +285,17 @@ class ServerOptions(BaseModel):
 
     def batch_rows_default(self, backend: str) -> int:
         """Rows of a batch for models that batch but do not say how much."""
-        key = "default-max-batch-size"
         for section in (backend, ALL_BACKENDS):
-            if key in self.backend_config.get(section, {}):
-                return int(self.backend_config[section][key])
+            if BATCH_ROWS_KEY in self.backend_config.get(section, {}):
+                return int(self.backend_config[section][BATCH_ROWS_KEY])
         return BATCH_ROWS_DEFAULT
+
+    @property
+    def backend_settings_without_effect(self) -> list[str]:
+        """BACKEND,KEY of what is set of backends and means nothing here."""
+        return [
+            f"{backend},{key}" if backend else key
+            for backend, settings in self.backend_config.items()
+            for key in settings
+            if key != BATCH_ROWS_KEY or backend not in (ALL_BACKENDS, "onnxruntime")
+        ]

@@ -89,6 +89,9 @@ SHARED_SCHEMAS: Mapping[str, dict[str, Any]] = {
         _object(name=TEXT, key=TEXT, offset={"type": "integer"}, byte_size={"type": "integer"})
     ),
     "Settings": {"type": "object"},
+    "Flag": {"type": "object"},
+    "V1Models": _object(models=_list_of(TEXT)),
+    "V1Answer": {"type": "object", "description": "`predictions`, a list or an object of lists."},
     "InferAnswer": {"type": "object", "description": "As the model's own document has it."},
 }
 

@@ -30,7 +30,7 @@ def server_document() -> dict[str, Any]:
             "description": "Each model has a document of its own at /v2/models/MODEL/openapi.json.",
         },
         "servers": [{"url": "/"}],
-        "paths": {**_models(), **_repository(), **_shared_memory(), **_settings()},
+        "paths": {**_models(), **_repository(), **_shared_memory(), **_settings(), **_v1()},
         "components": {"schemas": SHARED_SCHEMAS},
     }
 
@@ -40,15 +40,18 @@ def _models() -> dict[str, Any]:
     base = "/v2/models/{model}"
     return {
         "/v2": {"get": reading("serverMetadata", "Name, version and extensions", "Metadata")},
-        "/v2/health/live": {"get": plain("live", "Whether the server answers")},
-        "/v2/health/ready": {"get": plain("ready", "Whether the server wants requests")},
+        "/v2/health/live": {"get": reading("live", "Whether the server answers", "Flag")},
+        "/v2/health/ready": {"get": reading("ready", "Whether the server wants requests", "Flag")},
         base: {
             **MODEL,
             "get": reading(
                 "modelMetadata", "Names, datatypes and shapes of a model's tensors", "Metadata"
             ),
         },
-        f"{base}/ready": {**MODEL, "get": plain("modelReady", "Whether a model can be asked")},
+        f"{base}/ready": {
+            **MODEL,
+            "get": reading("modelReady", "Whether a model can be asked", "Flag"),
+        },
         f"{base}/infer": {**MODEL, "post": infer},
         f"{base}/config": {
             **MODEL,
@@ -118,4 +121,21 @@ def _settings() -> dict[str, Any]:
             ("/v2/trace/setting", "trace", "of tracing"),
             ("/v2/models/{model}/trace/setting", "modelTrace", "of tracing for a model"),
         )
+    }
+
+
+def _v1() -> dict[str, Any]:
+    return {
+        "/": {"get": reading("v1Alive", "Whether the server answers, by KServe's V1", "Flag")},
+        "/v1/models": {"get": reading("v1Models", "The models that can be asked", "V1Models")},
+        "/v1/models/{model}": {
+            **MODEL,
+            "get": reading("v1ModelReady", "Whether a model can be asked, by KServe's V1", "Flag"),
+        },
+        "/v1/models/{model}:predict": {
+            **MODEL,
+            "post": changing(
+                "v1Predict", "Run a model by KServe's V1", "V1Answer", is_required=True
+            ),
+        },
     }

@@ -59,6 +59,9 @@ class RestControl:
             "cuda_status": self._cuda_status,
             "cuda_register": self._cuda_register,
             "cuda_unregister": self._cuda_unregister,
+            "v1_alive": self._v1_alive,
+            "v1_models": self._v1_models,
+            "v1_model": self._v1_model,
         }
 
     async def __call__(self, call: RestCall) -> RestAnswer:
@@ -207,6 +210,19 @@ class RestControl:
             set_ones = [name for name in body.names() if body.value(name) is not None]
             changes = {name: _log_value(name, body.value(name)) for name in set_ones}
         return _json(self._application.log_settings(changes))
+
+    # -- KServe's first protocol ------------------------------------------------------------------
+
+    async def _v1_alive(self, call: RestCall, names: Mapping[str, str]) -> RestAnswer:
+        return _json({"status": "alive"})
+
+    async def _v1_models(self, call: RestCall, names: Mapping[str, str]) -> RestAnswer:
+        entries = await self._application.index(ready_only=True)
+        return _json({"models": sorted({entry.name for entry in entries})})
+
+    async def _v1_model(self, call: RestCall, names: Mapping[str, str]) -> RestAnswer:
+        self._application.model_config(names["model"])  # raises unless it is ready
+        return _json({"name": names["model"], "ready": True})
 
 
 def _json(value: Any) -> RestAnswer:

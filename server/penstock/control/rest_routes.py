@@ -35,6 +35,10 @@ ROUTES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] =
     "cuda_status": (GET, CUDA, ("/status",)),
     "cuda_register": (POST, CUDA, ("/register",)),
     "cuda_unregister": (POST, CUDA, ("/unregister",)),
+    # KServe's first protocol; its `:predict` is the port's own.
+    "v1_alive": (GET, ("/",), ("",)),
+    "v1_models": (GET, ("/v1/models",), ("",)),
+    "v1_model": (GET, ("/v1/models/{model}",), ("",)),
 }
 
 MALFORMED = re.compile(r"%(?![0-9A-Fa-f]{2})")

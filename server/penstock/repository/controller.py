@@ -12,6 +12,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,7 +26,7 @@ from penstock.repository.config_file import ModelConfig
 from penstock.repository.instances import Machine
 from penstock.repository.layout import FoundModel, Survey, survey
 from penstock.repository.loader import LoadReport, ModelLoader
-from penstock.repository.override import read_override
+from penstock.repository.override import Override, read_override
 from penstock.repository.records import DUPLICATE, Records, State
 from penstock.repository.remote import RemoteRepository, is_remote, shown_url
 from penstock.repository.snapshot import ModelSnapshot, take_snapshot
@@ -240,15 +241,9 @@ class RepositoryController:
             task.exception()  # looked at here, for the caller may have gone
 
     async def _load_wish(self, wish: LoadWish) -> None:
-        options = self._options
         async with self._records.held(wish.model) as record:
             try:
-                override = await asyncio.to_thread(
-                    read_override,
-                    wish,
-                    allows_files=options.allow_model_file_override,
-                    bytes_max=options.model_file_override_bytes_max,
-                )
+                override = await self._override(wish)
                 model = override.model if override else None
                 model = model or await self._located(wish.model, wish.repository)
             except RepositoryError as error:
@@ -266,6 +261,24 @@ class RepositoryController:
                 f"failed to load '{wish.model}', load failed for model '{wish.model}': {told}",
                 code="INVALID_ARGUMENT",
             )
+
+    async def _override(self, wish: LoadWish) -> Override | None:
+        """What `wish` brings, written down: whoever is cancelled meanwhile leaves no files."""
+        reading = asyncio.ensure_future(
+            asyncio.to_thread(
+                read_override,
+                wish,
+                allows_files=self._options.allow_model_file_override,
+                bytes_max=self._options.model_file_override_bytes_max,
+            )
+        )
+        try:
+            return await asyncio.shield(reading)
+        except asyncio.CancelledError:
+            with suppress(RepositoryError):
+                if override := await reading:
+                    await asyncio.to_thread(override.drop)
+            raise
 
     async def _located(self, name: str, repository: str) -> FoundModel:
         found = await self._survey(repository, is_refreshed=True)

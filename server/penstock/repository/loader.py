@@ -7,6 +7,7 @@ fails is told to the log and, unless another of its name and number is serving, 
 
 import logging
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 from penstock.backends.isolation import worker_launch
@@ -14,7 +15,7 @@ from penstock.backends.python_class import python_executes
 from penstock.backends.triton.auto_complete import self_completed
 from penstock.config import ServerOptions
 from penstock.engine import Engine, LoadedVersion
-from penstock.errors import PenstockError
+from penstock.errors import PenstockError, RepositoryError
 from penstock.plain_text import sayable
 from penstock.repository.completed import completed_config
 from penstock.repository.config_file import ModelConfig, WrittenConfig, read_config
@@ -25,7 +26,7 @@ from penstock.repository.parameters import choice
 from penstock.repository.plan import ModelPlan
 from penstock.repository.snapshot import ModelSnapshot
 from penstock.repository.support import ignored_fields, refuse_unsupported
-from penstock.repository.translate import LOAD_KEY, LOAD_MODES, translate
+from penstock.repository.translate import LOAD_KEY, LOAD_MODES, backend_name, translate
 from penstock.repository.versions import missing_versions, wanted_versions
 
 __all__ = ["Examined", "LOADING", "LOAD_ERRORS", "LoadReport", "ModelLoader"]
@@ -89,7 +90,7 @@ class ModelLoader:
         wanted = wanted_versions(model.versions, policy)
         if missing := missing_versions(model.versions, policy):
             log.error("model_versions_missing", extra={"model": model.name, "versions": missing})
-        _warn_of_ignored(model, written)
+        _warn_of_ignored(model, written, wanted[-1])
         mode = choice(
             written.config.parameters, LOAD_KEY, LOAD_MODES, default=self._options.model_load_mode
         )
@@ -204,7 +205,7 @@ def _plan(
     options: ServerOptions,
     machine: Machine,
 ) -> ModelPlan:
-    files = frozenset(entry.name for entry in model.version_folder(version).iterdir())
+    files = _file_names(model, version)
     return translate(
         model,
         version,
@@ -216,10 +217,15 @@ def _plan(
     )
 
 
-def _warn_of_ignored(model: FoundModel, written: WrittenConfig) -> None:
+def _file_names(model: FoundModel, version: int) -> frozenset[str]:
+    return frozenset(entry.name for entry in model.version_folder(version).iterdir())
+
+
+def _warn_of_ignored(model: FoundModel, written: WrittenConfig, version: int) -> None:
     ignored = ignored_fields(written.config)
-    if written.config.backend not in ("python", "identity"):
-        ignored += ignored_parameters(written.config)
+    with suppress(RepositoryError):  # a load says what is wrong
+        if backend_name(written.config, _file_names(model, version)) == "onnxruntime":
+            ignored += ignored_parameters(written.config)
     if ignored:
         log.warning(
             "model_config_fields_ignored", extra={"model": model.name, "fields": ", ".join(ignored)}

@@ -74,9 +74,11 @@ def read_override(wish: LoadWish, *, allows_files: bool, bytes_max: int) -> Over
     folder = root / wish.model
     try:
         write_files(folder, wish.files)
-    except OSError as error:
+    except BaseException as error:
         override.drop()
-        raise RepositoryError(f"the files cannot be written: {error.strerror}.") from None
+        if isinstance(error, OSError):
+            raise RepositoryError(f"the files cannot be written: {error.strerror}.") from None
+        raise
     model = FoundModel(name=wish.model, folder=folder, versions=version_numbers(folder))
     return Override(written=written, model=model, folder=root)
 
