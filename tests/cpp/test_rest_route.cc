@@ -54,7 +54,6 @@ TEST(rest_route, native_routes_are_known_by_method_and_path) {
 
 TEST(rest_route, everything_else_is_the_control_applications) {
   for (const char* path : {"/",
-                           "",
                            "*",
                            "/v2/",
                            "/v3",
@@ -89,6 +88,15 @@ TEST(rest_route, everything_else_is_the_control_applications) {
     const auto route = parse_route("DELETE", path, decoded);
     EXPECT(route.has_value() && route->kind == RouteKind::kControl);
   }
+}
+
+// CONNECT over HTTP/2 has none.
+TEST(rest_route, a_request_without_a_path_is_refused) {
+  std::string decoded;
+  const auto route = parse_route("CONNECT", "", decoded);
+  REQUIRE(!route.has_value());
+  EXPECT_EQ(route.error().status, 400);
+  EXPECT_CONTAINS(route.error().error.why, "no path");
 }
 
 TEST(rest_route, the_query_is_split_off) {
