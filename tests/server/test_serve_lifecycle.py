@@ -88,17 +88,18 @@ def test_start_up_says_what_is_served_where_and_how_long_it_took(tmp_path: Path)
         assert model.startswith("model good version 1 ready: backend=onnxruntime lane=")
         assert model.endswith("batch_rows_max=4")
         assert took.startswith("started in ")
-        assert ready == f"penstock is ready: grpc={server.grpc} metrics={server.metrics}"
+        listening = f"grpc={server.grpc} rest={server.rest} metrics={server.metrics}"
+        assert ready == f"penstock is ready: {listening}"
 
 
 def test_logs_may_be_json(tmp_path: Path) -> None:
     add_affine(tmp_path, "good", config="response_cache { enable: true }")
-    with RunningServer(tmp_path, flags=("--log-format=json", "--http-port=8000")) as server:
+    with RunningServer(tmp_path, flags=("--log-format=json",)) as server:
         events = {line["event"]: line for line in map(json.loads, server.log().splitlines())}
     assert events["model_loaded"]["model"] == "good"
     assert events["model_config_fields_ignored"]["fields"] == "response_cache.enable"
-    assert events["rest_not_served"]["http_port"] == 8000
     assert events["server_ready"]["grpc"] == server.grpc
+    assert events["server_ready"]["rest"] == server.rest
 
 
 def test_strict_readiness_wants_every_model(mixed: Path) -> None:
