@@ -171,7 +171,9 @@ void Session::State::on_refused() {
     if (is_of_body) return;  // and its answer has been sent
     exchange = &open_exchange();
     push({.kind = Kind::kStreamClosed, .stream_id = next_id, .error_code = kProtocolError});
-    return exchange->refuse(next_id++, intake.refusal());
+    exchange->refuse(next_id++, intake.refusal());
+    unsent_bytes += exchange->unsent_bytes();
+    return;
   }
   if (exchange->is_ended()) return;
   push({.kind = Kind::kStreamClosed, .stream_id = exchange->id(), .error_code = kProtocolError});
@@ -180,6 +182,7 @@ void Session::State::on_refused() {
     return exchange->cut();
   }
   exchange->refuse(exchange->id(), intake.refusal());
+  unsent_bytes += exchange->unsent_bytes();
 }
 
 // The connection ends when the answers to what was read are sent.

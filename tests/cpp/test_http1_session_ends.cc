@@ -76,6 +76,7 @@ TEST(http1_session, each_malformed_head_is_told_at_once_and_wherever_it_is_cut) 
       const std::string text = peer.receive();
       EXPECT(text.starts_with("HTTP/1.1 " + std::string(one.status)));
       EXPECT_CONTAINS(text, "\r\nconnection: close\r\n\r\n{\"error\":\"");
+      EXPECT_EQ(peer.session->unsent_bytes(), 0);
       EXPECT(peer.session->is_finished());
     }
   }

@@ -416,6 +416,45 @@ def route_seeds() -> dict[str, bytes]:
     }
 
 
+def http1_seeds() -> dict[str, bytes]:
+    """Streams to be cut, and programs of pieces (h1_pieces.h) and verbs, as fuzz_http1.cc reads."""
+
+    def stream(*lines: str, body: bytes = b"") -> bytes:
+        return b"\0\0\x07\x01" + "\r\n".join([*lines, "", ""]).encode() + body
+
+    def post(*more: str, body: bytes = b"") -> bytes:
+        return stream("POST / HTTP/1.1", "Host: h", *more, body=body)
+
+    chunked = "Transfer-Encoding: chunked"
+
+    def piece(which: int) -> tuple[int, int, int]:
+        return 0, which, 255
+
+    begin, give, end, take, reset = (1, 9, 0, 0), (1, 12, 0, 1, 0), (1, 9, 0), (1, 0), (1, 8, 0, 0)
+    return {
+        "get": stream("GET /v2/health/live HTTP/1.1", "Host: h", "User-Agent: a"),
+        "body": post("Content-Length: 5", body=b"helloGET / HTTP/1.0\r\n\r\n"),
+        "chunks": post(chunked, body=b"3;a=b\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\n"),
+        "expectation": post("Content-Length: 5", "Expect: 100-continue"),
+        "two_lengths": post("Content-Length: 5", "Content-Length: 6", body=b"hello"),
+        "length_and_coding": post("Content-Length: 5", chunked, body=b"0\r\n\r\n"),
+        "unknown_coding": post("Transfer-Encoding: gzip", "Content-Length: 1", body=b"x"),
+        "folded_field": post("X: 1", " folded: 2"),
+        "bare_lf_in_an_extension": post(chunked, body=b"1;a\nb\r\nx\r\n0\r\n\r\n"),
+        "chunk_without_its_crlf": post(chunked, body=b"1\r\nxx\r\n0\r\n\r\n"),
+        "length_in_a_trailer": post(chunked, body=b"0\r\nContent-Length: 5\r\n\r\n"),
+        "answered": b"\1" + program(piece(0), begin, give, end, take, piece(1), begin, end, take),
+        "answered_in_another_order": b"\1"
+        + program(piece(0), piece(2), piece(3), (1, 9, 2, 0), (1, 9, 1, 0), begin, end, take),
+        "more_requests_than_may_wait": b"\1" + program(*[piece(0)] * 8, *[begin, end, take] * 8),
+        "reset": b"\1" + program(piece(0), piece(0), begin, give, take, reset, take),
+        "retired": b"\1" + program(piece(0), (1, 5, 1), begin, end, take),
+        "goaway_within_a_head": b"\1" + program(piece(8), (1, 5, 0), take),
+        "half_closed": b"\1" + program(piece(0), (1, 5, 2), take, begin, end, take),
+        "refusal_is_not_unsent_for_ever": b"\1" + program((0, 34, 2, 10, 10, 255), take),
+    }
+
+
 def make() -> Corpus:
     """Every input, by fuzzer and name."""
     return {
@@ -424,6 +463,7 @@ def make() -> Corpus:
         "infer_decode": messages(),
         "request_head": request_head_seeds(),
         "front": front_seeds(),
+        "http1": http1_seeds(),
         "json": json_seeds(),
         "route": route_seeds(),
     }
