@@ -376,7 +376,9 @@ void Owner::finish() {
       said.is_over = true;
     }
     take_output();
-    if (session_->is_finished()) return;
+    // A head that has begun to come is awaited; whoever owns the socket bounds that.
+    const bool awaits_head = session_->header_block_since_ns() != base::kNever;
+    if (session_->is_finished() || (awaits_head && session_->open_streams() == 0)) return;
   }
   PENSTOCK_CHECK(false);
 }

@@ -150,5 +150,8 @@ def http1_seeds() -> dict[str, bytes]:
         + program(piece(0), piece(2), piece(3), (1, 9, 2, 0), (1, 9, 1, 0), begin, end, take),
         "more_requests_than_may_wait": b"\1" + program(*[piece(0)] * 8, *[begin, end, take] * 8),
         "reset": b"\1" + program(piece(0), piece(0), begin, give, take, reset, take),
+        "retired": b"\1" + program(piece(0), (1, 5, 1), begin, end, take),
+        "goaway_within_a_head": b"\1" + program(piece(8), (1, 5, 0), take),
+        "half_closed": b"\1" + program(piece(0), (1, 5, 2), take, begin, end, take),
         "refusal_is_not_unsent_for_ever": b"\1" + program((0, 34, 2, 10, 10, 255), take),
     }
