@@ -41,7 +41,7 @@ base::Result<std::string> file_of_key(const RegionSpec& spec);
 //
 // It is never mapped. A client may cut its file short at any time, and a process that reads or
 // writes a mapping past the file's end is killed (SIGBUS); the same with a full /dev/shm. So bytes
-// are copied by the kernel, for which both are errors: docs/decisions/0060. What read() gave is
+// are copied by the kernel, for which both are errors: docs/decisions/0037. What read() gave is
 // the server's own: no client changes it while it is used.
 //
 // Immutable; read() and write() may be called on any thread.
