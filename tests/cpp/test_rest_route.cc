@@ -75,7 +75,6 @@ TEST(rest_route, everything_else_is_the_control_applications) {
                            "/v2/models/m/Infer",
                            "/v2/repository/index",
                            "/v2/logging",
-                           "/v1/models/m",
                            "/v1/models/:predict",
                            "/v1/models/m/:predict",
                            "/v1/models/m/x:predict",
