@@ -107,6 +107,6 @@ def test_a_model_that_is_not_ready_says_why_with_tritons_status(
     assert sentence in answer.error
 
 
-def test_a_model_that_is_ready_says_so_without_a_body(peer: Http1Peer) -> None:
+def test_a_model_that_is_ready_says_so(peer: Http1Peer) -> None:
     answer = got(peer, "/v2/models/noted/ready")
-    assert (answer.status, answer.body) == (200, b"")
+    assert (answer.status, answer.body) == (200, b'{"name":"noted","ready":true}')
