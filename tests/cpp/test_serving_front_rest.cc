@@ -79,7 +79,7 @@ TEST(serving_front_rest, an_inference_is_answered_over_both_versions_of_http) {
   EXPECT(one.heard.ends_with("\r\n\r\n" + body));
 }
 
-TEST(serving_front_rest, an_answer_is_its_own_after_one_over_grpc) {
+TEST(serving_front_rest, a_small_answer_has_its_own_size_after_an_answer_over_grpc) {
   FrontRig rig;
   rig.serve({.name = "m", .lane = Lane::kInline}, x_to_y());
   Link& grpc = rig.connect();
@@ -92,6 +92,7 @@ TEST(serving_front_rest, an_answer_is_its_own_after_one_over_grpc) {
     rest.said = http1_request("GET", "/v2/health/live");
     rig.settle();
     EXPECT(rest.heard.starts_with("HTTP/1.1 200 OK\r\n"));
+    EXPECT(rest.heard.find("content-length: 13\r\n") != std::string::npos);
     EXPECT(rest.heard.ends_with("\r\n\r\n{\"live\":true}"));
   }
 }
