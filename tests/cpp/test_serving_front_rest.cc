@@ -80,7 +80,7 @@ TEST(serving_front_rest, an_inference_is_answered_over_both_versions_of_http) {
   EXPECT(one.heard.ends_with("\r\n\r\n" + body));
 }
 
-TEST(serving_front_rest, what_has_no_body_says_so_after_an_answer_over_grpc) {
+TEST(serving_front_rest, a_body_is_as_long_as_it_says_after_an_answer_over_grpc) {
   FrontRig rig;
   rig.serve({.name = "m", .lane = Lane::kInline}, x_to_y());
   Link& grpc = rig.connect();
@@ -93,7 +93,8 @@ TEST(serving_front_rest, what_has_no_body_says_so_after_an_answer_over_grpc) {
     rest.said = http1_request("GET", "/v2/health/live");
     rig.settle();
     EXPECT(rest.heard.starts_with("HTTP/1.1 200 OK\r\n"));
-    EXPECT(rest.heard.find("content-length: 0\r\n") != std::string::npos);
+    EXPECT(rest.heard.find("content-length: 13\r\n") != std::string::npos);
+    EXPECT(rest.heard.ends_with("\r\n\r\n{\"live\":true}"));
   }
 }
 
