@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The ends of a call that came as REST.
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstring>
@@ -47,6 +48,17 @@ int status_of(std::string_view text) {
   const auto read = std::from_chars(text.data(), end, status);
   const bool is_sound = read.ec == std::errc() && read.ptr == end && text.size() == 3;
   return is_sound && status >= 200 ? status : 0;
+}
+
+// Whether every version of HTTP carries the field as it is.
+bool is_sendable(std::string_view name, std::string_view value) {
+  const auto is_of_name = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  };
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
+  return !name.empty() && std::ranges::all_of(name, is_of_name) &&
+         std::ranges::none_of(value, is_control) && !value.starts_with(' ') &&
+         !value.ends_with(' ');
 }
 
 base::Slice slice_of(std::string_view text) {
@@ -177,17 +189,21 @@ void Front::send_hosted_rest(Call& call, const base::Slice& message) {
   }
   const Metadata answered = std::exchange(call.rest.fields, {});
   int status = 0;
+  bool is_sound = true;
   rest_extra_.clear();
   for (const auto& [name, value] : answered) {
     if (name == ":status") {
       status = status_of(value);
     } else {
+      is_sound = is_sound && is_sendable(name, value);
       rest_extra_.push_back({name, value});
     }
   }
-  if (status == 0) {
+  if (status == 0 || !is_sound) {
     encoded_.clear();
-    return refuse(call, {Code::kInternal, "the control application gave no status"});
+    return refuse(call, {Code::kInternal,
+                         "the control application's answer has no status, or a header that HTTP "
+                         "cannot carry"});
   }
   answer_rest(call, status, rest_extra_, {Code::kOk, {}});
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // REST through the front, over HTTP/1.1 and HTTP/2.
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "harness.h"
@@ -51,10 +52,10 @@ void command(FrontRig& rig, HostedCommand wanted) {
 }
 
 void give_answer(FrontRig& rig, serving::HostedCallId call, std::string_view status,
-                 std::string_view body) {
+                 std::string_view body, std::pair<std::string, std::string> field = {"x-a", "b"}) {
   command(rig, {.kind = HostedCommand::Kind::kHeaders,
                 .call = call,
-                .metadata = {{":status", std::string(status)}, {"x-a", "b"}}});
+                .metadata = {{":status", std::string(status)}, std::move(field)}});
   const base::Buffer block = base::Buffer::allocate(grpc::kFramePrefixBytes + body.size());
   std::ranges::copy(bytes_of_text(body), block.data() + grpc::kFramePrefixBytes);
   command(rig,
@@ -157,6 +158,24 @@ TEST(serving_front_rest, a_status_that_is_none_is_the_servers_mistake) {
     EXPECT_EQ(link.answer(id).field(":status"), "500");
     told(rig);
   }
+}
+
+TEST(serving_front_rest, a_header_that_http_cannot_carry_is_the_servers_mistake) {
+  FrontRig rig;
+  Link& link = connect_http2(rig);
+  const Fields wrong = {{"x-a", "two\r\nlines"}, {"X-A", "b"},    {"", "b"},
+                        {"x-a", " b"},           {"x-a", "\x7f"}, {"x a", "b"}};
+  for (const auto& [name, value] : wrong) {
+    const auto id = link.client.request(rest_request("GET", "/v2/trace/setting"), "");
+    rig.settle();
+    const auto events = told(rig);
+    REQUIRE(events.size() >= 3);
+    give_answer(rig, events[0].call, "200", "{}", {name, value});
+    rig.settle();
+    EXPECT_EQ(link.answer(id).field(":status"), "500");
+    told(rig);
+  }
+  EXPECT_EQ(link.client.forbidden_frames(), 0);
 }
 
 TEST(serving_front_rest, an_answer_for_a_peer_that_went_away_is_nobodys) {
