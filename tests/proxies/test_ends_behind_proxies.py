@@ -64,8 +64,9 @@ def test_a_kill_under_load_costs_what_was_in_flight(
         first.process.kill()
         first.wait()
         load.go_on(50)
-        # Each client has one request in flight at a time.
-        assert all(len(asker.failures) <= 1 for asker in load.askers), load.failures
+        # Each client has one request in flight; the next may go over a connection of the proxy's
+        # pool that is dead as well, and of which it has not heard yet.
+        assert all(len(asker.failures) <= 2 for asker in load.askers), load.failures
         failed = set(load.failures)
         with RunningServer(repository, flags=same_ports(first)) as third:
             load.until(lambda: is_asked(third), "the successor is asked")
