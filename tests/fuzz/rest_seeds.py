@@ -40,6 +40,9 @@ def rest_front_seeds() -> dict[str, bytes]:
         "honest_too_large": b"\1\0\0"
         + program((R_HTTP1, R_POST, R_INFER, B_LARGE, 255, 0, 0), (R_SEND, 255, 255), (R_PASS,))
         + both(R_POST, R_INFER, B_BINARY),
+        "hosted_header_that_http_cannot_carry": b"\1\0\0"
+        + program((R_HTTP2, R_GET, R_HOSTED, B_EMPTY, 0), (R_PASS,))
+        + program((R_CONTROL, C_HEADERS, 0, *b"\0\r\n:\xff", 0, 0), (R_CONTROL, C_MESSAGE, 0, 9)),
         "wild": b"\0\0\1" + wild + program((6, 0)) + wild,
         "wild_hosted": b"\0\0\0"
         + program((2, R_GET, R_HOSTED, B_EMPTY, 0, 0), (3,))
