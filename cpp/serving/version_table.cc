@@ -15,11 +15,11 @@ using base::fail;
 
 base::Error failed(std::string_view name, const VersionEntry& entry) {
   if (entry.is_asleep) {
-    return {Code::kUnavailable, "model " + base::quote(name, '\'') + " version " +
+    return {Code::kUnavailable, "model " + base::quote(name) + " version " +
                                     std::to_string(entry.number) +
                                     " is asleep; an inference request wakes it"};
   }
-  return {Code::kUnavailable, "model " + base::quote(name, '\'') + " version " +
+  return {Code::kUnavailable, "model " + base::quote(name) + " version " +
                                   std::to_string(entry.number) + " is not ready: " + entry.failure};
 }
 

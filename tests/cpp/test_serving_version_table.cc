@@ -87,7 +87,7 @@ TEST(serving_version_table, a_failed_version_is_unavailable_with_its_reason) {
     const auto result = table.find("m", version);
     REQUIRE(!result.has_value());
     EXPECT(result.error().code == Code::kUnavailable);
-    EXPECT_EQ(result.error().why, "model 'm' version 4 is not ready: no such file");
+    EXPECT_EQ(result.error().why, "model \"m\" version 4 is not ready: no such file");
   }
 }
 

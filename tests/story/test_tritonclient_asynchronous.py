@@ -106,6 +106,11 @@ def _until_cancelled(server: RunningServer, count: float) -> None:
     raise AssertionError(f"{_cancelled(server)} of {count} requests were cancelled")
 
 
+def _until_one_waits(server: RunningServer) -> None:
+    while server.counted("nv_inference_pending_request_count", model="gated") != 1:
+        pass
+
+
 def test_a_request_that_waits_is_cancelled_over_grpc(
     triton_server: RunningServer, gate: Gate, over_grpc: Any
 ) -> None:
@@ -120,7 +125,9 @@ def test_a_request_that_waits_is_cancelled_over_grpc(
     before = _cancelled(triton_server)
     send("first")
     batch = gate.next_batch()
-    send("second").cancel()
+    second = send("second")
+    _until_one_waits(triton_server)  # a request that never left cannot be cancelled there
+    second.cancel()
     name, result, error = answers.get(timeout=30)
     assert (name, result, error.status()) == ("second", None, "StatusCode.CANCELLED")
     _until_cancelled(triton_server, before + 1)
