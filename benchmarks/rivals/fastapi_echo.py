@@ -20,7 +20,6 @@ _HEADER_LENGTH = "inference-header-content-length"
 app = FastAPI()
 
 
-@app.post("/v2/models/{model}/infer")
 async def infer(model: str, request: Request) -> Response:
     """Answer with the request's tensor."""
     body = await request.body()
@@ -43,6 +42,9 @@ async def infer(model: str, request: Request) -> Response:
         media_type="application/octet-stream",
         headers={_HEADER_LENGTH: str(len(encoded))},
     )
+
+
+app.add_api_route("/v2/models/{model}/infer", infer, methods=["POST"])
 
 
 def main() -> None:

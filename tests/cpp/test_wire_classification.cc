@@ -123,10 +123,11 @@ TEST(wire_classification, it_ranks_as_a_dull_sort_does) {
     const auto most = static_cast<std::uint32_t>(1 + random() % 45);
     Texts wanted;
     for (const std::size_t i : order) {
-      if (wanted.size() < most) wanted.push_back(std::to_string(values[i]) + ":" + std::to_string(i));
+      if (wanted.size() < most)
+        wanted.push_back(std::to_string(values[i]) + ":" + std::to_string(i));
     }
-    const auto output = tensor_of(DType::kInt32, base::Shape({static_cast<std::int64_t>(elements)}),
-                                  values);
+    const auto output =
+        tensor_of(DType::kInt32, base::Shape({static_cast<std::int64_t>(elements)}), values);
     EXPECT(classes_of(output, false, most).elements == wanted);
   }
 }
