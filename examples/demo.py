@@ -121,6 +121,7 @@ def serving(repository: Path, log_path: Path) -> Iterator[Server]:
     """`penstock serve` on free ports for as long as the block runs; drained at its end."""
     command = [sys.executable, "-m", "penstock", "serve", "--model-repository", str(repository)]
     command += ["--grpc-address", "127.0.0.1", "--grpc-port", "0", "--metrics-port", "0"]
+    command += ["--http-address", "127.0.0.1", "--http-port", "0"]
     with (
         log_path.open("w") as log,
         # A group of its own: Ctrl-C reaches us alone, and the server is drained, not interrupted.

@@ -30,7 +30,7 @@ def test_a_service_that_cannot_be_hosted_stops_the_start(
     hosts: Hosts, service: str, sentence: str
 ) -> None:
     command = [sys.executable, "-m", "penstock", "serve", f"--grpc-service={service}"]
-    ports = ["--grpc-address=127.0.0.1", "--grpc-port=0", "--metrics-port=0"]
+    ports = ["--grpc-address=127.0.0.1", "--grpc-port=0", "--http-port=0", "--metrics-port=0"]
     ended = subprocess.run(
         [*command, *ports, f"--model-repository={hosts.repository}"],
         capture_output=True,

@@ -25,7 +25,7 @@ from tests.doubles.running import PATIENCE_S, RunningServer
 from tests.protocol.calls import INFER, add_echo, echo_request, numbers, until
 
 SERVE = [sys.executable, "-m", "penstock", "serve", "--grpc-address=127.0.0.1"]
-PORTS = ["--grpc-port=0", "--metrics-port=0", "--log-format=json"]
+PORTS = ["--grpc-port=0", "--http-port=0", "--metrics-port=0", "--log-format=json"]
 
 
 @pytest.fixture
