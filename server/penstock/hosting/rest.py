@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """REST calls that the control thread answers. They cross the bridge as calls of one message."""
 
-import asyncio
 import json
 import logging
 
 from penstock.control.rest import RestAnswer, RestApplication, RestCall
 from penstock.hosting.call import CallEnded, HostedCall
+from penstock.hosting.call_tasks import CallTasks
 from penstock.hosting.metadata import Metadatum
 
 __all__ = ["REST_PATH", "RestCalls"]
@@ -24,22 +24,15 @@ class RestCalls:
 
     def __init__(self, application: RestApplication) -> None:
         self._application = application
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = CallTasks()
 
     def begin(self, call: HostedCall) -> None:
         """Answers `call`; its peer may go away before."""
-        task = asyncio.get_running_loop().create_task(self._answer(call))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(lambda _: call.note_handled())
-        call.when_ended(task.cancel)
+        self._tasks.start(call, self._answer(call))
 
     async def stop(self) -> None:
         """Cancels what still runs, and waits until it has taken notice."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tasks.stop()
 
     async def _answer(self, call: HostedCall) -> None:
         try:

@@ -22,6 +22,7 @@ import grpc.aio
 
 from penstock.hosting.answer import Answer
 from penstock.hosting.call import RAISED, CallEnded, HostedCall
+from penstock.hosting.call_tasks import CallTasks
 from penstock.hosting.context import Context
 from penstock.hosting.registry import Handler
 from penstock.hosting.sync_context import RequestIterator, SyncContext
@@ -42,22 +43,15 @@ class Runner:
 
     def __init__(self, threads: Executor) -> None:
         self._threads = threads
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = CallTasks()
 
     def start(self, call: HostedCall, handler: Handler) -> None:
         """Runs `handler` for `call` until it returns, or the call ends."""
-        task = asyncio.get_running_loop().create_task(_Run(call, handler, self._threads).run())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(lambda _: call.note_handled())
-        call.when_ended(task.cancel)
+        self._tasks.start(call, _Run(call, handler, self._threads).run())
 
     async def stop(self) -> None:
         """Cancels what still runs, and waits until it has taken notice."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tasks.stop()
 
 
 class _Run:
