@@ -33,6 +33,7 @@ std::optional<std::size_t> number_of(std::string_view text) {
 // The fields of a head that say something here, as they came.
 struct Fields {
   RequestHead head;
+  std::optional<std::string_view> content_type;  // only lest there be two
   std::optional<std::string_view> json_bytes;
   std::optional<std::string_view> content_bytes;
   std::optional<std::string_view> accept_encoding;
@@ -45,7 +46,7 @@ struct Fields {
     } else if (field.name == ":path") {
       head.path = field.value;
     } else if (field.name == "content-type") {
-      note_once(head.content_type, field);
+      note_once(content_type, field);
     } else if (field.name == "accept-encoding") {
       note_once(accept_encoding, field);
     } else if (field.name == "content-encoding") {

@@ -19,7 +19,6 @@ namespace penstock::rest {
 struct RequestHead {
   std::string_view method;
   std::string_view path;  // with the query
-  std::string_view content_type;
   Coding content_coding = Coding::kIdentity;  // of the body
   Coding answer_coding = Coding::kIdentity;   // the one that the client likes best
   std::optional<std::size_t> content_bytes;   // content-length

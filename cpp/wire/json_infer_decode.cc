@@ -55,6 +55,9 @@ class JsonInferDecoder {
 
  private:
   base::Result<> read_field(std::string_view key, ondemand::value& value);
+  // Reads an array of objects, in order, each by `read_one`.
+  template <class ReadOne>
+  base::Result<> read_objects(ondemand::value& value, const std::string& what, ReadOne read_one);
   base::Result<> read_inputs(ondemand::value& value);
   base::Result<> read_outputs(ondemand::value& value);
   base::Result<> read_input(ondemand::object& object);
@@ -134,21 +137,31 @@ base::Result<> JsonInferDecoder::read_field(std::string_view key, ondemand::valu
   return reader_.skip(value, kRequestDepth);
 }
 
-base::Result<> JsonInferDecoder::read_inputs(ondemand::value& value) {
-  base::Result<ondemand::array> array = read_array(value, "Unable to parse 'inputs': it");
+template <class ReadOne>
+base::Result<> JsonInferDecoder::read_objects(ondemand::value& value, const std::string& what,
+                                              ReadOne read_one) {
+  base::Result<ondemand::array> array = read_array(value, "Unable to parse '" + what + "': it");
   if (!array) return std::unexpected(std::move(array.error()));
+  std::size_t index = 0;
   for (auto item : *array) {
     ondemand::value element;
     ondemand::object object;
     if (auto error = std::move(item).get(element)) return reader_.malformed(error);
     if (element.get_object().get(object)) {
-      return refuse("inputs[" + std::to_string(request_.inputs.size()) +
-                    "] must be an object, got " + shown(element));
+      return refuse(what + "[" + std::to_string(index) + "] must be an object, got " +
+                    shown(element));
     }
-    if (request_.inputs.size() >= kInputsMax) return std::unexpected(too_many_inputs());
-    if (auto read = read_input(object); !read) return read;
+    if (base::Result<> read = read_one(object); !read) return read;
+    ++index;
   }
   return {};
+}
+
+base::Result<> JsonInferDecoder::read_inputs(ondemand::value& value) {
+  return read_objects(value, "inputs", [this](ondemand::object& object) -> base::Result<> {
+    if (request_.inputs.size() >= kInputsMax) return std::unexpected(too_many_inputs());
+    return read_input(object);
+  });
 }
 
 base::Result<> JsonInferDecoder::read_input(ondemand::object& object) {
@@ -315,22 +328,12 @@ base::Result<> JsonInferDecoder::take_binary(InferInput& input, std::uint64_t by
 }
 
 base::Result<> JsonInferDecoder::read_outputs(ondemand::value& value) {
-  base::Result<ondemand::array> array = read_array(value, "Unable to parse 'outputs': it");
-  if (!array) return std::unexpected(std::move(array.error()));
-  for (auto item : *array) {
-    ondemand::value element;
-    ondemand::object object;
-    if (auto error = std::move(item).get(element)) return reader_.malformed(error);
-    if (element.get_object().get(object)) {
-      return refuse("outputs[" + std::to_string(request_.outputs.size()) +
-                    "] must be an object, got " + shown(element));
-    }
+  return read_objects(value, "outputs", [this](ondemand::object& object) -> base::Result<> {
     if (request_.outputs.size() >= kRequestedOutputsMax) {
       return std::unexpected(too_many_outputs());
     }
-    if (auto read = read_output(object); !read) return read;
-  }
-  return {};
+    return read_output(object);
+  });
 }
 
 base::Result<> JsonInferDecoder::read_output(ondemand::object& object) {

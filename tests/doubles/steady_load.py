@@ -70,9 +70,10 @@ class RestClient(Client):
 class Asker(threading.Thread):
     """A client that never rests. `failures` are its sentences; `answered` counts what was right."""
 
-    def __init__(self, client: Client, name: str) -> None:
+    def __init__(self, client: Client, name: str, asked: threading.Condition) -> None:
         super().__init__(name=name)
         self._client = client
+        self._asked = asked
         self.answered = 0
         self.failures: list[str] = []
         self.is_over = False
@@ -88,6 +89,8 @@ class Asker(threading.Thread):
             except Exception as error:
                 took_ms = (time.monotonic() - began) * 1e3
                 self.failures.append(f"{self.name} {number} after {took_ms:.0f} ms: {error!r}")
+            with self._asked:
+                self._asked.notify_all()
         self._client.close()
 
 
@@ -95,9 +98,11 @@ class Load:
     """`count` clients of gRPC and as many of REST, for as long as the `with` block does."""
 
     def __init__(self, grpc: str, rest: str, count: int, model: str = "echo") -> None:
+        # Told after each request, however it went.
+        self._asked = threading.Condition()
         self.askers = [
-            *(Asker(GrpcClient(grpc, model), f"grpc-{i}") for i in range(count)),
-            *(Asker(RestClient(rest, model), f"rest-{i}") for i in range(count)),
+            *(Asker(GrpcClient(grpc, model), f"grpc-{i}", self._asked) for i in range(count)),
+            *(Asker(RestClient(rest, model), f"rest-{i}", self._asked) for i in range(count)),
         ]
 
     def __enter__(self) -> Load:
@@ -133,8 +138,9 @@ class Load:
         )
 
     def until(self, is_so: Callable[[], bool], what: str) -> None:
-        """Looks until it is so, while the load runs."""
+        """Looks after each request until it is so; the load goes on while `is_so` looks."""
         end = time.monotonic() + PATIENCE_S
         while not is_so():
             assert time.monotonic() < end, f"waited in vain until {what}: {self.failures[:5]}"
-            time.sleep(0.01)
+            with self._asked:
+                self._asked.wait(PATIENCE_S)
