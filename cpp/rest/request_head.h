@@ -18,7 +18,7 @@ namespace penstock::rest {
 // fields, that is until the session's next feed().
 struct RequestHead {
   std::string_view method;
-  std::string_view path;  // with the query
+  std::string_view path;                      // with the query
   Coding content_coding = Coding::kIdentity;  // of the body
   Coding answer_coding = Coding::kIdentity;   // the one that the client likes best
   std::optional<std::size_t> content_bytes;   // content-length
