@@ -6,6 +6,7 @@
     ├── RepositoryError     a model's folder or its config.pbtxt is wrong
     │   ├── RemoteRepositoryError   a repository behind a URL cannot be read
     │   └── UnsupportedError    it asks for something this server does not do yet
+    ├── ArtifactError       a compiled model's file is wrong, or would be
     ├── UnknownModelError   nothing is served under the name or version asked for
     ├── BackendError        a model's own code is wrong, or failed
     ├── ListenError         an address cannot be listened on
@@ -19,6 +20,7 @@ mend. A command prints it and exits 1; a traceback is shown only with --debug.
 """
 
 __all__ = [
+    "ArtifactError",
     "BackendError",
     "ControlError",
     "EngineError",
@@ -62,6 +64,12 @@ class UnsupportedError(RepositoryError):
     """A model's configuration asks for something that this server does not do yet."""
 
     code = "UNIMPLEMENTED"
+
+
+class ArtifactError(PenstockError):
+    """A compiled model's file is wrong, or one that is to be written would be."""
+
+    code = "INVALID_ARGUMENT"
 
 
 class UnknownModelError(PenstockError):
