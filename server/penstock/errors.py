@@ -6,6 +6,8 @@
     ├── RepositoryError     a model's folder or its config.pbtxt is wrong
     │   ├── RemoteRepositoryError   a repository behind a URL cannot be read
     │   └── UnsupportedError    it asks for something this server does not do yet
+    ├── ModelFileError      a model that is to be compiled is damaged, or of no known format
+    ├── NotCompiledError    a part of a model has no native form; says which, and why
     ├── ArtifactError       a compiled model's file is wrong, or would be
     ├── UnknownModelError   nothing is served under the name or version asked for
     ├── BackendError        a model's own code is wrong, or failed
@@ -25,6 +27,8 @@ __all__ = [
     "ControlError",
     "EngineError",
     "ListenError",
+    "ModelFileError",
+    "NotCompiledError",
     "OptionsError",
     "PenstockError",
     "RegionError",
@@ -118,3 +122,27 @@ class EngineError(PenstockError):
         """`code` is gRPC's name of the kind, e.g. "INVALID_ARGUMENT"."""
         super().__init__(message)
         self.code = code
+
+
+class ModelFileError(PenstockError):
+    """A model that is to be compiled is damaged, or of no format that is known."""
+
+    code = "INVALID_ARGUMENT"
+
+
+class NotCompiledError(PenstockError):
+    """A part of a model has no native form; ONNX Runtime, or its library, can still serve it.
+
+    `node`, `op` and `domain` are those of an ONNX graph's node, where one stopped the compiler.
+    """
+
+    code = "UNIMPLEMENTED"
+
+    def __init__(self, why: str, *, node: str = "", op: str = "", domain: str = "") -> None:
+        """`why` is a sentence; the node's name, operator and domain are put before it."""
+        place = f"node {node!r} ({domain or 'ai.onnx'}.{op}): " if op else ""
+        super().__init__(place + why)
+        self.node = node
+        self.op = op
+        self.domain = domain
+        self.why = why
