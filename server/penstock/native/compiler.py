@@ -5,17 +5,20 @@ A file's format is told by its content, never by its name. No library is importe
 object that is handed in, and scikit-learn's exporter for an object of scikit-learn.
 """
 
+import math
 from pathlib import Path
+from typing import Any
 
-from penstock.errors import ModelFileError, PenstockError
+from penstock.errors import ModelFileError, NotCompiledError, PenstockError
 from penstock.native.artifact import CompiledModel
 from penstock.native.options import CompileOptions
+from penstock.native.sources.classes import class_labels
 from penstock.native.sources.lightgbm import compile_lightgbm
 from penstock.native.sources.lightgbm_text import parse_text
 from penstock.native.sources.xgboost import compile_xgboost
 from penstock.native.sources.xgboost_file import parse_xgboost
 
-__all__ = ["compile_bytes", "compile_file"]
+__all__ = ["compile_bytes", "compile_file", "compile_model"]
 
 FILE_BYTES_MAX = 2 << 30
 
@@ -56,3 +59,40 @@ def compile_bytes(content: bytes, options: CompileOptions | None = None) -> Comp
         "it is none of an ONNX model, a LightGBM model's text, and an XGBoost model in JSON "
         "or UBJSON."
     )
+
+
+def compile_model(model: Any, options: CompileOptions | None = None) -> CompiledModel:
+    """Compiles a trained object of LightGBM or XGBoost: a booster, or an estimator around one.
+
+    An estimator's predictions are its own: a classifier gives labels and probabilities, and one
+    that stopped early uses the rounds that its predict uses.
+    """
+    options = options or CompileOptions()
+    library = type(model).__module__.partition(".")[0]
+    match library:
+        case "lightgbm":
+            return _lightgbm_object(model, options)
+        case "xgboost":
+            return _xgboost_object(model, options)
+    raise NotCompiledError(
+        f"an object of {type(model).__module__}.{type(model).__qualname__} cannot be compiled: "
+        "export it to ONNX, and compile the file."
+    )
+
+
+def _lightgbm_object(model: Any, options: CompileOptions) -> CompiledModel:
+    booster = getattr(model, "booster_", model)
+    labels = class_labels(model.classes_) if hasattr(model, "classes_") else None
+    return compile_lightgbm(parse_text(booster.model_to_string()), options, labels)
+
+
+def _xgboost_object(model: Any, options: CompileOptions) -> CompiledModel:
+    booster, missing, labels = model, math.nan, None
+    if hasattr(model, "get_booster"):
+        booster = model.get_booster()
+        missing = model.missing
+        labels = class_labels(model.classes_) if hasattr(model, "classes_") else None
+        if getattr(booster, "best_iteration", None) is not None and model.early_stopping_rounds:
+            booster = booster[: booster.best_iteration + 1]
+    content = bytes(booster.save_raw("ubj"))
+    return compile_xgboost(parse_xgboost(content), options, labels, missing=missing)
