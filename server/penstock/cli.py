@@ -197,6 +197,39 @@ def bench(
         raise typer.Exit(1)
 
 
+@app.command()
+def quantize(
+    model: Annotated[Path, typer.Argument(help="A compiled model, or one that can be compiled.")],
+    data: Annotated[
+        Path,
+        typer.Option(metavar="FILE", help="Rows as the model sees them: .parquet, .csv, .npz."),
+    ],
+    metric: Annotated[
+        str,
+        typer.Option(help="auc, accuracy, logloss, f1, rmse, mae, r2, or agreement (no labels)."),
+    ] = "agreement",
+    max_drop: Annotated[float, typer.Option(help="How much worse the metric may become.")] = 0.001,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="DIR", help="Write the chosen model and a picture here."
+        ),
+    ] = None,
+    label: Annotated[str, typer.Option(help="Column with what is right.")] = "",
+    answer: Annotated[str, typer.Option(help="Output that the metric is taken of.")] = "",
+    forms: Annotated[str, typer.Option(help="Those to try, with commas between; none: all.")] = "",
+    rows: Annotated[int, typer.Option(min=1, help="Rows of the call whose latency decides.")] = 1,
+    debug: Debug = False,
+) -> None:
+    """Quantise a model's dense layers as far as a metric allows. Exits 1 if no form passes."""
+    with _sentences(debug):
+        from penstock.commands.quantize import quantize_to_folder
+        from penstock.native.quantize.gate import plan_of
+
+        plan = plan_of(metric=metric, max_drop=max_drop, output=answer, forms=forms, rows=rows)
+        quantize_to_folder(Console(), model, data, plan, label=label, folder=output)
+
+
 def main() -> None:
     """The console script."""
     app(prog_name="penstock")

@@ -8,6 +8,7 @@
     │   └── UnsupportedError    it asks for something this server does not do yet
     ├── ModelFileError      a model that is to be compiled is damaged, or of no known format
     ├── NotCompiledError    a part of a model has no native form; says which, and why
+    ├── QuantizeError       a model cannot be quantised: its data, its metric, or none passes
     ├── ArtifactError       a compiled model's file is wrong, or would be
     ├── UnknownModelError   nothing is served under the name or version asked for
     ├── BackendError        a model's own code is wrong, or failed
@@ -31,6 +32,7 @@ __all__ = [
     "NotCompiledError",
     "OptionsError",
     "PenstockError",
+    "QuantizeError",
     "RegionError",
     "RemoteRepositoryError",
     "RepositoryError",
@@ -146,3 +148,9 @@ class NotCompiledError(PenstockError):
         self.op = op
         self.domain = domain
         self.why = why
+
+
+class QuantizeError(PenstockError):
+    """A model cannot be quantised: its data or its metric is wrong, or no form passes the gate."""
+
+    code = "INVALID_ARGUMENT"

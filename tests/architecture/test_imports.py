@@ -59,6 +59,7 @@ IMPORTED_AS = {
     "grpcio": {"grpc"},
     "protobuf": {"google"},
     "pydantic": {"pydantic", "pydantic_core"},
+    "scikit-learn": {"sklearn"},
 }
 
 #: Extras that serve the examples and the tests, never the packages themselves.

@@ -28,7 +28,7 @@ from google.protobuf.message import DecodeError
 
 from penstock import __version__
 from penstock.errors import ArtifactError
-from penstock.native.checks import check_manifest
+from penstock.native.checks import blobs_of, check_manifest
 from penstock_client._proto import native_artifact_pb2 as pb
 
 __all__ = [
@@ -112,6 +112,23 @@ class ArtifactBuilder:
         self._manifest = pb.Artifact(producer=f"penstock {__version__}", source=source)
         self._blobs = bytearray()
         self._places: dict[bytes, int] = {}
+
+    @classmethod
+    def of_ports(cls, model: CompiledModel) -> "ArtifactBuilder":
+        """One with the values and ports of `model` and no step: `adopt` each, or another for it."""
+        builder = cls(source=model.manifest.source)
+        builder._manifest.values.extend(model.manifest.values)
+        builder._manifest.inputs.extend(model.manifest.inputs)
+        builder._manifest.outputs.extend(model.manifest.outputs)
+        return builder
+
+    def adopt(self, step: pb.Step, model: CompiledModel) -> pb.Step:
+        """Adds a step of `model`, which it gives to be changed, and the blobs that it names."""
+        self._manifest.steps.append(step)
+        added = self._manifest.steps[-1]
+        for blob in blobs_of(added):
+            blob.CopyFrom(self.raw_blob(model.raw(blob)))
+        return added
 
     def value(self, kind: pb.Kind, width: int) -> int:
         """A value that some step is to write; `step` makes one by itself."""
