@@ -54,7 +54,6 @@ py::array strings_of(const base::Tensor& tensor) {
     if (!item) throw py::error_already_set();
     Py_XSETREF(items[i], item.release().ptr());
   }
-  array.attr("flags").attr("writeable") = false;
   return array;
 }
 
@@ -91,15 +90,19 @@ base::Result<base::Slice> bytes_of_strings(const py::array& array, const std::st
 }  // namespace
 
 py::array array_of(const base::Tensor& tensor) {
+  py::array array = owned_array_of(tensor);
+  array.attr("flags").attr("writeable") = false;
+  return array;
+}
+
+py::array owned_array_of(const base::Tensor& tensor) {
   if (tensor.dtype == DType::kBytes) return strings_of(tensor);
   auto owner = std::make_unique<base::Buffer>(tensor.bytes.owner);
   const py::capsule keeps(owner.release(),
                           [](void* buffer) { delete static_cast<base::Buffer*>(buffer); });
-  py::array array(py::dtype(numpy_name(tensor.dtype)),
-                  std::vector<py::ssize_t>(tensor.shape.dims().begin(), tensor.shape.dims().end()),
-                  tensor.bytes.bytes.data(), keeps);
-  array.attr("flags").attr("writeable") = false;
-  return array;
+  return {py::dtype(numpy_name(tensor.dtype)),
+          std::vector<py::ssize_t>(tensor.shape.dims().begin(), tensor.shape.dims().end()),
+          tensor.bytes.bytes.data(), keeps};
 }
 
 base::Result<base::Tensor> tensor_of(const py::handle& value, const base::TensorSpec& spec) {

@@ -14,6 +14,9 @@ namespace penstock::bindings {
 // aligned for its datatype.
 pybind11::array array_of(const base::Tensor& tensor);
 
+// The same, for bytes that nobody else reads: the array may be written to.
+pybind11::array owned_array_of(const base::Tensor& tensor);
+
 // A copy of `value`, which must be a C-contiguous array of the datatype's numpy type (object array
 // of `bytes` for BYTES). Fails with kInternal and a sentence that begins with the tensor's name:
 // it is the backend's doing.

@@ -14,6 +14,7 @@
 
 #include "bindings/control_bridge.h"
 #include "bindings/errors.h"
+#include "bindings/native_model.h"
 #include "bindings/options.h"
 #include "bindings/python_executor.h"
 #include "bindings/statistics.h"
@@ -386,6 +387,7 @@ PYBIND11_MODULE(_core, module) {
   bind_control_bridge(module);
   bind_statistics(module);
   bind_server(module);
+  bind_native_model(module);
   module.def("isa", isa);
 }
 

@@ -7,6 +7,7 @@
 
 #include "model/cost.h"
 #include "model/identity_executor.h"
+#include "model/native_executor.h"
 #include "model/ort_executor.h"
 #include "model/process_executor.h"
 
@@ -46,9 +47,16 @@ Result<Executors> make_executors(const ModelSpec& spec, Executors given,
     executors.push_back(std::move(*made));
     return executors;
   }
+  if (spec.backend == "native") {
+    auto made = model::NativeExecutor::load(spec.model_path, spec.config, spec.batch_rows_default);
+    if (!made) return std::unexpected(made.error());
+    executors.push_back(std::move(*made));
+    return executors;
+  }
   if (spec.backend != "onnxruntime") {
-    return fail(Code::kInvalidArgument,
-                "backend \"" + spec.backend + "\" is not one of onnxruntime, identity, python");
+    return fail(Code::kInvalidArgument, "backend \"" + spec.backend +
+                                            "\" is not one of onnxruntime, native, identity, "
+                                            "python");
   }
   if (ort == nullptr) {
     return fail(Code::kFailedPrecondition,

@@ -1,10 +1,14 @@
 """The native core: the engine that answers requests, and the values it is configured with.
 
-Only `penstock.engine` imports this module; it gives these types to the rest of the house.
+Only `penstock.engine` and `penstock.native.model` import this module; they give these types to the
+rest of the house.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 class CoreError(Exception):
     """A failure the core reports: `code` is gRPC's name of the kind, e.g. "INVALID_ARGUMENT"."""
@@ -89,8 +93,8 @@ class ModelSpec:
     name: str
     version: int
     platform: str  # what ModelMetadata calls it, e.g. "onnxruntime_onnx"
-    backend: str  # "onnxruntime", "identity" or "python"
-    model_path: str  # of the .onnx file; unused by the others
+    backend: str  # "onnxruntime", "native", "identity" or "python"
+    model_path: str  # of the .onnx or .pnst file; unused by the others
     batch_rows_max: int | None  # the configuration's max_batch_size; None: not configured
     batch_rows_default: int  # used when not configured and the graph's first dims are all dynamic
     inputs: list[TensorSpec]  # as configured; empty: read from the graph
@@ -379,6 +383,27 @@ class Engine:
         """Name, key, offset and size of one region; of all for an empty name.
 
         Raises CoreError NOT_FOUND for a name that is not registered.
+        """
+
+class NativeModel:
+    """A compiled model without a server. Any thread may run it, at the same time as others."""
+
+    def __init__(self, path: str) -> None:
+        """Reads and checks the file. Raises CoreError with a sentence that begins with the path."""
+
+    @property
+    def inputs(self) -> list[TensorSpec]: ...
+    @property
+    def outputs(self) -> list[TensorSpec]: ...
+    def run(
+        self, rows: int, arrays: Sequence[npt.NDArray[Any]]
+    ) -> list[np.ndarray[Any, np.dtype[Any]]]:
+        """Computes the outputs, in order, without the interpreter's lock.
+
+        `arrays` are C-contiguous and hold so many rows of each input, in order and in its datatype:
+        nothing but their bytes is looked at. Of BYTES they are the elements, each behind its length
+        as a little-endian uint32. BYTES come back as object arrays of bytes.
+        Raises CoreError INVALID_ARGUMENT for a number of bytes that does not fit.
         """
 
 def isa() -> str:

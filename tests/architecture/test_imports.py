@@ -44,15 +44,15 @@ BELONGS_TO: dict[str, set[str]] = {
     r"nghttp2/.*": {"http2/nghttp2_setup.*", "http2/session*"},
     r"(sys/epoll\.h|openssl/.*)": {"net/*"},
     r"(pybind11/.*|Python\.h)": {"bindings/*"},
-    r"protozero/.*": {"wire/*"},
+    r"protozero/.*": {"wire/*", "model/artifact_manifest.cc"},
     r"re2/.*": {"base/name_pattern.cc"},
     r"simdjson\.h": {"wire/json*"},
-    r"zlib\.h": {"base/deflate*"},
+    r"zlib\.h": {"base/crc32.cc", "base/deflate*"},
     r"(mutex|shared_mutex|condition_variable)": {"base/*", "telemetry/*"},
 }
 
 #: The only modules that import the native core.
-CORE_IMPORTERS = {"penstock.engine", "penstock.native"}
+CORE_IMPORTERS = {"penstock.engine", "penstock.native.model"}
 
 #: Distribution -> the packages it stands for, where that is not just its own name.
 IMPORTED_AS = {

@@ -59,7 +59,7 @@ TEST(engine_engine, what_cannot_be_loaded_says_why_and_changes_nothing) {
   REQUIRE(!loaded.has_value());
   EXPECT(loaded.error().code == Code::kInvalidArgument);
   EXPECT_EQ(loaded.error().why,
-            "backend \"tensorflow\" is not one of onnxruntime, identity, python");
+            "backend \"tensorflow\" is not one of onnxruntime, native, identity, python");
   spec.backend = "onnxruntime";
   loaded = engine->load(spec);
   EXPECT(loaded.error().code == Code::kFailedPrecondition);

@@ -49,6 +49,12 @@ def test_a_model_without_a_configuration_is_left_to_its_graph() -> None:
         (TENSORS + 'default_model_filename: "iris.py"', ["iris.py"], "python"),
         (TENSORS + 'backend: "python"', ["model.py"], "python"),
         (TENSORS + 'backend: "identity"', [], "identity"),
+        ("", ["model.pnst"], "native"),
+        ("", ["model.onnx", "model.pnst"], "native"),
+        ('backend: "native"', ["model.onnx"], "native"),
+        ('platform: "native"', ["model.pnst"], "native"),
+        ('default_model_filename: "iris.pnst"', ["iris.pnst"], "native"),
+        ("", ["model.onnx", "model.txt"], "onnxruntime"),
     ],
 )
 def test_the_backend_is_named_or_told_by_the_files(
@@ -58,12 +64,38 @@ def test_the_backend_is_named_or_told_by_the_files(
 
 
 @pytest.mark.parametrize(
+    ("files", "chosen"),
+    [
+        (["model.pnst", "model.onnx"], "model.pnst"),
+        (["model.txt", "model.onnx"], "model.onnx"),
+        (["model.ubj", "model.json"], "model.json"),
+    ],
+)
+def test_a_native_model_is_compiled_where_it_is_not_yet(files: list[str], chosen: str) -> None:
+    assert plan('backend: "native"', files=files).model_path.name == chosen
+
+
+@pytest.mark.parametrize(
     ("text", "files", "sentence"),
     [
-        ("", ["weights.bin"], "holds weights.bin: wanted model.onnx or model.py, or a `backend`"),
-        ("", [], "holds nothing: wanted model.onnx or model.py"),
+        (
+            "",
+            ["weights.bin"],
+            "holds weights.bin: wanted model.onnx, model.pnst or model.py, or a `backend`",
+        ),
+        ("", [], "holds nothing: wanted model.onnx, model.pnst or model.py"),
         ('backend: "onnxruntime"', ["m.onnx"], "holds m.onnx: wanted model.onnx"),
         ('default_model_filename: "a.onnx"', ["model.onnx"], "holds model.onnx: wanted a.onnx"),
+        (
+            'backend: "native"',
+            ["m.txt"],
+            "holds m.txt: wanted model.pnst, or one of model.onnx, model.txt, model.json",
+        ),
+        (
+            'backend: "native" default_model_filename: "a.pnst"',
+            ["model.txt"],
+            "holds model.txt: wanted a.pnst",
+        ),
         ('default_model_filename: "../a.onnx"', ["model.onnx"], "wanted a file's name"),
         ("max_batch_size: -1", ["model.onnx"], "max_batch_size is -1: wanted 0"),
         ('backend: "python"', ["model.py"], "python backend does not show its inputs"),
@@ -134,7 +166,7 @@ def test_a_backend_that_does_not_exist_is_refused_with_those_that_do_and_the_way
     text: str, mend: str
 ) -> None:
     with pytest.raises(
-        UnsupportedError, match=rf"there are onnxruntime.*, python, identity.*{mend}"
+        UnsupportedError, match=rf"there are native, onnxruntime.*, python, identity.*{mend}"
     ) as refused:
         plan(text)
     assert ". " not in str(refused.value), "one sentence"

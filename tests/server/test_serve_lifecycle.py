@@ -67,7 +67,7 @@ def test_broken_models_do_not_stop_a_good_one_and_say_why(mixed: Path) -> None:
             "cut": "model.onnx",
             "typo": "max_batch_seize",
             "renamed": "other",
-            "empty": "wanted model.onnx or model.py",
+            "empty": "wanted model.onnx, model.pnst or model.py",
             "no_version": "no version",
             "together": "ensembles are not served yet",
             "sick": "ZeroDivisionError",

@@ -302,5 +302,5 @@ class ServerOptions(BaseModel):
             f"{backend},{key}" if backend else key
             for backend, settings in self.backend_config.items()
             for key in settings
-            if key != BATCH_ROWS_KEY or backend not in (ALL_BACKENDS, "onnxruntime")
+            if key != BATCH_ROWS_KEY or backend not in (ALL_BACKENDS, "native", "onnxruntime")
         ]

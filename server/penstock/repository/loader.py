@@ -212,7 +212,7 @@ def _plan(
         written,
         files=files,
         machine=machine,
-        batch_rows_default=options.batch_rows_default("onnxruntime"),
+        batch_rows_default=options.batch_rows_default(backend_name(written.config, files)),
         is_completing=options.is_completing_configs,
     )
 

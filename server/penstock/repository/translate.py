@@ -41,9 +41,17 @@ class Backend:
     platform: str
     file: str | None  # what it loads when the configuration names no file
     knows_tensors: bool  # reads inputs and outputs from the model; else they must be configured
+    others: tuple[str, ...] = ()  # what it loads where that file is missing, the first there is
 
 
+#: A folder that holds a compiled model beside what it was compiled from is served by the first.
 BACKENDS = {
+    "native": Backend(
+        platform="native",
+        file="model.pnst",
+        knows_tensors=True,
+        others=("model.onnx", "model.txt", "model.json", "model.ubj"),
+    ),
     "onnxruntime": Backend(platform="onnxruntime_onnx", file="model.onnx", knows_tensors=True),
     "python": Backend(platform="python", file="model.py", knows_tensors=False),
     "identity": Backend(platform="identity", file=None, knows_tensors=False),
@@ -117,8 +125,8 @@ def backend_name(config: ModelConfig, files: Collection[str]) -> str:
             return name
     found = ", ".join(sorted(files)) or "nothing"
     raise RepositoryError(
-        f"The version's folder holds {found}: wanted model.onnx or model.py, or a `backend` in "
-        "config.pbtxt."
+        f"The version's folder holds {found}: wanted model.onnx, model.pnst or model.py, or a "
+        "`backend` in config.pbtxt."
     )
 
 
@@ -139,9 +147,14 @@ def _file_name(config: ModelConfig, backend: Backend, files: Collection[str]) ->
         raise RepositoryError(
             f"default_model_filename is {name!r}: wanted a file's name, without folders."
         )
+    if not config.default_model_filename and name not in files:
+        name = next((other for other in backend.others if other in files), name)
     if name not in files:
         found = ", ".join(sorted(files)) or "nothing"
-        raise RepositoryError(f"The version's folder holds {found}: wanted {name}.")
+        wanted = name
+        if backend.others and not config.default_model_filename:
+            wanted += f", or one of {', '.join(backend.others)} to compile"
+        raise RepositoryError(f"The version's folder holds {found}: wanted {wanted}.")
     return name
 
 

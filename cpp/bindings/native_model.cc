@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bindings/native_model.h"
+
+#include <pybind11/numpy.h>
+#include <pybind11/stl.h>
+
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bindings/arrays.h"
+#include "bindings/errors.h"
+#include "bindings/options.h"
+#include "model/native_executor.h"
+
+namespace penstock::bindings {
+namespace {
+
+namespace py = pybind11;
+using base::Code;
+using base::fail;
+
+// An executor that any Python thread may run, each at the same time as the others.
+class NativeModel {
+ public:
+  explicit NativeModel(const std::string& path) {
+    auto made = [&] {
+      const py::gil_scoped_release unlocked;
+      return model::NativeExecutor::load(path, {}, std::numeric_limits<std::int64_t>::max());
+    }();
+    executor_ = value_or_raise(std::move(made));
+  }
+
+  std::vector<TensorSpec> inputs() const { return tensor_specs(executor_->signature().inputs); }
+  std::vector<TensorSpec> outputs() const { return tensor_specs(executor_->signature().outputs); }
+
+  // The arrays stay where they are while the interpreter's lock is not held: the caller's argument
+  // list keeps them. Who writes to one meanwhile gets answers of both, and nothing worse.
+  std::vector<py::array> run(std::int64_t rows, const std::vector<py::array>& arrays) const {
+    std::vector<base::Tensor> inputs = value_or_raise(inputs_of(rows, arrays));
+    std::vector<base::Tensor> outputs;
+    auto done = [&] {
+      const py::gil_scoped_release unlocked;
+      return executor_->run({.rows = rows, .inputs = inputs, .request_rows = {&rows, 1}}, outputs);
+    }();
+    value_or_raise(std::move(done));
+    std::vector<py::array> made;
+    made.reserve(outputs.size());
+    for (const base::Tensor& tensor : outputs) made.push_back(owned_array_of(tensor));
+    return made;
+  }
+
+ private:
+  base::Result<std::vector<base::Tensor>> inputs_of(std::int64_t rows,
+                                                    const std::vector<py::array>& arrays) const {
+    const base::Signature& signature = executor_->signature();
+    if (rows < 0 || arrays.size() != signature.inputs.size()) {
+      return fail(Code::kInvalidArgument, "wanted an array for each of " +
+                                              std::to_string(signature.inputs.size()) +
+                                              " inputs, got " + std::to_string(arrays.size()));
+    }
+    std::vector<base::Tensor> inputs;
+    for (std::size_t i = 0; i < arrays.size(); ++i) {
+      const base::TensorSpec& spec = signature.inputs[i];
+      base::Tensor tensor{.dtype = spec.dtype, .shape = {rows}, .bytes = {}};
+      for (const std::int64_t dim : spec.dims) tensor.shape.push(dim);
+      const auto bytes = static_cast<std::size_t>(arrays[i].nbytes());
+      if ((arrays[i].flags() & py::array::c_style) == 0) {
+        return fail(Code::kInvalidArgument, "input '" + spec.name + "' is not contiguous");
+      }
+      const auto elements = tensor.shape.elements();
+      const std::size_t size = base::element_bytes(spec.dtype);
+      // How many elements a BYTES tensor has is seen when they are read.
+      if (!elements ||
+          (size > 0 && (bytes % size != 0 || !std::cmp_equal(bytes / size, *elements)))) {
+        return fail(Code::kInvalidArgument, "input '" + spec.name + "' has " +
+                                                std::to_string(bytes) + " bytes, which are no " +
+                                                std::string(base::name_of(spec.dtype)) + " " +
+                                                tensor.shape.text());
+      }
+      tensor.bytes.bytes = {static_cast<const std::byte*>(arrays[i].data()), bytes};
+      inputs.push_back(std::move(tensor));
+    }
+    return inputs;
+  }
+
+  std::unique_ptr<model::NativeExecutor> executor_;
+};
+
+}  // namespace
+
+void bind_native_model(py::module_& module) {
+  py::class_<NativeModel>(module, "NativeModel")
+      .def(py::init<const std::string&>(), py::arg("path"))
+      .def_property_readonly("inputs", &NativeModel::inputs)
+      .def_property_readonly("outputs", &NativeModel::outputs)
+      .def("run", &NativeModel::run, py::arg("rows"), py::arg("arrays"));
+}
+
+}  // namespace penstock::bindings

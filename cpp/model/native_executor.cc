@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/native_executor.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "base/bytes_elements.h"
+#include "base/check.h"
+#include "kernels/cpu.h"
+
+namespace penstock::model {
+namespace {
+
+using base::Code;
+using base::fail;
+using base::Result;
+
+GraphTensor graph_tensor(const artifact::Port& port) {
+  GraphTensor tensor{
+      .name = std::string(port.name), .dtype = port.dtype, .dims = std::vector<std::int64_t>{-1}};
+  for (const std::uint32_t dim : port.dims) tensor.dims->push_back(dim);
+  return tensor;
+}
+
+GraphSignature graph_signature(const Artifact& artifact) {
+  GraphSignature graph;
+  for (const artifact::Port& port : artifact.inputs) graph.inputs.push_back(graph_tensor(port));
+  for (const artifact::Port& port : artifact.outputs) graph.outputs.push_back(graph_tensor(port));
+  return graph;
+}
+
+// Where the tensor of that name stands, which complete_signature() has seen to.
+template <class Named, class Name>
+std::size_t place_of(const std::vector<Named>& all, const Name& name) {
+  const auto at = std::ranges::find(all, name, &Named::name);
+  PENSTOCK_CHECK(at != all.end());
+  return static_cast<std::size_t>(at - all.begin());
+}
+
+std::unexpected<base::Error> no_memory(const std::string& name, const base::Shape& shape) {
+  return fail(Code::kResourceExhausted,
+              "no memory for output '" + name + "' of shape " + shape.text());
+}
+
+Result<> encode_texts(std::span<const std::string_view> texts, const std::string& name,
+                      base::Tensor& tensor) {
+  std::size_t size = 0;
+  for (const std::string_view text : texts) size += sizeof(base::BytesLength) + text.size();
+  tensor.bytes.owner = base::Buffer::try_allocate(size);
+  if (size > 0 && !tensor.bytes.owner) return no_memory(name, tensor.shape);
+  tensor.bytes.bytes = tensor.bytes.owner.bytes();
+  std::byte* at = tensor.bytes.owner.data();
+  for (const std::string_view text : texts) {
+    const auto length = static_cast<base::BytesLength>(text.size());  // of a file or a request
+    std::memcpy(at, &length, sizeof length);
+    if (length > 0) std::memcpy(at + sizeof length, text.data(), length);
+    at += sizeof length + length;
+  }
+  return {};
+}
+
+// What one thread needs for its runs, whatever the model. The arrays keep their room.
+struct ThreadState {
+  kernels::Scratch scratch;
+  std::vector<artifact::Bytes> inputs;
+  std::vector<std::byte*> outputs;
+  std::vector<std::span<const std::string_view>> texts;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<NativeExecutor>> NativeExecutor::load(const std::string& path,
+                                                             const ConfigSignature& config,
+                                                             std::int64_t batch_rows_default) {
+  const auto artifact = open_artifact(path);
+  if (!artifact) return std::unexpected(artifact.error());
+  return make(*artifact, config, batch_rows_default);
+}
+
+Result<std::unique_ptr<NativeExecutor>> NativeExecutor::make(const Artifact& artifact,
+                                                             const ConfigSignature& config,
+                                                             std::int64_t batch_rows_default) {
+  const auto isa = kernels::chosen_isa();
+  if (!isa) return std::unexpected(isa.error());
+  auto signature = complete_signature(config, graph_signature(artifact), batch_rows_default);
+  if (!signature) return std::unexpected(signature.error());
+  std::unique_ptr<NativeExecutor> executor(new NativeExecutor());
+  executor->signature_ = *std::move(signature);
+  for (const artifact::Port& port : artifact.inputs) {
+    executor->input_places_.push_back(place_of(executor->signature_.inputs, port.name));
+  }
+  std::vector<std::size_t> outputs;
+  for (const base::TensorSpec& spec : executor->signature_.outputs) {
+    outputs.push_back(place_of(artifact.outputs, spec.name));
+    if (spec.dtype == base::DType::kBytes) ++executor->text_outputs_;
+  }
+  auto program = NativeProgram::build(artifact, outputs, *isa);
+  if (!program) return std::unexpected(program.error());
+  executor->program_ = *std::move(program);
+  return executor;
+}
+
+Result<> NativeExecutor::run(const ExecutorBatch& batch, std::vector<base::Tensor>& outputs) {
+  static thread_local ThreadState thread;
+  PENSTOCK_CHECK(batch.inputs.size() == input_places_.size());
+  const auto rows = rows_of(batch);
+  if (!rows) return std::unexpected(rows.error());
+  if (auto allocated = allocate(*rows, outputs); !allocated) return allocated;
+  thread.inputs.clear();
+  for (const std::size_t place : input_places_) {
+    thread.inputs.push_back(batch.inputs[place].bytes.bytes);
+  }
+  thread.outputs.clear();
+  for (const base::Tensor& output : outputs) {
+    thread.outputs.push_back(output.bytes.owner.data());
+  }
+  thread.texts.assign(text_outputs_, {});
+  auto done = program_->run(static_cast<std::size_t>(*rows), thread.inputs, thread.outputs,
+                            thread.texts, thread.scratch);
+  auto texts = thread.texts.begin();
+  for (std::size_t i = 0; done && i < outputs.size(); ++i) {
+    if (outputs[i].dtype != base::DType::kBytes) continue;
+    done = encode_texts(*texts++, signature_.outputs[i].name, outputs[i]);
+  }
+  return done;
+}
+
+// Where the model does not batch by its signature, its inputs still are rows of one number.
+Result<std::int64_t> NativeExecutor::rows_of(const ExecutorBatch& batch) const {
+  if (signature_.batch_rows_max > 0) return batch.rows;
+  const std::int64_t rows = batch.inputs.front().shape[0];
+  for (std::size_t i = 1; i < batch.inputs.size(); ++i) {
+    if (batch.inputs[i].shape[0] == rows) continue;
+    return fail(Code::kInvalidArgument, "input '" + signature_.inputs[i].name + "' has " +
+                                            std::to_string(batch.inputs[i].shape[0]) +
+                                            " rows and input '" + signature_.inputs[0].name + "' " +
+                                            std::to_string(rows) + ": wanted as many of each");
+  }
+  return rows;
+}
+
+Result<> NativeExecutor::allocate(std::int64_t rows, std::vector<base::Tensor>& outputs) const {
+  outputs.resize(signature_.outputs.size());
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const base::TensorSpec& spec = signature_.outputs[i];
+    base::Tensor& tensor = outputs[i];
+    tensor.dtype = spec.dtype;
+    tensor.shape = {rows};
+    // Without a batch dimension of the signature's, the first of its dims is that of the rows.
+    const std::size_t first = signature_.batch_rows_max > 0 ? 0 : 1;
+    for (std::size_t j = first; j < spec.dims.size(); ++j) tensor.shape.push(spec.dims[j]);
+    if (spec.dtype == base::DType::kBytes) continue;
+    const auto elements = tensor.shape.elements();
+    std::size_t size = 0;
+    if (!elements || __builtin_mul_overflow(*elements, base::element_bytes(spec.dtype), &size)) {
+      return fail(Code::kResourceExhausted,
+                  "output '" + spec.name + "' of shape " + tensor.shape.text() + " is too large");
+    }
+    tensor.bytes.owner = base::Buffer::try_allocate(size);
+    if (size > 0 && !tensor.bytes.owner) return no_memory(spec.name, tensor.shape);
+    tensor.bytes.bytes = tensor.bytes.owner.bytes();
+  }
+  return {};
+}
+
+}  // namespace penstock::model
