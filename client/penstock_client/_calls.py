@@ -155,6 +155,7 @@ def _read_model_metadata(message: bytes, trailers: Metadata) -> ModelMetadata:
         platform=found.platform,
         inputs=_tensors(found.inputs),
         outputs=_tensors(found.outputs),
+        properties=dict(found.properties),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy.typing as npt
@@ -81,13 +81,14 @@ class TensorMetadata:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelMetadata:
-    """A model's versions, platform and tensors."""
+    """A model's versions, platform and tensors, and what else its server says of it."""
 
     name: str
     versions: tuple[str, ...]
     platform: str
     inputs: tuple[TensorMetadata, ...]
     outputs: tuple[TensorMetadata, ...]
+    properties: Mapping[str, str] = field(default_factory=dict)
 
 
 class HealthStatus(enum.Enum):

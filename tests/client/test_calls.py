@@ -87,6 +87,7 @@ def test_a_model_tells_its_metadata(server: V2Server, make_client: ClientFactory
         platform="python",
         inputs=(TensorMetadata(name="x", datatype="FP32", shape=(-1, 16)),),
         outputs=(TensorMetadata(name="y", datatype="FP32", shape=(-1, 1)),),
+        properties={"quantization": "quantised as int8-static: auc 0.98"},
     )
     with pytest.raises(NotFound, match="no model absent"):
         client.model_metadata("absent")

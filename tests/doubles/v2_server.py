@@ -150,6 +150,7 @@ class V2Server:
             platform="python",
             inputs=[tensor(name="x", datatype="FP32", shape=[-1, 16])],
             outputs=[tensor(name="y", datatype="FP32", shape=[-1, 1])],
+            properties={"quantization": "quantised as int8-static: auc 0.98"},
         )
 
     def _model_infer(

@@ -14,7 +14,8 @@ from tests.native.trained_nets import TrainedNet, cancer_net, compiled, diabetes
 from penstock.errors import QuantizeError
 from penstock.native.artifact import Array, CompiledModel
 from penstock.native.quantize.data import Rows
-from penstock.native.quantize.evidence import evidence_json, evidence_line, with_evidence
+from penstock.native.quantize.evidence import evidence_json, with_evidence
+from penstock.native.quantize.evidence_line import evidence_line
 from penstock.native.quantize.gate import GatePlan, Verdict, plan_of, run_gate
 from penstock.native.quantize.picture import draw
 from penstock.native.quantize.trials import FORMS
@@ -162,8 +163,8 @@ def test_the_evidence_is_in_the_file_and_tells_what_was_tried() -> None:
     assert [form["passes"] for form in read["forms"]] == [False, False, True, False, True, True]
     assert read["forms"][5]["layers"][0]["own_sqnr_db"] is None
     assert evidence_line(text) == (
-        f"mixed: auc {verdict.chosen.score:.6g}, was {verdict.baseline:.6g}; 0.001 worse allowed; "
-        "142 rows of rows.parquet"
+        f"quantised as mixed: auc {verdict.chosen.score:.6g}, was {verdict.baseline:.6g}; "
+        "0.001 worse allowed; 142 rows of rows.parquet"
     )
     x = {"x": hurt_net().x[:5]}
     before, after = evaluate(verdict.chosen.model, x), evaluate(model, x)

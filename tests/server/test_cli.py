@@ -43,7 +43,7 @@ def test_help_names_the_verbs_and_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
-    assert all(verb in done.stdout for verb in ("serve", "infer", "models", "bench"))
+    assert all(verb in done.stdout for verb in ("serve", "infer", "models", "bench", "quantize"))
 
 
 def test_version_is_the_packages() -> None:
@@ -98,6 +98,7 @@ def test_models_says_which_are_ready_and_why_others_are_not(
     assert "its file is cut short" in done.stdout
     assert "echo" in done.stdout
     assert "ready" in done.stdout
+    assert "echo: quantised as int8-static: auc 0.98" in done.stdout
 
 
 def test_infer_prints_the_outputs(server: V2Server, tmp_path: Path) -> None:

@@ -20,6 +20,9 @@ from penstock_client import (
 
 __all__ = ["DescribedModel", "describe_models", "print_models"]
 
+#: The property that penstock.repository.quantization sets.
+QUANTIZATION = "quantization"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DescribedModel:
@@ -74,6 +77,10 @@ def print_models(
                 _tensors(metadata.outputs),
             )
     console.print(table)
+    for model in models:
+        properties = {} if model.metadata is None else model.metadata.properties
+        if line := properties.get(QUANTIZATION):
+            console.print(Text(f"{model.name}: {line}"), soft_wrap=True)
     for model in models:
         if not model.is_ready:
             console.print(f"[red]{model.name}:[/]", Text(model.reason), soft_wrap=True)

@@ -39,6 +39,7 @@ __all__ = [
     "CompiledModel",
     "StepWhat",
     "read_artifact",
+    "read_manifest",
     "write_artifact",
 ]
 
@@ -227,6 +228,24 @@ def read_artifact(path: Path) -> CompiledModel:
         return _parsed(content)
     except ArtifactError as error:
         raise ArtifactError(f"{path}: {error}") from None
+
+
+def read_manifest(path: Path) -> pb.Artifact:
+    """The manifest alone, without a look at the blobs or the checksum. Raises ArtifactError."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD.size)
+            if len(head) < HEAD.size or not head.startswith(MAGIC):
+                raise ArtifactError(f"{path} is no compiled model.")
+            _, _, _, file_bytes, place, size = HEAD.unpack(head)
+            if place + size > min(file_bytes, os.fstat(file.fileno()).st_size):
+                raise ArtifactError(f"{path}: its manifest lies outside of it.")
+            file.seek(place)
+            return pb.Artifact.FromString(file.read(size))
+    except OSError as error:
+        raise ArtifactError(f"{path} cannot be read: {error.strerror or error}.") from None
+    except DecodeError:
+        raise ArtifactError(f"{path}: its manifest is no penstock.native.Artifact.") from None
 
 
 def _parsed(content: bytes) -> CompiledModel:

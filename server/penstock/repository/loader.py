@@ -24,6 +24,7 @@ from penstock.repository.layout import FoundModel
 from penstock.repository.onnxruntime import ignored_parameters
 from penstock.repository.parameters import choice
 from penstock.repository.plan import ModelPlan
+from penstock.repository.quantization import with_quantization
 from penstock.repository.snapshot import ModelSnapshot
 from penstock.repository.support import ignored_fields, refuse_unsupported
 from penstock.repository.translate import LOAD_KEY, LOAD_MODES, backend_name, translate
@@ -206,7 +207,7 @@ def _plan(
     machine: Machine,
 ) -> ModelPlan:
     files = _file_names(model, version)
-    return translate(
+    plan = translate(
         model,
         version,
         written,
@@ -215,6 +216,7 @@ def _plan(
         batch_rows_default=options.batch_rows_default(backend_name(written.config, files)),
         is_completing=options.is_completing_configs,
     )
+    return with_quantization(plan) if plan.backend == "native" else plan
 
 
 def _file_names(model: FoundModel, version: int) -> frozenset[str]:

@@ -2,19 +2,16 @@
 """What was tried and chosen, as the JSON in Artifact.evidence, which docs/quantize.md describes."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from penstock.native.artifact import ArtifactBuilder, CompiledModel
+from penstock.native.quantize.evidence_line import KIND
 from penstock.native.quantize.gate import Verdict
 from penstock.native.quantize.trials import Trial
 
-__all__ = ["KIND", "evidence_json", "evidence_line", "machine_name", "with_evidence"]
-
-#: What this JSON is about: other makers of artifacts may leave evidence of their own.
-KIND = "quantization"
+__all__ = ["evidence_json", "machine_name", "with_evidence"]
 
 
 def evidence_json(verdict: Verdict, *, data_name: str, machine: str) -> str:
@@ -62,22 +59,6 @@ def with_evidence(model: CompiledModel, evidence: str) -> CompiledModel:
     for step in model.manifest.steps:
         builder.adopt(step, model)
     return builder.finish(evidence=evidence)
-
-
-def evidence_line(evidence: str) -> str:
-    """The choice in a line, as `penstock models` shows it; "" if this is no evidence of one."""
-    try:
-        read = json.loads(evidence)
-        if not isinstance(read, Mapping) or read.get("kind") != KIND:
-            return ""
-        found = next(form for form in read["forms"] if form["form"] == read["chosen"])
-        return (
-            f"{read['chosen']}: {read['metric']} {found['metric']:.6g}, was "
-            f"{read['baseline']:.6g}; {read['max_drop']:g} worse allowed; "
-            f"{read['rows_judged']} rows of {read['data']}"
-        )
-    except (ValueError, KeyError, TypeError, StopIteration):
-        return ""
 
 
 def machine_name() -> str:
