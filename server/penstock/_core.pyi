@@ -406,5 +406,10 @@ class NativeModel:
         Raises CoreError INVALID_ARGUMENT for a number of bytes that does not fit.
         """
 
+    def least_ns(self, rows: int, arrays: Sequence[npt.NDArray[Any]], seconds: float) -> float:
+        """Nanoseconds that `run` takes with these arrays, without what Python adds: the least of
+        many short trials, which go on for `seconds`.
+        """
+
 def isa() -> str:
     """The best instruction set this machine has, e.g. "avx512_vnni"."""

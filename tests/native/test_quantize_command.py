@@ -13,6 +13,15 @@ from penstock.cli import app
 from penstock.native.artifact import read_artifact, write_artifact
 from penstock_client._proto import native_artifact_pb2 as pb
 
+WEIGHTS = {
+    "bf16": pb.Dense.BF16,
+    "int8-static": pb.Dense.S8,
+    "int8-dynamic": pb.Dense.S8,
+    "int4": pb.Dense.U4,
+}
+#: All forms but the one that is none.
+QUANTISED = "int8-static,int8-dynamic,mixed,int4,bf16"
+
 
 def quantize(*arguments: str | Path) -> Result:
     runner = CliRunner(env={"COLUMNS": "160", "TERM": "dumb"})
@@ -31,20 +40,23 @@ def written(net: TrainedNet, folder: Path) -> tuple[Path, Path]:
 def test_a_net_becomes_a_folder_for_a_repository_with_its_evidence(tmp_path: Path) -> None:
     model, data = written(cancer_net(), tmp_path)
     folder = tmp_path / "repository" / "net"
-    done = quantize(model, "--data", data, "--metric", "auc", "--label", "malign", "-o", folder)
+    done = quantize(
+        model,
+        *("--data", data, "--metric", "auc", "--label", "malign", "-o", folder),
+        *("--forms", QUANTISED),
+    )
     assert done.exit_code == 0, done.output
-    assert "int8-static is kept." in done.output
     assert "auc of output 'y' was 0.9" in done.output
     assert all(f"fc{layer}" in done.output for layer in (1, 2, 3))
     assert (folder / "config.pbtxt").read_text() == 'backend: "native"\n'
     found = read_artifact(folder / "1" / "model.pnst").manifest
-    assert [step.dense.weights for step in found.steps[1:]] == [pb.Dense.S8] * 3
     evidence = json.loads(found.evidence)
-    assert (evidence["chosen"], evidence["data"], evidence["label"]) == (
-        "int8-static",
-        "rows.csv",
-        "malign",
-    )
+    assert f"{evidence['chosen']} is kept." in done.output
+    (chosen,) = (form for form in evidence["forms"] if form["form"] == evidence["chosen"])
+    assert chosen["passes"] and chosen["drop"] <= 0.001
+    said = [WEIGHTS[layer["form"]] for layer in chosen["layers"]]
+    assert [step.dense.weights for step in found.steps[1:]] == said
+    assert (evidence["data"], evidence["label"]) == ("rows.csv", "malign")
     assert (folder / "quantization.svg").read_text().startswith("<svg")
 
 

@@ -90,6 +90,30 @@ class NativeModel:
         one input, in order. The answer is an array, or a dict of them by name where the model has
         several outputs. Raises EngineError that says what was wanted and what was found.
         """
+        rows, arrays = self._rows(data)
+        try:
+            answers = self._core.run(rows, arrays)
+        except _core.CoreError as error:
+            raise EngineError(str(error), code=error.code) from None
+        if len(answers) == 1:
+            return answers[0]
+        return {
+            tensor.name: answer
+            for tensor, answer in zip(self.signature.outputs, answers, strict=True)
+        }
+
+    def least_ns(self, data: Any, *, seconds: float = 0.05) -> float:
+        """Nanoseconds that the core needs for `data`, without what Python adds to a call: the least
+        of many short trials, which go on for `seconds`.
+        """
+        rows, arrays = self._rows(data)
+        try:
+            return self._core.least_ns(rows, arrays, seconds)
+        except _core.CoreError as error:
+            raise EngineError(str(error), code=error.code) from None
+
+    def _rows(self, data: Any) -> tuple[int, list[Array]]:
+        """How many rows `data` has, and an array for each input, in order, as the core reads it."""
         arrays = [
             _fitted(array, tensor)
             for array, tensor in zip(self._arrays(data), self.signature.inputs, strict=True)
@@ -102,16 +126,7 @@ class NativeModel:
                     f"{rows}, {tensor.name!r} has {len(array)}."
                 )
         encoded = [_encoded(array) if array.dtype == object else array for array in arrays]
-        try:
-            answers = self._core.run(rows, encoded)
-        except _core.CoreError as error:
-            raise EngineError(str(error), code=error.code) from None
-        if len(answers) == 1:
-            return answers[0]
-        return {
-            tensor.name: answer
-            for tensor, answer in zip(self.signature.outputs, answers, strict=True)
-        }
+        return rows, encoded
 
     def _arrays(self, data: Any) -> list[Any]:
         """Something like an array for each input, in order."""

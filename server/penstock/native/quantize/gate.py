@@ -93,8 +93,9 @@ class Verdict:
                 f"One row of {self.rows_judged} weighs more than --max-drop "
                 f"{self.plan.max_drop:g}: a form passes only if no row gets worse."
             )
-        if not any(trial.latency_us for trial in self.trials):
-            notes.append("Latencies were not measured: forms rank as they usually do.")
+        passing = [trial for trial in self.trials if trial.passes]
+        if not all(self.plan.rows in trial.latency_us for trial in passing):
+            notes.append("Not every form that passes was measured: they rank as they usually do.")
         return notes
 
     @property
@@ -227,10 +228,13 @@ def _mixed(
 
 
 def _fastest(trials: list[Trial], rows: int) -> Trial | None:
-    """Of those that pass the one with the least latency; of equals the first."""
+    """Of those that pass the one with the least latency; of equals the first.
+
+    Where one of them was not measured, the first.
+    """
     passing = [trial for trial in trials if trial.passes]
     measured = [trial for trial in passing if rows in trial.latency_us]
-    if not measured:
+    if not passing or len(measured) < len(passing):
         return passing[0] if passing else None
     least = min(trial.latency_us[rows] for trial in measured)
     return next(trial for trial in measured if trial.latency_us[rows] <= least * (1 + SAME_LATENCY))
