@@ -11,6 +11,8 @@ from typing import Any
 
 from penstock.errors import ModelFileError, NotCompiledError, PenstockError
 from penstock.native.artifact import CompiledModel
+from penstock.native.onnx.compiled import compile_onnx
+from penstock.native.onnx.model_file import looks_like_onnx
 from penstock.native.options import CompileOptions
 from penstock.native.sources.classes import class_labels
 from penstock.native.sources.lightgbm import compile_lightgbm
@@ -55,6 +57,8 @@ def compile_bytes(content: bytes, options: CompileOptions | None = None) -> Comp
         return compile_lightgbm(parse_text(content.decode("utf-8", "replace")), options)
     if content.startswith(b"{"):
         return compile_xgboost(parse_xgboost(content), options)
+    if looks_like_onnx(content):
+        return compile_onnx(content, options)
     raise ModelFileError(
         "it is none of an ONNX model, a LightGBM model's text, and an XGBoost model in JSON "
         "or UBJSON."

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What of ONNX does not compile says which node stopped it, and why, in one sentence."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from onnx import ModelProto, TensorProto, helper
+from tests.native.onnx_oracle import FLOAT, ML, model_of, node
+
+from penstock.errors import ModelFileError, NotCompiledError
+from penstock.native.compiler import compile_bytes
+
+W = np.ones((4, 3), np.float32)
+X4: dict[str, tuple[int, list[Any]]] = {"x": (FLOAT, [None, 4])}
+
+
+def layer() -> ModelProto:
+    return model_of([node("MatMul", "x w", "y")], X4, {"y": FLOAT}, {"w": W})
+
+
+def refused(model: ModelProto | bytes, kind: type[Exception] = NotCompiledError) -> str:
+    content = model if isinstance(model, bytes) else model.SerializeToString()
+    with pytest.raises(kind) as caught:
+        compile_bytes(content)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("made", "sentence"),
+    [
+        (node("Erf", "x", "y"), "node '#0' (ai.onnx.Erf): this operator has no native form."),
+        (node("Relu", "x", "y", "com.own", name="r"), "node 'r' (com.own.Relu): this operator"),
+        (node("MatMul", "w x", "y"), "its input 'x' is computed: wanted a constant"),
+        (node("MatMul", "x v", "y"), "rows are of shape [4] and its weights [3, 3]"),
+        (node("MatMul", "x bad", "y"), "its weights hold NaN or infinity: wanted numbers."),
+        (node("Gemm", "x w", "y", transA=1), "its first input is transposed"),
+        (node("Add", "x x", "y"), "both its inputs are computed"),
+        (node("Add", "x w", "y"), "its constant has shape [4, 3]"),
+        (node("Div", "one x", "y"), "a constant over what rows bring has no native form"),
+        (node("Softmax", "x", "y", axis=0), "it is over axis 0 of 2: wanted the whole of a row"),
+        (node("Reshape", "x s", "y"), "the shape [-1, 2], which does not keep rows apart"),
+        (node("Transpose", "x", "y"), "it puts axes in the order [1, 0]"),
+        (node("Concat", "x x", "y", axis=0), "it is along axis 0"),
+        (node("Cast", "x", "y", to=TensorProto.FLOAT16), "float16 has no native form"),
+        (node("Cast", "x", "y", to=TensorProto.STRING), "float as string has no native form"),
+        (node("Normalizer", "x", "y", ML, norm="MAX"), "its norm MAX has no native form"),
+        (node("ZipMap", "x", "y", ML, classlabels_int64s=[1, 2, 3, 4]), "option zipmap=False"),
+        (node("OneHotEncoder", "x", "y", ML, cats_int64s=[1], zeros=0), "(zeros=0)"),
+        (node("Squeeze", "x", "y"), "it removes all dimensions of 1, and so of one row"),
+        (node("Scaler", "x", "y", ML, offset=[0.0], scale=[1.0] * 3), "wanted 1 or 4"),
+        (node("Gather", "x far", "y", axis=1), "it picks a column that is not there: there are 4"),
+    ],
+    ids=lambda made: made.op_type if hasattr(made, "op_type") else None,
+)
+def test_a_node_without_native_form_is_named(made: Any, sentence: str) -> None:
+    constants: dict[str, Any] = {
+        "w": W, "v": W[:3], "one": np.float32(1), "s": [-1, 2], "far": [9], "bad": W * np.nan,
+    }  # fmt: skip
+    assert sentence in refused(model_of([made], X4, {"y": FLOAT}, constants))
+
+
+def with_opset(domain: str, version: int) -> ModelProto:
+    model = layer()
+    del model.opset_import[:]
+    model.opset_import.append(helper.make_opsetid(domain, version))
+    return model
+
+
+def with_input(*dims: Any, kind: int = FLOAT) -> ModelProto:
+    return model_of([node("Relu", "x", "y")], {"x": (kind, list(dims))}, {"y": FLOAT})
+
+
+def cyclic() -> ModelProto:
+    nodes = [node("Add", "x b", "a"), node("Relu", "a", "b")]
+    return model_of(nodes, X4, {"b": FLOAT})
+
+
+def huge() -> ModelProto:
+    model = layer()
+    model.graph.node.extend([node("Relu", "x", "z")] * 100_001)
+    return model
+
+
+def outside() -> ModelProto:
+    model = layer()
+    model.graph.initializer[0].data_location = TensorProto.EXTERNAL
+    return model
+
+
+def sparse() -> ModelProto:
+    model = layer()
+    model.graph.sparse_initializer.add().values.name = "w"
+    return model
+
+
+def cut_constant() -> ModelProto:
+    model = layer()
+    model.graph.initializer[0].raw_data = bytes(44)
+    return model
+
+
+def wide_constant() -> ModelProto:
+    model = layer()
+    model.graph.initializer[0].dims[:] = [1 << 40, 1 << 40]
+    return model
+
+
+def half() -> ModelProto:
+    return model_of([node("MatMul", "x w", "y")], X4, {"y": FLOAT}, {"w": W.astype(np.float16)})
+
+
+def unwritten() -> ModelProto:
+    return model_of([node("Relu", "x", "y")], X4, {"z": FLOAT})
+
+
+def twice() -> ModelProto:
+    return model_of([node("Relu", "x", "y"), node("Tanh", "x", "y")], X4, {"y": FLOAT})
+
+
+@pytest.mark.parametrize(
+    ("made", "kind", "sentence"),
+    [
+        (lambda: with_opset("", 6), NotCompiledError, "opset 6 of ai.onnx: wanted 7 to 28"),
+        (lambda: with_opset("", 99), NotCompiledError, "opset 99 of ai.onnx: wanted 7 to 28"),
+        (lambda: with_opset(ML, 9), NotCompiledError, "opset 9 of ai.onnx.ml: wanted 1 to 5"),
+        (lambda: with_opset(ML, 3), NotCompiledError, "does not say the version of its domain"),
+        (lambda: with_input(None, "n"), NotCompiledError, "of no known size: export the model"),
+        (lambda: with_input(7), NotCompiledError, "has 7 numbers and no dimension for rows"),
+        (lambda: with_input(), NotCompiledError, "input 'x' has no shape"),
+        (lambda: with_input(None, kind=16), NotCompiledError, "input 'x' is of type 16"),
+        (huge, NotCompiledError, "its graph has 100002 nodes"),
+        (outside, NotCompiledError, "its constant 'w' is kept in another file: save the model"),
+        (sparse, NotCompiledError, "its constant 'w' is sparse"),
+        (half, NotCompiledError, "node '#0' (ai.onnx.MatMul)"),
+        (cyclic, ModelFileError, "node 0 (Add '') reads 'b', which nothing before it writes"),
+        (cut_constant, ModelFileError, "'w' has 11 elements: its shape [4, 3] wants others"),
+        (wide_constant, ModelFileError, "which is too large"),
+        (unwritten, ModelFileError, "its output 'z' is written by no node"),
+        (twice, ModelFileError, "node 1 (Tanh '') writes 'y', which is written already"),
+        (lambda: layer().SerializeToString()[:-3], ModelFileError, "it is none of an ONNX model"),
+        (lambda: b"", ModelFileError, "it is none of an ONNX model"),
+        (lambda: b"\x80\x04pickle", ModelFileError, "it is a pickle, which could run any code"),
+        (lambda: b"CBM1....", ModelFileError, "save_model(FILE, format='onnx')"),
+        (lambda: b"\x89PNST\r\n\x1a", ModelFileError, "it is a compiled model already"),
+    ],
+)
+def test_a_file_that_is_wrong_is_refused(
+    made: Callable[[], ModelProto | bytes], kind: type[Exception], sentence: str
+) -> None:
+    assert sentence in refused(made(), kind)
+
+
+def test_every_shorter_file_is_refused() -> None:
+    model = layer()
+    del model.opset_import[1]
+    content = model.SerializeToString()
+    for size in range(len(content)):
+        refused(content[:size], ModelFileError)
+
+
+def test_nodes_that_nothing_needs_stop_nobody() -> None:
+    model = layer()
+    model.graph.node.append(node("Erf", "x", "unused"))
+    compile_bytes(model.SerializeToString())
