@@ -56,6 +56,7 @@ CpuWords read_cpu_words() {
   std::uint32_t ebx = 0;
   std::uint32_t ecx = 0;
   std::uint32_t edx = 0;
+  if (__get_cpuid(0, &eax, &ebx, &ecx, &edx) != 0) words.is_amd = ebx == signature_AMD_ebx;
   if (__get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0) words.leaf1_ecx = ecx;
   if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0) {
     words.leaf7_ebx = ebx;
@@ -90,6 +91,8 @@ Isa best_isa(const CpuWords& words) {
 bool has_avx512_bf16(const CpuWords& words) {
   return best_isa(words) == Isa::kAvx512 && has_all(words.leaf7_1_eax, kLeaf71EaxBf16);
 }
+
+bool has_fast_bf16(const CpuWords& words) { return words.is_amd && has_avx512_bf16(words); }
 
 base::Result<Isa> choose_isa(std::string_view wanted, Isa best) {
   if (wanted.empty()) return best;

@@ -20,6 +20,7 @@ DOCUMENTS = [
     ROOT / "tests/README.md",
     ROOT / "tests/interop/README.md",
     ROOT / "cpp/batching/README.md",
+    ROOT / "cpp/kernels/README.md",
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
 FLAGS_OF_OTHERS = {
