@@ -104,7 +104,7 @@ def test_a_timeout_reaches_the_server_and_ends_the_call(
     assert len(server.seen) == 1
     left_s = server.seen[0].time_left_s
     assert left_s is not None
-    assert 0 < left_s <= 0.2
+    assert 0 < left_s < 0.3  # grpcio rounds a deadline up by a little
     assert server.slow_ended.acquire(timeout=20)
 
 
