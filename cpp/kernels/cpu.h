@@ -13,7 +13,7 @@ namespace penstock::kernels {
 enum class Isa : std::uint8_t {
   kScalar = 0,  // what the compiler makes of plain C++
   kAvx2 = 1,    // x86-64-v3: AVX2, FMA, BMI1, BMI2, LZCNT, POPCNT, F16C
-  kAvx512 = 2,  // and AVX-512 F, BW, VL, DQ, VNNI, VBMI
+  kAvx512 = 2,  // and AVX-512 F, BW, VL, DQ, CD, VNNI, VBMI
 };
 
 // The environment variable that forces one.

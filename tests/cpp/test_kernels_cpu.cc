@@ -33,7 +33,7 @@ TEST(kernels_cpu, a_machine_runs_what_all_its_features_allow) {
     EXPECT_EQ(best_isa(without(&CpuWords::leaf7_ebx, bit)), Isa::kScalar);
   }
   EXPECT_EQ(best_isa(without(&CpuWords::extended1_ecx, 5)), Isa::kScalar);
-  for (const int bit : {16, 17, 30, 31}) {
+  for (const int bit : {16, 17, 28, 30, 31}) {
     EXPECT_EQ(best_isa(without(&CpuWords::leaf7_ebx, bit)), Isa::kAvx2);
   }
   for (const int bit : {1, 11}) {
