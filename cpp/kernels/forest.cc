@@ -233,10 +233,10 @@ class BlockRun {
           has_nan |= std::isnan(x[row * x_stride + i]);
       }
       const GatherRows all{.x = x, .stride = x_stride, .rows = rows, .has_nan = has_nan};
-      const auto run = plan_.kernels->gather[kind_];
-      if (!tells_exits()) return run(laid_.gather->forest(), all, sums_.data());
+      const auto gather = plan_.kernels->gather[kind_];
+      if (!tells_exits()) return gather(laid_.gather->forest(), all, sums_.data());
       const auto exits = scratch_.take_of<std::uint32_t>(rows * laid_.gather->trees());
-      run(laid_.gather->forest(), all, exits.data());
+      gather(laid_.gather->forest(), all, exits.data());
       add_exits(exits.data(), laid_.gather->trees(), rows,
                 [&](std::uint32_t node) { return laid_.gather->leaf_at(node); });
     }
