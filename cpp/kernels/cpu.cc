@@ -28,11 +28,11 @@ bool has_all(Word word, Word wanted) {
 }
 
 constexpr std::uint32_t kLeaf1Osxsave = bits({27});
-constexpr std::uint32_t kLeaf1EcxAvx2 = bits({12, 23, 28, 29});    // FMA, POPCNT, AVX, F16C
-constexpr std::uint32_t kLeaf7EbxAvx2 = bits({3, 5, 8});           // BMI1, AVX2, BMI2
-constexpr std::uint32_t kExtended1EcxAvx2 = bits({5});             // LZCNT
+constexpr std::uint32_t kLeaf1EcxAvx2 = bits({12, 23, 28, 29});        // FMA, POPCNT, AVX, F16C
+constexpr std::uint32_t kLeaf7EbxAvx2 = bits({3, 5, 8});               // BMI1, AVX2, BMI2
+constexpr std::uint32_t kExtended1EcxAvx2 = bits({5});                 // LZCNT
 constexpr std::uint32_t kLeaf7EbxAvx512 = bits({16, 17, 28, 30, 31});  // F, DQ, CD, BW, VL
-constexpr std::uint32_t kLeaf7EcxAvx512 = bits({1, 11});           // VBMI, VNNI
+constexpr std::uint32_t kLeaf7EcxAvx512 = bits({1, 11});               // VBMI, VNNI
 constexpr std::uint32_t kLeaf71EaxBf16 = bits({5});
 
 constexpr std::uint64_t kXcr0Ymm = 0x06;  // xmm, the upper halves of ymm

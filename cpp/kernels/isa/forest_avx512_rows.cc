@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+#if defined(__x86_64__)
+#include "kernels/isa/begin_avx512.h"
+#include "kernels/isa/forest_avx512.h"
+#include "kernels/isa/forest_leaves-inl.h"
+
+// Forests of which one row at a time is computed: bytes are looked up by vpermb and compared 64 at
+// a time, and what comes out is a mask register.
+namespace penstock::kernels::isa::avx512 {
+namespace {
+
+struct RowColumns {
+  __m512i low;
+  __m512i high;
+};
+
+inline RowColumns load_columns(const std::uint8_t* columns) {
+  return {_mm512_load_si512(columns), _mm512_load_si512(columns + 64)};
+}
+
+template <bool kIsWide>
+inline __m512i pick(const RowColumns& columns, __m512i which) {
+  if constexpr (kIsWide) {
+    return _mm512_permutex2var_epi8(columns.low, which, columns.high);
+  } else {
+    return _mm512_permutexvar_epi8(which, columns.low);
+  }
+}
+
+// Which of 64 nodes send the row to the right.
+template <bool kIsWide>
+inline __mmask64 rights(const RowColumns& columns, const std::uint8_t* column,
+                        const std::uint8_t* index) {
+  return _mm512_cmpgt_epu8_mask(pick<kIsWide>(columns, _mm512_load_si512(column)),
+                                _mm512_load_si512(index));
+}
+
+inline __m512i lanes() {
+  return _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+}
+
+template <bool kIsWide>
+inline __m512i exits32(const MaskForest& forest, const RowColumns& columns, std::size_t first,
+                       std::size_t end) {
+  const auto* const masks = static_cast<const std::uint32_t*>(forest.masks);
+  __m512i a = _mm512_set1_epi32(-1);
+  __m512i b = a;
+  __m512i c = a;
+  __m512i d = a;
+  for (std::size_t at = first * kMaskTrees; at < end * kMaskTrees; at += 64) {
+    const __mmask64 right = rights<kIsWide>(columns, forest.column + at, forest.index + at);
+    const std::uint32_t* const mask = masks + at;
+    a = _mm512_mask_and_epi32(a, static_cast<__mmask16>(right), a, _mm512_load_si512(mask));
+    b = _mm512_mask_and_epi32(b, static_cast<__mmask16>(right >> 16), b,
+                              _mm512_load_si512(mask + 16));
+    c = _mm512_mask_and_epi32(c, static_cast<__mmask16>(right >> 32), c,
+                              _mm512_load_si512(mask + 32));
+    d = _mm512_mask_and_epi32(d, static_cast<__mmask16>(right >> 48), d,
+                              _mm512_load_si512(mask + 48));
+  }
+  a = _mm512_and_epi32(_mm512_and_epi32(a, b), _mm512_and_epi32(c, d));
+  const __m512i lowest = _mm512_and_epi32(a, _mm512_sub_epi32(_mm512_setzero_si512(), a));
+  return _mm512_sub_epi32(_mm512_set1_epi32(31), _mm512_lzcnt_epi32(lowest));
+}
+
+template <bool kIsWide>
+inline __m512i exits64(const MaskForest& forest, const RowColumns& columns, std::size_t first,
+                       std::size_t end) {
+  const auto* const masks = static_cast<const std::uint64_t*>(forest.masks);
+  __m512i low = _mm512_set1_epi64(-1);
+  __m512i high = low;
+  for (std::size_t at = first * kMaskTrees; at < end * kMaskTrees; at += 64) {
+    const __mmask64 right = rights<kIsWide>(columns, forest.column + at, forest.index + at);
+    const std::uint64_t* const mask = masks + at;
+    for (std::size_t i = 0; i < 64; i += 16) {
+      low = _mm512_mask_and_epi64(low, static_cast<__mmask8>(right >> i), low,
+                                  _mm512_load_si512(mask + i));
+      high = _mm512_mask_and_epi64(high, static_cast<__mmask8>(right >> (i + 8)), high,
+                                   _mm512_load_si512(mask + i + 8));
+    }
+  }
+  const __m512i zero = _mm512_setzero_si512();
+  const __m512i last = _mm512_set1_epi64(63);
+  low = _mm512_and_epi64(low, _mm512_sub_epi64(zero, low));
+  high = _mm512_and_epi64(high, _mm512_sub_epi64(zero, high));
+  const __m256i of_low = _mm512_cvtepi64_epi32(_mm512_sub_epi64(last, _mm512_lzcnt_epi64(low)));
+  const __m256i of_high = _mm512_cvtepi64_epi32(_mm512_sub_epi64(last, _mm512_lzcnt_epi64(high)));
+  return _mm512_inserti64x4(_mm512_castsi256_si512(of_low), of_high, 1);
+}
+
+template <ForestLeaves kLeaves, bool kIsWide, std::uint32_t kBits>
+void masks_of(const MaskForest& forest, const std::uint8_t* bytes, void* sums) {
+  using Sum = typename SumOf<kLeaves>::Type;
+  const RowColumns columns = load_columns(bytes);
+  const __m512i places = _mm512_mullo_epi32(lanes(), _mm512_set1_epi32(kBits));
+  constexpr std::size_t kGroupBytes = kMaskTrees * kBits * sizeof(Sum);
+  const auto* leaves = static_cast<const std::uint8_t*>(forest.leaves);
+  auto* const to = static_cast<Sum*>(sums);
+  for (std::uint32_t target = 0; target < forest.targets; ++target) {
+    const std::uint32_t end = forest.target_groups[target + 1];
+    __m512 any_order = _mm512_setzero_ps();
+    Sum sum = kLeaves == kExits ? 0 : to[target];
+    for (std::uint32_t group = forest.target_groups[target]; group < end; ++group) {
+      const std::size_t first_slot = forest.group_slots[group];
+      const std::size_t end_slot = forest.group_slots[group + 1];
+      const __m512i exits = kBits == 32 ? exits32<kIsWide>(forest, columns, first_slot, end_slot)
+                                        : exits64<kIsWide>(forest, columns, first_slot, end_slot);
+      const __m512i at = _mm512_add_epi32(exits, places);
+      const void* const table = leaves + group * kGroupBytes;
+      if constexpr (kLeaves == kExits) {
+        _mm512_storeu_si512(to + group * kMaskTrees, exits);
+      } else if constexpr (kLeaves == kAnyOrder) {
+        any_order =
+            _mm512_add_ps(any_order, _mm512_i32gather_ps(at, static_cast<const float*>(table), 4));
+      } else {
+        sum = add_in_order<kLeaves>(sum, table, at);
+      }
+    }
+    if constexpr (kLeaves == kAnyOrder) sum += _mm512_reduce_add_ps(any_order);
+    if constexpr (kLeaves != kExits) to[target] = sum;
+  }
+}
+
+// The place, of 64, where a row leaves a tree whose nodes send it to the right where a bit is set.
+inline std::size_t place_of(std::uint64_t right) {
+  right <<= 1;  // the root is number 1
+  std::uint64_t node = 1;
+  for (int depth = 0; depth < 6; ++depth) {
+    // node = 2 * node + bit `node` of right: the bit is read into the carry.
+    asm("btq %0, %1\n\tadcq %0, %0" : "+r"(node) : "r"(right) : "cc");
+  }
+  return node - 64;
+}
+
+template <ForestLeaves kLeaves, bool kIsWide>
+void perfect_of(const PerfectForest& forest, const std::uint8_t* bytes, void* sums) {
+  using Sum = typename SumOf<kLeaves>::Type;
+  const RowColumns columns = load_columns(bytes);
+  const auto* const leaves = static_cast<const Sum*>(forest.leaves);
+  auto* const to = static_cast<Sum*>(sums);
+  const auto exit = [&](std::size_t tree) {
+    const std::uint8_t* const nodes = forest.nodes + tree * 128;
+    return place_of(rights<kIsWide>(columns, nodes, nodes + 64));
+  };
+  for (std::uint32_t target = 0; target < forest.targets; ++target) {
+    const std::size_t end = forest.target_trees[target + 1];
+    std::size_t tree = forest.target_trees[target];
+    Sum sum = kLeaves == kExits ? 0 : to[target];
+    // Four trees are on their way at once.
+    for (; tree + 4 <= end; tree += 4) {
+      const std::size_t a = exit(tree);
+      const std::size_t b = exit(tree + 1);
+      const std::size_t c = exit(tree + 2);
+      const std::size_t d = exit(tree + 3);
+      if constexpr (kLeaves == kExits) {
+        to[tree] = static_cast<Sum>(a);
+        to[tree + 1] = static_cast<Sum>(b);
+        to[tree + 2] = static_cast<Sum>(c);
+        to[tree + 3] = static_cast<Sum>(d);
+      } else {
+        const Sum* const table = leaves + tree * 64;
+        if constexpr (kLeaves == kAnyOrder) {
+          sum += (table[a] + table[64 + b]) + (table[128 + c] + table[192 + d]);
+        } else {
+          sum += table[a];
+          sum += table[64 + b];
+          sum += table[128 + c];
+          sum += table[192 + d];
+        }
+      }
+    }
+    for (; tree < end; ++tree) {
+      const std::size_t place = exit(tree);
+      if constexpr (kLeaves == kExits) {
+        to[tree] = static_cast<Sum>(place);
+      } else {
+        sum += leaves[tree * 64 + place];
+      }
+    }
+    if constexpr (kLeaves != kExits) to[target] = sum;
+  }
+}
+
+}  // namespace
+
+template <ForestLeaves kLeaves>
+void masks(const MaskForest& forest, const std::uint8_t* columns, void* sums) {
+  const bool is_wide = forest.columns > 64;
+  if (forest.mask_bits == 32) {
+    if (is_wide) return masks_of<kLeaves, true, 32>(forest, columns, sums);
+    return masks_of<kLeaves, false, 32>(forest, columns, sums);
+  }
+  if (is_wide) return masks_of<kLeaves, true, 64>(forest, columns, sums);
+  return masks_of<kLeaves, false, 64>(forest, columns, sums);
+}
+
+template void masks<kFloats>(const MaskForest&, const std::uint8_t*, void*);
+template void masks<kDoubles>(const MaskForest&, const std::uint8_t*, void*);
+template void masks<kAnyOrder>(const MaskForest&, const std::uint8_t*, void*);
+template void masks<kExits>(const MaskForest&, const std::uint8_t*, void*);
+
+template <ForestLeaves kLeaves>
+void perfect(const PerfectForest& forest, const std::uint8_t* columns, void* sums) {
+  if (forest.columns > 64) return perfect_of<kLeaves, true>(forest, columns, sums);
+  return perfect_of<kLeaves, false>(forest, columns, sums);
+}
+
+template void perfect<kFloats>(const PerfectForest&, const std::uint8_t*, void*);
+template void perfect<kDoubles>(const PerfectForest&, const std::uint8_t*, void*);
+template void perfect<kAnyOrder>(const PerfectForest&, const std::uint8_t*, void*);
+template void perfect<kExits>(const PerfectForest&, const std::uint8_t*, void*);
+
+}  // namespace penstock::kernels::isa::avx512
+
+#include "kernels/isa/end.h"
+#endif
