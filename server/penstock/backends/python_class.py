@@ -181,7 +181,9 @@ def forget_modules(folder: Path) -> int:
     top = folder.resolve()
     gone = [
         name
-        for name, module in list(sys.modules.items())
+        # A copy, which is made in one go: a list of the items could be interrupted by the collector,
+        # and what that finalizes may import.
+        for name, module in sys.modules.copy().items()
         if name.startswith(MODULE_PREFIX)
         and (file := getattr(module, "__file__", None))
         and top in Path(file).resolve().parents
