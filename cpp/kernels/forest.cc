@@ -278,12 +278,13 @@ void Forest::Plan::lay_out(const ForestSource& source, Laid<In>& laid) const {
   auto columns = ByteColumns<In>::plan(source.view, tests);
   if (columns != nullptr) {
     const std::size_t count = columns->count();
-    const bool fits_a_row = count <= kernels->mask_columns_max;
+    const bool fits_a_row = count <= kernels->row_columns_max;
     const bool has_few_leaves = source.trees.leaves_max <= kFewLeaves;
     if (fits_a_row && !has_few_leaves && kernels->perfect[kind] != nullptr) {
       laid.perfect = PerfectLayout::make(source, tests, count);
     }
-    if (fits_a_row && laid.perfect == nullptr && kernels->masks[kind] != nullptr) {
+    if (fits_a_row && laid.perfect == nullptr &&
+        source.trees.leaves_max <= kernels->mask_leaves_max) {
       laid.masks = MaskLayout::make(source, tests, count);
     }
     if (kernels->mux[kind] != nullptr) laid.mux = MuxLayout::make(source, tests);

@@ -43,6 +43,7 @@ class LeafValues {
 
 class MaskLayout {
  public:
+  // Of trees of at most 64 leaves.
   static std::unique_ptr<const MaskLayout> make(const ForestSource& source,
                                                 std::span<const ByteTest> tests,
                                                 std::size_t columns);

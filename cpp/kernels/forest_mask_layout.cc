@@ -8,7 +8,6 @@ namespace {
 
 constexpr std::uint8_t kNeverRight = 255;
 constexpr std::size_t kSlotsMultiple = 4;
-constexpr std::uint32_t kMaskLeavesMax = 64;
 
 }  // namespace
 
@@ -18,7 +17,6 @@ MaskLayout::MaskLayout(const ForestSource& source)
 std::unique_ptr<const MaskLayout> MaskLayout::make(const ForestSource& source,
                                                    std::span<const ByteTest> tests,
                                                    std::size_t columns) {
-  if (source.trees.leaves_max > kMaskLeavesMax) return nullptr;
   std::unique_ptr<MaskLayout> made(new MaskLayout(source));
   made->forest_.columns = columns;
   made->lay_out(source, tests);

@@ -2,6 +2,7 @@
 #if defined(__x86_64__)
 #include "kernels/isa/begin_avx512.h"
 #include "kernels/isa/forest_avx512.h"
+#include "kernels/isa/forest_kinds.h"
 #include "kernels/isa/forest_leaves-inl.h"
 
 // Forests of any depth: sixteen trees walk side by side, and gather their nodes.

@@ -2,7 +2,9 @@
 #if defined(__x86_64__)
 #include "kernels/isa/begin_avx512.h"
 #include "kernels/isa/forest_avx512.h"
+#include "kernels/isa/forest_kinds.h"
 #include "kernels/isa/forest_leaves-inl.h"
+#include "kernels/isa/forest_perfect-inl.h"
 
 // Forests of which one row at a time is computed: bytes are looked up by vpermb and compared 64 at
 // a time, and what comes out is a mask register.
@@ -121,64 +123,12 @@ void masks_of(const MaskForest& forest, const std::uint8_t* bytes, void* sums) {
   }
 }
 
-// The place, of 64, where a row leaves a tree whose nodes send it to the right where a bit is set.
-inline std::size_t place_of(std::uint64_t right) {
-  right <<= 1;  // the root is number 1
-  std::uint64_t node = 1;
-  for (int depth = 0; depth < 6; ++depth) {
-    // node = 2 * node + bit `node` of right: the bit is read into the carry.
-    asm("btq %0, %1\n\tadcq %0, %0" : "+r"(node) : "r"(right) : "cc");
-  }
-  return node - 64;
-}
-
 template <ForestLeaves kLeaves, bool kIsWide>
 void perfect_of(const PerfectForest& forest, const std::uint8_t* bytes, void* sums) {
-  using Sum = typename SumOf<kLeaves>::Type;
   const RowColumns columns = load_columns(bytes);
-  const auto* const leaves = static_cast<const Sum*>(forest.leaves);
-  auto* const to = static_cast<Sum*>(sums);
-  const auto exit = [&](std::size_t tree) {
-    const std::uint8_t* const nodes = forest.nodes + tree * 128;
-    return place_of(rights<kIsWide>(columns, nodes, nodes + 64));
-  };
-  for (std::uint32_t target = 0; target < forest.targets; ++target) {
-    const std::size_t end = forest.target_trees[target + 1];
-    std::size_t tree = forest.target_trees[target];
-    Sum sum = kLeaves == kExits ? 0 : to[target];
-    // Four trees are on their way at once.
-    for (; tree + 4 <= end; tree += 4) {
-      const std::size_t a = exit(tree);
-      const std::size_t b = exit(tree + 1);
-      const std::size_t c = exit(tree + 2);
-      const std::size_t d = exit(tree + 3);
-      if constexpr (kLeaves == kExits) {
-        to[tree] = static_cast<Sum>(a);
-        to[tree + 1] = static_cast<Sum>(b);
-        to[tree + 2] = static_cast<Sum>(c);
-        to[tree + 3] = static_cast<Sum>(d);
-      } else {
-        const Sum* const table = leaves + tree * 64;
-        if constexpr (kLeaves == kAnyOrder) {
-          sum += (table[a] + table[64 + b]) + (table[128 + c] + table[192 + d]);
-        } else {
-          sum += table[a];
-          sum += table[64 + b];
-          sum += table[128 + c];
-          sum += table[192 + d];
-        }
-      }
-    }
-    for (; tree < end; ++tree) {
-      const std::size_t place = exit(tree);
-      if constexpr (kLeaves == kExits) {
-        to[tree] = static_cast<Sum>(place);
-      } else {
-        sum += leaves[tree * 64 + place];
-      }
-    }
-    if constexpr (kLeaves != kExits) to[target] = sum;
-  }
+  leave_perfect<kLeaves>(forest, sums, [&](const std::uint8_t* nodes) {
+    return std::uint64_t{rights<kIsWide>(columns, nodes, nodes + 64)};
+  });
 }
 
 }  // namespace

@@ -1,27 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "kernels/isa/forest_kinds.h"
+
 // What the kernels of forests share. Included after begin_avx512.h.
 namespace penstock::kernels::isa::avx512 {
 namespace {
-
-constexpr ForestLeaves kFloats = ForestLeaves::kFloats;
-constexpr ForestLeaves kDoubles = ForestLeaves::kDoubles;
-constexpr ForestLeaves kAnyOrder = ForestLeaves::kAnyOrder;
-constexpr ForestLeaves kExits = ForestLeaves::kExits;
-
-template <ForestLeaves kLeaves>
-struct SumOf {
-  using Type = float;
-};
-template <>
-struct SumOf<kDoubles> {
-  using Type = double;
-};
-template <>
-struct SumOf<kExits> {
-  using Type = std::uint32_t;
-};
 
 // Adds the leaves of sixteen trees, one after the other.
 template <ForestLeaves kLeaves, class Sum>

@@ -22,7 +22,8 @@ struct ForestKernels {
   // is an uint32 per tree, the number of the leaf within it.
   using OfMasks = void(const MaskForest& forest, const std::uint8_t* columns, void* sums);
   OfMasks* masks[kForestLeavesKinds];
-  std::size_t mask_columns_max;
+  std::size_t row_columns_max;  // of masks and of perfect trees
+  std::uint32_t mask_leaves_max;
   using OfPerfect = void(const PerfectForest& forest, const std::uint8_t* columns, void* sums);
   OfPerfect* perfect[kForestLeavesKinds];
 
