@@ -197,6 +197,30 @@ def bench(
         raise typer.Exit(1)
 
 
+@app.command(name="compile")
+def compile_(
+    model: Annotated[Path, typer.Argument(help="ONNX, LightGBM's text, XGBoost's JSON or UBJSON.")],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="DIR", help="Write a model folder here."),
+    ],
+    fast: Annotated[
+        bool, typer.Option("--fast", help="float32 in any order, not the library's arithmetic.")
+    ] = False,
+    input_datatype: Annotated[
+        str, typer.Option(help="FP32 or FP64, of rows that trees read; none: the library's.")
+    ] = "",
+    debug: Debug = False,
+) -> None:
+    """Compile a model for backend native. Exits 1 if it has no native form."""
+    with _sentences(debug):
+        from penstock.commands.compile import compile_to_folder
+        from penstock.native.options import CompileOptions
+
+        options = CompileOptions(is_exact=not fast, input_datatype=input_datatype)
+        compile_to_folder(Console(), model, options, folder=output)
+
+
 @app.command()
 def quantize(
     model: Annotated[Path, typer.Argument(help="A compiled model, or one that can be compiled.")],

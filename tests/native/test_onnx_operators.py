@@ -311,3 +311,16 @@ def test_fast_layers_of_double_models_compute_in_float() -> None:
     )
     x = X.astype(np.float64)
     check_against_onnxruntime(model.SerializeToString(), {"x": x}, is_exact=False)
+
+
+def test_columns_that_were_encoded_stand_side_by_side() -> None:
+    """skl2onnx joins what it encoded, [rows, 1, categories], along the last axis."""
+    nodes = [
+        node("Gather", "x zero", "a", axis=1),
+        node("Gather", "x one", "b", axis=1),
+        node("OneHotEncoder", "a", "p", ML, cats_int64s=[0, 1]),
+        node("OneHotEncoder", "b", "q", ML, cats_int64s=[3, 4, 5]),
+        node("Concat", "p q", "y", axis=-1),
+    ]
+    x = np.array([[0, 3], [1, 4], [7, 5]], np.int64)
+    assert checked(nodes, x, {"zero": [0], "one": [1]}).count("concat") == 1

@@ -6,6 +6,7 @@ object that is handed in, and scikit-learn's exporter for an object of scikit-le
 """
 
 import math
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from penstock.native.options import CompileOptions
 from penstock.native.sources.classes import class_labels
 from penstock.native.sources.lightgbm import compile_lightgbm
 from penstock.native.sources.lightgbm_text import parse_text
+from penstock.native.sources.sklearn import exported
 from penstock.native.sources.xgboost import compile_xgboost
 from penstock.native.sources.xgboost_file import parse_xgboost
 
@@ -65,11 +67,16 @@ def compile_bytes(content: bytes, options: CompileOptions | None = None) -> Comp
     )
 
 
-def compile_model(model: Any, options: CompileOptions | None = None) -> CompiledModel:
-    """Compiles a trained object of LightGBM or XGBoost: a booster, or an estimator around one.
+def compile_model(
+    model: Any, options: CompileOptions | None = None, *, example: Any = None
+) -> CompiledModel:
+    """Compiles a trained object: a booster of LightGBM or XGBoost, or an estimator around one, a
+    model of CatBoost, an estimator or a pipeline of scikit-learn.
 
     An estimator's predictions are its own: a classifier gives labels and probabilities, and one
-    that stopped early uses the rounds that its predict uses.
+    that stopped early uses the rounds that its predict uses. `example`: rows as scikit-learn's
+    model takes them, of which names and types of its inputs are taken; without it the input is rows
+    of float32.
     """
     options = options or CompileOptions()
     library = type(model).__module__.partition(".")[0]
@@ -78,6 +85,10 @@ def compile_model(model: Any, options: CompileOptions | None = None) -> Compiled
             return _lightgbm_object(model, options)
         case "xgboost":
             return _xgboost_object(model, options)
+        case "catboost":
+            return _catboost_object(model, options)
+        case "sklearn":
+            return compile_onnx(exported(model, example), options)
     raise NotCompiledError(
         f"an object of {type(model).__module__}.{type(model).__qualname__} cannot be compiled: "
         "export it to ONNX, and compile the file."
@@ -100,3 +111,14 @@ def _xgboost_object(model: Any, options: CompileOptions) -> CompiledModel:
             booster = booster[: booster.best_iteration + 1]
     content = bytes(booster.save_raw("ubj"))
     return compile_xgboost(parse_xgboost(content), options, labels, missing=missing)
+
+
+def _catboost_object(model: Any, options: CompileOptions) -> CompiledModel:
+    """CatBoost writes ONNX, but only to a file."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "model.onnx")
+        try:
+            model.save_model(str(path), format="onnx")
+        except Exception as error:  # its own class, which has no meaning but its text
+            raise NotCompiledError(f"CatBoost cannot write it as ONNX: {error}.") from None
+        return compile_onnx(path.read_bytes(), options)

@@ -35,7 +35,9 @@ def compile_onnx(content: bytes, options: CompileOptions) -> CompiledModel:
 
 def _source(model: ox.Model, versions: dict[str, int]) -> str:
     opsets = ", ".join(f"{domain or 'ai.onnx'} {version}" for domain, version in versions.items())
-    producer = f" of {model.producer_name} {model.producer_version}".rstrip()
+    # CatBoost's version is a whole page.
+    version = "" if "\n" in model.producer_version else model.producer_version
+    producer = f" of {model.producer_name} {version}".rstrip()
     return f"ONNX{producer if model.producer_name else ''}, opset {opsets}"
 
 

@@ -43,7 +43,7 @@ def tree_ensemble_classifier(node: Node, lower: Lowering) -> None:
     if count < 2:
         raise node.error("it has fewer than two classes.")
     if count > 2 or len(chosen) > 1:
-        if count == 2:
+        if count == 2 and lower.producer != "CatBoost":  # which means the higher of the two
             raise node.error(
                 "both of two classes have weights, for which ONNX Runtime's labels are not ONNX's: "
                 "export it with weights of one of them."

@@ -163,15 +163,21 @@ def concat(node: Node, lower: Lowering) -> None:
     parts = [lower.tensor(node, place) for place in range(len(node.inputs))]
     first = parts[0]
     axis = node.attribute("axis", 1)
-    if not first.dims or axis % (len(first.dims) + 1) != 1:
+    place = axis % (len(first.dims) + 1) - 1  # among dims
+    if place < 0 or any(size != 1 for size in first.dims[:place]):
         raise node.error(f"it is along axis {axis}: wanted 1, the first behind the rows.")
-    if any(part.dims[1:] != first.dims[1:] or not part.dims for part in parts):
+    if any(_without(part.dims, place) != _without(first.dims, place) for part in parts):
         raise node.error("its inputs differ in their shapes behind the axis.")
     if any(part.element != first.element for part in parts):
         raise node.error("its inputs differ in their types.")
-    size = sum(part.dims[0] for part in parts)
+    size = sum(part.dims[place] for part in parts)
     made = _complement(node, lower, parts) or lower.joined(node, parts)
-    lower.set(node.outputs[0], replace(made, dims=(size, *first.dims[1:])))
+    dims = (*first.dims[:place], size, *first.dims[place + 1 :])
+    lower.set(node.outputs[0], replace(made, dims=dims))
+
+
+def _without(dims: tuple[int, ...], place: int) -> tuple[int, ...]:
+    return (*dims[:place], *dims[place + 1 :]) if len(dims) > place else (-1,)
 
 
 def _complement(node: Node, lower: Lowering, parts: list[Tensor]) -> Tensor | None:
