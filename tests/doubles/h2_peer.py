@@ -2,7 +2,7 @@
 """A gRPC client that a test drives frame by frame: a blocking socket and python-hyper's h2.
 
 It does what it is told and no more: it reads only inside `until`, `wait_for` and while `send` is
-out of window. Whatever does not come within PATIENCE_S is a TimeoutError that says what had come.
+out of window. Whatever does not come within its patience is a TimeoutError that says what had come.
 """
 
 from __future__ import annotations
@@ -101,6 +101,7 @@ class H2Peer:
         gives_back: bool = True,
         settings: dict[SettingCodes, int] | None = None,
         preface: bytes = b"",
+        patience_s: float = PATIENCE_S,
     ) -> None:
         host, _, port = address.rpartition(":")
         self.gives_back = gives_back
@@ -125,11 +126,12 @@ class H2Peer:
             self.h2.clear_outbound_data_buffer()
         if window_bytes > 65_535:
             self.h2.increment_flow_control_window(window_bytes - 65_535)
+        self._patience_s = patience_s
         self._is_corked = False
         self._held = b""
         self._ping_acks = 0
         self._input = bytearray()
-        self._socket = socket.create_connection((host, int(port)), timeout=PATIENCE_S)
+        self._socket = socket.create_connection((host, int(port)), timeout=patience_s)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket.sendall(preface)
         self.flush()
@@ -182,7 +184,9 @@ class H2Peer:
             if not rest:
                 return
             if not window:
-                self._receive(time.monotonic() + PATIENCE_S, f"room to send {len(rest)} bytes")
+                self._receive(
+                    time.monotonic() + self._patience_s, f"room to send {len(rest)} bytes"
+                )
 
     def call(
         self, path: str, message: bytes = b"", fields: Iterable[tuple[str, str]] = ()
@@ -223,7 +227,7 @@ class H2Peer:
 
     def until(self, is_so: Callable[[], bool]) -> None:
         """Reads and answers what comes until `is_so`; the end of the connection ends it too."""
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + self._patience_s
         while not is_so():
             if self.is_closed:
                 raise ConnectionError(f"the server has closed; {self._seen()}")
@@ -259,7 +263,7 @@ class H2Peer:
             raise TimeoutError(f"{what} did not come; {self._seen()}") from None
         except ConnectionResetError:
             came = b""
-        self._socket.settimeout(PATIENCE_S)
+        self._socket.settimeout(self._patience_s)
         self.is_closed = not came
         self._input += came
         while (frame := self._next_frame()) is not None:

@@ -132,7 +132,8 @@ def have_no_time(address: str, model: str) -> None:
 def read_slowly(address: str, model: str) -> None:
     """An answer of many windows, opened bit by bit."""
     message = infer_message(model, 16384)
-    with H2Peer(address, window_bytes=4096) as peer:
+    # Many turns of a window, beside loads that keep every core busy.
+    with H2Peer(address, window_bytes=4096, patience_s=LOAD_SECONDS_MAX) as peer:
         streams = [peer.call(INFER, message) for _ in range(3)]
         peer.wait_for(*streams)
         for stream in streams:
