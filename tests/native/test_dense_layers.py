@@ -13,6 +13,9 @@ from tests.native.trained_nets import cancer_net
 import penstock.native
 from penstock.errors import ArtifactError
 from penstock.native.artifact import Array, ArtifactBuilder, CompiledModel, write_artifact
+from penstock.native.quantize.forms import FormName, LayerForm, in_forms
+from penstock.native.quantize.latency import native_measure
+from penstock.native.quantize.layers import float_layers, traced
 from penstock.native.quantize.ranges import static_input
 from penstock.native.quantize.weights import GROUP, four_bits, int8
 from penstock.native.reference import evaluate
@@ -87,9 +90,7 @@ def test_a_layer_answers_what_the_reference_does(
     model = model_of([kind], [70, 90], ACTIVATIONS[activation])
     x = np.random.default_rng(5).normal(size=(131, 70)).astype(np.float32)
     wanted = evaluate(model, {"x": x})["y"]
-    np.testing.assert_allclose(
-        answers(model, x, tmp_path), wanted, rtol=TOLERANCE, atol=TOLERANCE
-    )
+    np.testing.assert_allclose(answers(model, x, tmp_path), wanted, rtol=TOLERANCE, atol=TOLERANCE)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -146,14 +147,20 @@ def test_every_instruction_set_gives_the_same_bits(tmp_path: Path) -> None:
 def test_a_layer_that_the_kernels_refuse_is_told_with_its_step(tmp_path: Path) -> None:
     leaky = pb.Activation(function=pb.Activation.LEAKY_RELU, alpha=float("inf"))
     write_artifact(model_of(["fp32"], [4, 4], leaky), tmp_path / "model.pnst")
-    with pytest.raises(ArtifactError, match="step 'fc': .*activation whose parameter"):
+    with pytest.raises(ArtifactError, match=r"step 'fc': .*activation whose parameter"):
         penstock.native.load(tmp_path / "model.pnst")
 
 
-def test_quantized_forms_of_a_trained_net_run(tmp_path: Path) -> None:
-    from penstock.native.quantize.forms import LayerForm, in_forms
-    from penstock.native.quantize.latency import native_measure
-    from penstock.native.quantize.layers import float_layers
-
+@pytest.mark.parametrize("name", ["bf16", "int8-static", "int8-dynamic", "int4"])
+def test_every_form_of_a_trained_net_runs_and_is_measured(name: FormName, tmp_path: Path) -> None:
     net = cancer_net()
-    print(LayerForm, in_forms, float_layers, native_measure, net)
+    layers = float_layers(net.model)
+    forms = {}
+    for layer in layers:
+        x = traced(net.model, {"x": net.x}, {layer.reads})[layer.reads]
+        given = static_input(x, "minmax")
+        forms[layer.place] = LayerForm(name=name, input=given if name == "int8-static" else None)
+    model = in_forms(net.model, layers, forms)
+    assert sorted(native_measure(1)(model, {"x": net.x})) == [1, 64]
+    wanted = evaluate(model, {"x": net.x})["y"]
+    np.testing.assert_allclose(answers(model, net.x, tmp_path), wanted, rtol=0, atol=0.02)

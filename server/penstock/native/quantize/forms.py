@@ -11,7 +11,7 @@ from penstock.native.quantize.weights import GROUP, four_bits, int8
 from penstock.native.reference_dense import bfloat16_bits
 from penstock_client._proto import native_artifact_pb2 as pb
 
-__all__ = ["INPUTS_MAX", "LayerForm", "form_for", "in_forms"]
+__all__ = ["INPUTS_MAX", "FormName", "LayerForm", "form_for", "in_forms"]
 
 #: What a layer computes with. `int8-static` needs a range of its input.
 FormName = Literal["fp32", "bf16", "int8-static", "int8-dynamic", "int4"]

@@ -27,7 +27,7 @@ def native_measure(rows: int) -> Measure:
             write_artifact(model, path)
             try:
                 loaded = NativeModel(path)
-            except ArtifactError:  # it has a form that this machine's executor cannot run
+            except ArtifactError:  # it has a step that the executor cannot run
                 return {}
         found = {}
         for count in sorted({rows, BATCH_ROWS}):
