@@ -16,7 +16,10 @@
 #include "bindings/arrays.h"
 #include "bindings/errors.h"
 #include "bindings/options.h"
+#include "model/artifact.h"
 #include "model/native_executor.h"
+#include "model/native_step.h"
+#include "model/ort_runtime.h"
 
 namespace penstock::bindings {
 namespace {
@@ -28,10 +31,19 @@ using base::fail;
 // An executor that any Python thread may run, each at the same time as the others.
 class NativeModel {
  public:
-  explicit NativeModel(const std::string& path) {
-    auto made = [&] {
+  // ONNX Runtime is opened only for a model of which a part did not compile.
+  NativeModel(const std::string& path, const std::string& onnxruntime_library) {
+    auto made = [&]() -> base::Result<std::unique_ptr<model::NativeExecutor>> {
       const py::gil_scoped_release unlocked;
-      return model::NativeExecutor::load(path, {}, std::numeric_limits<std::int64_t>::max());
+      const auto artifact = model::open_artifact(path);
+      if (!artifact) return std::unexpected(artifact.error());
+      if (!onnxruntime_library.empty() && model::needs_onnxruntime(*artifact)) {
+        auto runtime = model::OrtRuntime::open({.library = onnxruntime_library});
+        if (!runtime) return std::unexpected(runtime.error());
+        runtime_ = *std::move(runtime);
+      }
+      return model::NativeExecutor::make(*artifact, {}, runtime_.get(),
+                                         std::numeric_limits<std::int64_t>::max());
     }();
     executor_ = value_or_raise(std::move(made));
   }
@@ -118,6 +130,7 @@ class NativeModel {
     return inputs;
   }
 
+  std::unique_ptr<model::OrtRuntime> runtime_;  // outlives the executor
   std::unique_ptr<model::NativeExecutor> executor_;
 };
 
@@ -125,7 +138,8 @@ class NativeModel {
 
 void bind_native_model(py::module_& module) {
   py::class_<NativeModel>(module, "NativeModel")
-      .def(py::init<const std::string&>(), py::arg("path"))
+      .def(py::init<const std::string&, const std::string&>(), py::arg("path"),
+           py::arg("onnxruntime_library") = "")
       .def_property_readonly("inputs", &NativeModel::inputs)
       .def_property_readonly("outputs", &NativeModel::outputs)
       .def("run", &NativeModel::run, py::arg("rows"), py::arg("arrays"))

@@ -72,14 +72,16 @@ struct ThreadState {
 
 Result<std::unique_ptr<NativeExecutor>> NativeExecutor::load(const std::string& path,
                                                              const ConfigSignature& config,
+                                                             const OrtRuntime* runtime,
                                                              std::int64_t batch_rows_default) {
   const auto artifact = open_artifact(path);
   if (!artifact) return std::unexpected(artifact.error());
-  return make(*artifact, config, batch_rows_default);
+  return make(*artifact, config, runtime, batch_rows_default);
 }
 
 Result<std::unique_ptr<NativeExecutor>> NativeExecutor::make(const Artifact& artifact,
                                                              const ConfigSignature& config,
+                                                             const OrtRuntime* runtime,
                                                              std::int64_t batch_rows_default) {
   const auto isa = kernels::chosen_isa();
   if (!isa) return std::unexpected(isa.error());
@@ -95,7 +97,7 @@ Result<std::unique_ptr<NativeExecutor>> NativeExecutor::make(const Artifact& art
     outputs.push_back(place_of(artifact.outputs, spec.name));
     if (spec.dtype == base::DType::kBytes) ++executor->text_outputs_;
   }
-  auto program = NativeProgram::build(artifact, outputs, *isa);
+  auto program = NativeProgram::build(artifact, outputs, *isa, runtime);
   if (!program) return std::unexpected(program.error());
   executor->program_ = *std::move(program);
   return executor;

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "model/executor.h"
 #include "model/native_program.h"
+#include "model/ort_runtime.h"
 #include "model/signature.h"
 
 namespace penstock::model {
@@ -18,13 +19,14 @@ namespace penstock::model {
 class NativeExecutor : public Executor {
  public:
   // Loads the file at `path` and completes its signature as complete_signature() does. Outputs that
-  // the config leaves out are not computed.
+  // the config leaves out are not computed. `runtime` is for parts that did not compile, and
+  // outlives the executor; null where there is none.
   static base::Result<std::unique_ptr<NativeExecutor>> load(
-      const std::string& path, const ConfigSignature& config,
+      const std::string& path, const ConfigSignature& config, const OrtRuntime* runtime = nullptr,
       std::int64_t batch_rows_default = kBatchRowsDefault);
   // The same of a file that has been read.
   static base::Result<std::unique_ptr<NativeExecutor>> make(
-      const Artifact& artifact, const ConfigSignature& config,
+      const Artifact& artifact, const ConfigSignature& config, const OrtRuntime* runtime = nullptr,
       std::int64_t batch_rows_default = kBatchRowsDefault);
 
   const base::Signature& signature() const override { return signature_; }

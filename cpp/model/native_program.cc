@@ -78,16 +78,17 @@ struct NativeProgram::Run {
 
 Result<std::unique_ptr<NativeProgram>> NativeProgram::build(const Artifact& artifact,
                                                             std::span<const std::size_t> outputs,
-                                                            kernels::Isa isa) {
+                                                            kernels::Isa isa,
+                                                            const OrtRuntime* runtime) {
   std::unique_ptr<NativeProgram> program(new NativeProgram());
-  if (auto planned = program->plan(artifact, outputs, isa); !planned) {
+  if (auto planned = program->plan(artifact, outputs, isa, runtime); !planned) {
     return std::unexpected(planned.error());
   }
   return program;
 }
 
 Result<> NativeProgram::plan(const Artifact& artifact, std::span<const std::size_t> outputs,
-                             kernels::Isa isa) {
+                             kernels::Isa isa, const OrtRuntime* runtime) {
   values_ = artifact.values.size();
   const Uses uses = uses_of(artifact, outputs);
   std::vector<bool> is_needed(values_);  // by itself, not within a chain
@@ -108,6 +109,8 @@ Result<> NativeProgram::plan(const Artifact& artifact, std::span<const std::size
       made = make_dense_step(artifact, layers, isa);
     } else if (std::holds_alternative<artifact::Forest>(first.what)) {
       made = make_forest_step(artifact, first, isa);
+    } else if (std::holds_alternative<artifact::Onnx>(first.what)) {
+      made = make_onnx_step(artifact, first, runtime);
     } else {
       made = make_small_step(artifact, first);
     }
@@ -178,6 +181,8 @@ void NativeProgram::plan_values(const Artifact& artifact, const std::vector<bool
   }
   const std::size_t fitting = kBlockBytes / std::max<std::size_t>(block_row_bytes, 1);
   block_rows_ = std::clamp(fitting / kBlockUnit * kBlockUnit, kBlockUnit, kBlockRowsMax);
+  // A call of ONNX Runtime costs more than values that are not in the cache.
+  if (needs_onnxruntime(artifact)) block_rows_ = kBlockRowsMax;
   const std::size_t possible = kBlockBytesMax / std::max<std::size_t>(all_row_bytes, 1);
   block_rows_ = std::clamp<std::size_t>(possible, 1, block_rows_);
 }
@@ -198,7 +203,8 @@ Result<> NativeProgram::run(std::size_t rows, std::span<const artifact::Bytes> i
     const std::size_t kept_rows = kept_[i].is_whole ? rows : std::min(rows, block_rows_);
     run.kept[i] = scratch.take(kept_rows * kept_[i].row_bytes).data();
   }
-  const StepFrame frame{.values = run.values, .scratch = scratch};
+  std::optional<base::Error> failure;
+  const StepFrame frame{.values = run.values, .scratch = scratch, .failure = failure};
   for (std::size_t at = 0; at < rows; at += block_rows_) {
     const std::size_t block = std::min(block_rows_, rows - at);
     for (std::size_t i = 0; i < kept_.size(); ++i) {
@@ -213,6 +219,8 @@ Result<> NativeProgram::run(std::size_t rows, std::span<const artifact::Bytes> i
       const kernels::Scratch::Frame own(scratch);
       step->run(frame, block);
     }
+    if (failure) [[unlikely]]
+      return std::unexpected(*std::move(failure));
     give_outputs(run, at, block);
   }
   std::size_t text = 0;

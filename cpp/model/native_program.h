@@ -22,17 +22,19 @@ namespace penstock::model {
 // any number of threads may run it, and once the scratch of a thread has grown, no run allocates.
 class NativeProgram {
  public:
-  // `artifact` has been checked, and is not needed afterwards. Makes what the outputs at the places
+  // `artifact` has been checked, and is not needed afterwards. `runtime` is for the parts that did
+  // not compile; it outlives the program. Makes what the outputs at the places
   // `outputs` of the artifact's need, and nothing else.
   static base::Result<std::unique_ptr<NativeProgram>> build(const Artifact& artifact,
                                                             std::span<const std::size_t> outputs,
-                                                            kernels::Isa isa);
+                                                            kernels::Isa isa,
+                                                            const OrtRuntime* runtime = nullptr);
 
   // `inputs` are the bytes of `rows` rows of each of the artifact's inputs, at any address;
   // `outputs` have room for those of each output asked for, at addresses fit for their elements.
   // Those of an output of BYTES are not written: `texts` gets them, in the order of such outputs,
   // as views into the program and into the inputs. Fails if an input of BYTES has other elements
-  // than its rows need.
+  // than its rows need, or where ONNX Runtime does.
   base::Result<> run(std::size_t rows, std::span<const artifact::Bytes> inputs,
                      std::span<std::byte* const> outputs,
                      std::span<std::span<const std::string_view>> texts,
@@ -65,7 +67,7 @@ class NativeProgram {
 
   NativeProgram() = default;
   base::Result<> plan(const Artifact& artifact, std::span<const std::size_t> outputs,
-                      kernels::Isa isa);
+                      kernels::Isa isa, const OrtRuntime* runtime);
   void plan_ports(const Artifact& artifact, std::span<const std::size_t> outputs);
   void plan_values(const Artifact& artifact, const std::vector<bool>& is_needed);
   base::Result<> take_inputs(Run& run, std::size_t at, std::size_t rows) const;

@@ -4,12 +4,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "base/error.h"
 #include "kernels/cpu.h"
 #include "kernels/scratch.h"
 #include "model/artifact.h"
+#include "model/ort_runtime.h"
 
 // The steps of a compiled model, ready to run: they keep copies of what they need of the file.
 namespace penstock::model {
@@ -19,6 +21,8 @@ namespace penstock::model {
 struct StepFrame {
   std::span<std::byte* const> values;
   kernels::Scratch& scratch;
+  // What went wrong first, in a step that can fail; the others go on and compute something.
+  std::optional<base::Error>& failure;
 
   template <class T>
   const T* read(std::uint32_t value) const {
@@ -38,8 +42,8 @@ class NativeStep {
   NativeStep& operator=(const NativeStep&) = delete;
   virtual ~NativeStep() = default;
 
-  // Computes that many rows of the value that it writes. Cannot fail: what could make it has been
-  // checked when the file was read.
+  // Computes that many rows of the value that it writes. What could make it fail has been checked
+  // when the file was read; only ONNX Runtime can still find something, and writes it down.
   virtual void run(const StepFrame& frame, std::size_t rows) const = 0;
 };
 
@@ -50,6 +54,13 @@ using MadeStep = base::Result<std::unique_ptr<NativeStep>>;
 MadeStep make_dense_step(const Artifact& artifact, std::span<const artifact::Step* const> layers,
                          kernels::Isa isa);
 MadeStep make_forest_step(const Artifact& artifact, const artifact::Step& step, kernels::Isa isa);
+
+// `runtime` may be null, which then is the failure; it outlives the step.
+MadeStep make_onnx_step(const Artifact& artifact, const artifact::Step& step,
+                        const OrtRuntime* runtime);
+
+// Whether a step did not compile.
+bool needs_onnxruntime(const Artifact& artifact);
 
 // Makes any step but Dense, Forest and Onnx, of an artifact that has been checked.
 std::unique_ptr<NativeStep> make_small_step(const Artifact& artifact, const artifact::Step& step);

@@ -113,6 +113,9 @@ inline constexpr Slot<void(TensorRtOptions*)> kReleaseTensorRtOptions{174};
 // Sessions and their signatures. Names come from the allocator and go back to it.
 inline constexpr Slot<Status*(const Env*, const char* path, const SessionOptions*, Session**)>
     kCreateSession{7};
+inline constexpr Slot<Status*(const Env*, const void* bytes, size_t size, const SessionOptions*,
+                              Session**)>
+    kCreateSessionFromArray{8};
 inline constexpr Slot<void(Session*)> kReleaseSession{95};
 inline constexpr Slot<Status*(const Session*, size_t* count)> kSessionGetInputCount{30};
 inline constexpr Slot<Status*(const Session*, size_t* count)> kSessionGetOutputCount{31};

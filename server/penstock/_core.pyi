@@ -388,8 +388,12 @@ class Engine:
 class NativeModel:
     """A compiled model without a server. Any thread may run it, at the same time as others."""
 
-    def __init__(self, path: str) -> None:
-        """Reads and checks the file. Raises CoreError with a sentence that begins with the path."""
+    def __init__(self, path: str, onnxruntime_library: str = "") -> None:
+        """Reads and checks the file. Raises CoreError with a sentence.
+
+        `onnxruntime_library`: the path of libonnxruntime.so, for a model of which a part did not
+        compile; it is not opened for others.
+        """
 
     @property
     def inputs(self) -> list[TensorSpec]: ...

@@ -114,3 +114,15 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     done = compiled(CATBOOST, "-o", tmp_path / "file" / "out")
     assert done.exit_code == 1
     assert "file/out cannot be written: Not a directory" in done.stderr.replace("\n", "")
+
+
+def test_what_is_left_to_onnxruntime_is_said(tmp_path: Path) -> None:
+    nodes = [node("MatMul", "x w", "h"), node("Erf", "h", "y", name="gelu")]
+    weights = {"w": np.ones((4, 3), np.float32)}
+    model = model_of(nodes, {"x": (FLOAT, [None, 4])}, {"y": FLOAT}, weights)
+    (tmp_path / "net.onnx").write_bytes(model.SerializeToString())
+    done = compiled(tmp_path / "net.onnx", "-o", tmp_path / "out")
+    assert done.exit_code == 0, done.output
+    said = " ".join(done.output.split())
+    assert "Steps Dense, Onnx" in said
+    assert "ONNX Runtime runs node 'gelu' (ai.onnx.Erf): this operator has no native form." in said

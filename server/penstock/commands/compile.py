@@ -41,6 +41,8 @@ def print_compiled(console: Console, model: CompiledModel, written: Path) -> Non
     table.add_row("Outputs", _ports(manifest.outputs))
     table.add_row("Bytes", f"{len(model.content):,}")
     console.print(table)
+    for note in model.notes:
+        console.print(Text(f"ONNX Runtime runs {note}", style="yellow"), soft_wrap=True)
     console.print(f"Written: {written}", highlight=False, soft_wrap=True, markup=False)
 
 

@@ -20,7 +20,8 @@ from penstock_client import (
 
 __all__ = ["DescribedModel", "describe_models", "print_models"]
 
-#: The property that penstock.repository.quantization sets.
+#: The properties that penstock.repository.compilation and quantization set.
+COMPILATION = "compilation"
 QUANTIZATION = "quantization"
 
 
@@ -79,8 +80,9 @@ def print_models(
     console.print(table)
     for model in models:
         properties = {} if model.metadata is None else model.metadata.properties
-        if line := properties.get(QUANTIZATION):
-            console.print(Text(f"{model.name}: {line}"), soft_wrap=True)
+        for name in (COMPILATION, QUANTIZATION):
+            if line := properties.get(name):
+                console.print(Text(f"{model.name}: {line}"), soft_wrap=True)
     for model in models:
         if not model.is_ready:
             console.print(f"[red]{model.name}:[/]", Text(model.reason), soft_wrap=True)

@@ -83,6 +83,8 @@ class CompiledModel:
 
     manifest: pb.Artifact
     content: bytes
+    #: Of a model that was just compiled: what of it did not, in sentences.
+    notes: tuple[str, ...] = ()
 
     def array(self, blob: pb.Blob, dtype: npt.DTypeLike) -> Array:
         """A blob's elements, one after the other, as a view that cannot be written to."""

@@ -14,6 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from penstock.backends.onnxruntime_library import find_onnxruntime
 from penstock.errors import ArtifactError, EngineError
 
 try:
@@ -75,7 +76,8 @@ class NativeModel:
     def __init__(self, path: Path) -> None:
         """Raises ArtifactError, which names the file, if it is no compiled model."""
         try:
-            self._core = _core.NativeModel(str(path))
+            library = find_onnxruntime()
+            self._core = _core.NativeModel(str(path), str(library.path) if library else "")
         except _core.CoreError as error:
             raise ArtifactError(str(error)) from None
         self.signature = Signature(

@@ -17,6 +17,13 @@ from penstock.config import ServerOptions
 from penstock.engine import Engine, LoadedVersion
 from penstock.errors import PenstockError, RepositoryError
 from penstock.plain_text import sayable
+from penstock.repository.compilation import (
+    LeftToOnnxRuntime,
+    compiled,
+    left_to_onnxruntime,
+    with_parts,
+    with_reason,
+)
 from penstock.repository.completed import completed_config
 from penstock.repository.config_file import ModelConfig, WrittenConfig, read_config
 from penstock.repository.instances import Machine
@@ -160,7 +167,13 @@ class ModelLoader:
         if options.is_completing_configs:
             written = self_completed(model, version, written)
         plan = _plan(model, version, written, options, self._machine)
-        loaded = _loaded(plan, written, self._engine, options, began)
+        try:
+            with compiled(plan) as ready:
+                loaded = _loaded(ready, written, self._engine, options, began)
+        except LeftToOnnxRuntime as left:
+            written = left_to_onnxruntime(written)
+            plan = with_reason(_plan(model, version, written, options, self._machine), left)
+            loaded = _loaded(plan, written, self._engine, options, began)
         return plan, loaded, completed_config(written, plan, loaded)
 
     def failed(
@@ -216,7 +229,7 @@ def _plan(
         batch_rows_default=options.batch_rows_default(backend_name(written.config, files)),
         is_completing=options.is_completing_configs,
     )
-    return with_quantization(plan) if plan.backend == "native" else plan
+    return with_parts(with_quantization(plan)) if plan.backend == "native" else plan
 
 
 def _file_names(model: FoundModel, version: int) -> frozenset[str]:

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """An ONNX model as a compiled one."""
 
+from dataclasses import replace
+
 from penstock.errors import NotCompiledError
 from penstock.native.artifact import ArtifactBuilder, CompiledModel
 from penstock.native.onnx.arrays import DATATYPES, element_name, kind_of
-from penstock.native.onnx.constants import fold
 from penstock.native.onnx.graph import graph_of
 from penstock.native.onnx.lowering import Lowering, Tensor, TextColumns
 from penstock.native.onnx.model_file import parse_model, versions_of
-from penstock.native.onnx.operators.table import lower_node
+from penstock.native.onnx.parts import Parts
 from penstock.native.onnx.steps import Plan
 from penstock.native.options import CompileOptions
 from penstock_client._proto import native_artifact_pb2 as pb
@@ -18,7 +19,10 @@ __all__ = ["compile_onnx"]
 
 
 def compile_onnx(content: bytes, options: CompileOptions) -> CompiledModel:
-    """Compiles a file's content. Raises ModelFileError or NotCompiledError."""
+    """Compiles a file's content; parts that have no native form become steps of ONNX Runtime.
+
+    Raises ModelFileError or NotCompiledError, where nothing gains by it.
+    """
     model = parse_model(content)
     versions = versions_of(model)
     graph = graph_of(model.graph)
@@ -26,11 +30,14 @@ def compile_onnx(content: bytes, options: CompileOptions) -> CompiledModel:
     lower = Lowering(graph, Plan(builder), versions, options, producer=model.producer_name)
     for port in graph.inputs:
         lower.set(port.name, _input(port, lower))
+    parts = Parts(model, lower)
     for node in graph.nodes:
-        if not fold(node, lower):
-            lower_node(node, lower)
-    _write(lower)
-    return builder.finish()
+        parts.lower(node)
+    for port in graph.outputs:
+        parts.provide(port.name)
+    written = _write(lower)
+    compiled = builder.finish()
+    return replace(compiled, notes=parts.check(written, list(compiled.manifest.steps)))
 
 
 def _source(model: ox.Model, versions: dict[str, int]) -> str:
@@ -74,12 +81,13 @@ def _input(port: ox.Port, lower: Lowering) -> Tensor:
     return Tensor(element=form.elem_type, dims=sizes, value=value)
 
 
-def _write(lower: Lowering) -> None:
-    """The steps that outputs need, and the outputs."""
+def _write(lower: Lowering) -> set[int]:
+    """The steps that outputs need, and the outputs; gives the plan's values that there are."""
     found = {port.name: _output(port, lower) for port in lower.graph.outputs}
     places = lower.plan.write([value for _, value in found.values()])
     for name, (tensor, value) in found.items():
         lower.plan.builder.output(name, DATATYPES[tensor.element], places[value], tensor.dims)
+    return set(places)
 
 
 def _output(port: ox.Port, lower: Lowering) -> tuple[Tensor, int]:

@@ -21,7 +21,7 @@ from penstock.native.options import CompileOptions
 from penstock_client._proto import native_artifact_pb2 as pb
 from penstock_client._proto import onnx_graph_pb2 as ox
 
-__all__ = ["FLOATS", "ROWS", "Lowering", "Tensor", "TextColumns"]
+__all__ = ["FLOATS", "ROWS", "WIDTH_MAX", "Lowering", "Tensor", "TextColumns"]
 
 #: In a constant that came from a tensor's shape: the number of rows.
 ROWS = -(1 << 40)
@@ -96,6 +96,12 @@ class Lowering:
             self._names[found.value].append(name)
         else:
             self._arrays[name] = found
+
+    def forget(self, name: str) -> None:
+        """A name stands for nothing again."""
+        self._arrays.pop(name, None)
+        if (tensor := self._tensors.pop(name, None)) is not None:
+            self._names[tensor.value].remove(name)
 
     def has(self, name: str) -> bool:
         """Whether a name stands for anything yet."""
