@@ -181,8 +181,8 @@ def forget_modules(folder: Path) -> int:
     top = folder.resolve()
     gone = [
         name
-        # A copy, which is made in one go: a list of the items could be interrupted by the collector,
-        # and what that finalizes may import.
+        # A copy, which is made in one go: while a list of the items grows, the collector may run,
+        # and import something.
         for name, module in sys.modules.copy().items()
         if name.startswith(MODULE_PREFIX)
         and (file := getattr(module, "__file__", None))
