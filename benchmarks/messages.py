@@ -40,17 +40,17 @@ def _number(number: int, value: int) -> bytes:
     return _varint(number << 3) + _varint(value)
 
 
-def _tensor(shape: tuple[int, ...]) -> bytes:
+def _tensor(shape: tuple[int, ...], datatype: str = "FP32") -> bytes:
     return (
         _field(1, b"INPUT0")
-        + _field(2, b"FP32")
+        + _field(2, datatype.encode())
         + _field(3, b"".join(_varint(extent) for extent in shape))
     )
 
 
-def encode_request(model: str, shape: tuple[int, ...], raw: bytes) -> bytes:
-    """Return a ModelInferRequest with one input, INPUT0, FP32, its bytes in raw_input_contents."""
-    return _field(1, model.encode()) + _field(5, _tensor(shape)) + _field(7, raw)
+def encode_request(model: str, shape: tuple[int, ...], raw: bytes, datatype: str = "FP32") -> bytes:
+    """Return a ModelInferRequest with one input, INPUT0, its bytes in raw_input_contents."""
+    return _field(1, model.encode()) + _field(5, _tensor(shape, datatype)) + _field(7, raw)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

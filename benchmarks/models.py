@@ -80,6 +80,15 @@ def add_mlp(repository: Path, name: str) -> Path:
     return path
 
 
+def add_onnx(
+    repository: Path, name: str, graph: Path, inputs: list[int], outputs: list[int]
+) -> None:
+    """Add the ONNX file, batched as the MLP is."""
+    (_version_folder(repository, name) / "model.onnx").write_bytes(graph.read_bytes())
+    lines = [*_onnx_lines(64), "dynamic_batching { }"]
+    (repository / name / "config.pbtxt").write_text(_config(name, lines, inputs, outputs))
+
+
 def add_encoder(repository: Path, name: str) -> Path:
     """Add the encoder, batched by eights; return its ONNX file."""
     path = _version_folder(repository, name) / "model.onnx"

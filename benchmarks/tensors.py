@@ -12,9 +12,9 @@ from benchmarks.servers import Check
 Floats = npt.NDArray[np.float32]
 
 
-def _check_form(answer: Answer, shape: tuple[int, ...]) -> None:
+def _check_form(answer: Answer, shape: tuple[int, ...], datatype: str = "FP32") -> None:
     got = (answer.names, answer.datatypes, answer.shapes, len(answer.raw))
-    wanted = (("OUTPUT0",), ("FP32",), (shape,), 1)
+    wanted = (("OUTPUT0",), (datatype,), (shape,), 1)
     if got != wanted:
         raise ValueError(f"names, datatypes, shapes, raw tensors {wanted} were wanted, {got} came")
 
@@ -43,12 +43,12 @@ def echoes_in_place(rows: Floats, memory: mmap.mmap, offset: int) -> Check:
     return check
 
 
-def is_close_to(wanted: Floats) -> Check:
+def is_close_to(wanted: npt.NDArray[np.floating]) -> Check:
     """Return a check that the answer has these values, to the precision of FP32 arithmetic."""
 
     def check(answer: Answer) -> None:
-        _check_form(answer, wanted.shape)
-        got = np.frombuffer(answer.raw[0], np.float32).reshape(wanted.shape)
+        _check_form(answer, wanted.shape, f"FP{8 * wanted.itemsize}")
+        got = np.frombuffer(answer.raw[0], wanted.dtype).reshape(wanted.shape)
         np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-5)
 
     return check

@@ -12,8 +12,8 @@ _IS_LEAF = 1
 _MISSING_GOES_LEFT = 4
 
 
-def write_onnx(model: CompiledModel, path: Path) -> None:
-    """Write the first Forest step, which must have numeric tests only."""
+def write_onnx(model: CompiledModel, path: Path, *, link: str = "Identity") -> None:
+    """Write the first Forest step, whose tests must be numeric, and an operator behind it."""
     forest = next(step.forest for step in model.manifest.steps if step.HasField("forest"))
     roots = model.array(forest.roots, "<u4").astype(np.int64)
     flags = model.array(forest.flags, "u1")
@@ -28,7 +28,7 @@ def write_onnx(model: CompiledModel, path: Path) -> None:
     node = helper.make_node(
         "TreeEnsembleRegressor",
         ["INPUT0"],
-        ["OUTPUT0"],
+        ["sum"],
         domain="ai.onnx.ml",
         n_targets=1,
         base_values=[float(x) for x in model.array(forest.base, "<f8")],
@@ -46,7 +46,7 @@ def write_onnx(model: CompiledModel, path: Path) -> None:
         target_weights=(leaf_values[left[leaves]] * forest.factor).tolist(),
     )
     graph = helper.make_graph(
-        [node],
+        [node, helper.make_node(link, ["sum"], ["OUTPUT0"])],
         "forest",
         [helper.make_tensor_value_info("INPUT0", TensorProto.FLOAT, [None, forest.features])],
         [helper.make_tensor_value_info("OUTPUT0", TensorProto.FLOAT, [None, 1])],
