@@ -35,9 +35,9 @@ class Answer:
 class Http1Peer:
     """A connection to the REST port. Sends what it is given; knows content-length and chunks."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *, patience_s: float = PATIENCE_S) -> None:
         host, _, port = address.rpartition(":")
-        self.socket = socket.create_connection((host, int(port)), timeout=PATIENCE_S)
+        self.socket = socket.create_connection((host, int(port)), timeout=patience_s)
         self._unread = b""
 
     def send(self, data: bytes) -> None:

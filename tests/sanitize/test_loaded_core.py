@@ -41,6 +41,10 @@ ROUNDS = 150
 END_SECONDS_MAX = 60.0
 LOAD_SECONDS_MAX = 240.0
 
+#: Under a sanitizer and all loads at once a pass over the connections takes seconds.
+patient_peer = partial(H2Peer, patience_s=LOAD_SECONDS_MAX)
+patient_rest_peer = partial(Http1Peer, patience_s=LOAD_SECONDS_MAX)
+
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
@@ -100,7 +104,7 @@ def infer_message(model: str, floats: int) -> bytes:
 def cancel_on_the_way(address: str, model: str) -> None:
     """Some calls are reset within their bodies, some while they wait for an answer."""
     message = framed(infer_message(model, 1024))
-    with H2Peer(address) as peer:
+    with patient_peer(address) as peer:
         for index in range(20):
             stream = peer.open(INFER)
             peer.send(stream, message[: len(message) // (1 + index % 3)], is_last=index % 3 == 0)
@@ -112,7 +116,7 @@ def cancel_on_the_way(address: str, model: str) -> None:
 
 def leave_at_once(address: str, model: str) -> None:
     """The connection goes away with calls in every state."""
-    peer = H2Peer(address)
+    peer = patient_peer(address)
     for index in range(8):
         stream = peer.open(INFER)
         peer.send(stream, framed(infer_message(model, 512)), is_last=index % 2 == 0)
@@ -121,7 +125,7 @@ def leave_at_once(address: str, model: str) -> None:
 
 def have_no_time(address: str, model: str) -> None:
     message = infer_message(model, 256)
-    with H2Peer(address) as peer:
+    with patient_peer(address) as peer:
         hopeless = peer.call(INFER, message, [("grpc-timeout", "0m")])
         short = [peer.call(INFER, message, [("grpc-timeout", f"{n}m")]) for n in range(1, 6)]
         peer.wait_for(hopeless, *short)
@@ -132,8 +136,7 @@ def have_no_time(address: str, model: str) -> None:
 def read_slowly(address: str, model: str) -> None:
     """An answer of many windows, opened bit by bit."""
     message = infer_message(model, 16384)
-    # Many turns of a window, beside loads that keep every core busy.
-    with H2Peer(address, window_bytes=4096, patience_s=LOAD_SECONDS_MAX) as peer:
+    with patient_peer(address, window_bytes=4096) as peer:
         streams = [peer.call(INFER, message) for _ in range(3)]
         peer.wait_for(*streams)
         for stream in streams:
@@ -143,7 +146,7 @@ def read_slowly(address: str, model: str) -> None:
 
 
 def ask_for_health(address: str, model: str) -> None:
-    with H2Peer(address) as peer:
+    with patient_peer(address) as peer:
         asked = peer.call(CHECK, health_pb2.HealthCheckRequest(service=model).SerializeToString())
         watch = peer.call(WATCH, health_pb2.HealthCheckRequest(service="").SerializeToString())
         peer.wait_for(asked)
@@ -154,7 +157,7 @@ def ask_for_health(address: str, model: str) -> None:
 
 
 def say_nonsense(address: str, model: str) -> None:
-    peer = H2Peer(address, preface=b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+    peer = patient_peer(address, preface=b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")
     peer.wait_for_end()
 
 
@@ -179,7 +182,7 @@ def infer_json(floats: int) -> bytes:
 def ask_out_of_turn(rest: str, model: str) -> None:
     """More requests at once than are read ahead, the last of them malformed."""
     good = request("POST", f"/v2/models/{model}/infer", infer_json(8))
-    with Http1Peer(rest) as peer:
+    with patient_rest_peer(rest) as peer:
         peer.send(good * 40 + b"GET /v2 HTTP/1.1\r\nno host\r\n\r\n")
         assert [peer.answer().status for _ in range(41)] == [200] * 40 + [400]
         assert peer.is_ended()
@@ -189,13 +192,13 @@ def leave_rest_at_once(rest: str, model: str) -> None:
     """The connection goes away with requests in every state."""
     good = request("POST", f"/v2/models/{model}/infer", infer_json(512))
     for cut in (1, 60, len(good) // 2, len(good), len(good) * 3 // 2, len(good) * 30):
-        with Http1Peer(rest) as peer:
+        with patient_rest_peer(rest) as peer:
             peer.send((good * 30)[:cut])
 
 
 def read_nothing_of_rest(rest: str, model: str) -> None:
     good = request("POST", f"/v2/models/{model}/infer", infer_json(4096))
-    with Http1Peer(rest) as peer:
+    with patient_rest_peer(rest) as peer:
         peer.socket.setblocking(False)
         with contextlib.suppress(BlockingIOError):
             for _ in range(100):
@@ -205,7 +208,7 @@ def read_nothing_of_rest(rest: str, model: str) -> None:
 def speak_http2_to_rest(rest: str, model: str) -> None:
     """Bodies that are reset, or answered before their end."""
     fields = [("content-type", "application/json"), ("content-length", "1000000000")]
-    with H2Peer(rest) as peer:
+    with patient_peer(rest) as peer:
         for index in range(10):
             stream = peer.open(f"/v2/models/{model}/infer", fields if index % 2 else ())
             peer.send(stream, b"[" * 1000, is_last=False)
@@ -224,7 +227,7 @@ UNRULY_OVER_REST: list[Callable[[str, str], None]] = [
 def run_h2load_over_rest(rest: str, model: str, folder: Path, *, is_http1: bool) -> None:
     message = infer_json(64)
     path = f"/v2/models/{model}/infer"
-    with Http1Peer(rest) as peer:
+    with patient_rest_peer(rest) as peer:
         peer.send(request("POST", path, message))
         alone = peer.answer()
     assert alone.status == 200
@@ -249,7 +252,7 @@ def run_h2load_over_rest(rest: str, model: str, folder: Path, *, is_http1: bool)
 def run_h2load(address: str, model: str, folder: Path) -> None:
     """Every request gets its answer, byte for byte as many as one alone."""
     message = infer_message(model, 256)
-    with H2Peer(address) as peer:
+    with patient_peer(address) as peer:
         alone = peer.call(INFER, message)
         peer.wait_for(alone)
     body = folder / f"{model}.bin"
@@ -288,7 +291,7 @@ def load_in_every_way(core: Core, folder: Path) -> None:
 
 @pytest.mark.parametrize("sanitize", ["address,undefined", "thread"])
 def test_the_core_is_loaded_and_drained_without_a_report(sanitize: str, tmp_path: Path) -> None:
-    with running_core(sanitize) as core, H2Peer(core.address) as patient:
+    with running_core(sanitize) as core, patient_peer(core.address) as patient:
         watch = patient.call(WATCH)
         patient.until(lambda: len(watch.body) > 0)
         load_in_every_way(core, tmp_path)
