@@ -1,6 +1,7 @@
-#!/ bin / sh
-#SPDX - License - Identifier : Apache - 2.0
-#Builds the programs that time kernels into benchmarks / build(ignored by git).
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Builds the programs that time kernels into benchmarks/build (ignored by git). Debian package
+# needed: libdnnl-dev, for the rival of dense layers.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -21,3 +22,7 @@ for source in "$root"/cpp/kernels/*.cc "$root"/cpp/kernels/isa/*.cc "$root"/cpp/
 done
 g++ $flags $includes "$here/penstock_trees.cc" $objects -lz -o "$build/penstock_trees"
 g++ $flags $includes "$here/tree_rivals.cc" -ldl -o "$build/tree_rivals"
+g++ $flags $includes "$here/penstock_dense.cc" $objects -lz -o "$build/penstock_dense"
+g++ $flags $includes "$here/onednn_dense.cc" $objects -lz -ldnnl -o "$build/onednn_dense"
+g++ $flags $includes "$here/onnxruntime_dense.cc" -ldl -o "$build/onnxruntime_dense"
+g++ $flags "$here/peak.cc" -I"$here" -o "$build/peak"

@@ -45,11 +45,12 @@ class Rows {
   std::vector<float> all_;
 };
 
-// One number per row.
-inline void write_answers(const std::string& path, const std::vector<double>& answers) {
+// Numbers of one kind, row by row.
+template <class T>
+inline void write_answers(const std::string& path, const std::vector<T>& answers) {
   std::ofstream(path, std::ios::binary)
       .write(reinterpret_cast<const char*>(answers.data()),
-             static_cast<std::streamsize>(answers.size() * sizeof(double)));
+             static_cast<std::streamsize>(answers.size() * sizeof(T)));
 }
 
 inline constexpr std::size_t kBatches[] = {1, 8, 64, 1024};

@@ -17,6 +17,9 @@ struct Timing {
 };
 
 inline constexpr double kTrialNs = 3e5;
+// Calls so long that a trial is one of them get fewer trials.
+inline constexpr double kAllTrialsNs = 3e8;
+inline constexpr std::size_t kTrialsMin = 12;
 
 // Of one call of `work`.
 template <class Work>
@@ -30,8 +33,11 @@ Timing time_calls(Work work, std::size_t trials = 400) {
   run(2);
   const auto calls = static_cast<std::size_t>(std::max(1.0, kTrialNs / (run(3) / 3)));
   std::vector<double> taken;
-  for (std::size_t i = 0; i < trials; ++i) {
-    taken.push_back(run(calls) / static_cast<double>(calls));
+  double all_ns = 0;
+  while (taken.size() < trials && (taken.size() < kTrialsMin || all_ns < kAllTrialsNs)) {
+    const double ns = run(calls);
+    all_ns += ns;
+    taken.push_back(ns / static_cast<double>(calls));
   }
   std::ranges::sort(taken);
   return {.best_ns = taken.front(), .median_ns = taken[taken.size() / 2]};
@@ -62,7 +68,7 @@ class CacheEvictor {
 
 // Of one call with cold caches.
 template <class Work>
-Timing time_cold(Work work, std::size_t trials = 40) {
+Timing time_cold(Work work, std::size_t trials = 20) {
   using Clock = std::chrono::steady_clock;
   CacheEvictor evictor;
   std::vector<double> taken;

@@ -50,6 +50,24 @@ class OrtSession {
     release(kReleaseValue, input_value);
   }
 
+  // Memory that is run over again and again, as tensors that are made once. Never released.
+  struct Bound {
+    void* input;
+    void* output;
+  };
+  Bound bind(std::span<const float> input, std::span<const int64_t> input_shape,
+             std::span<float> output, std::span<const int64_t> output_shape) {
+    return {value(const_cast<float*>(input.data()), input.size_bytes(), input_shape),
+            value(output.data(), output.size_bytes(), output_shape)};
+  }
+  void run(Bound& bound) {
+    const char* input_name = "INPUT0";
+    const char* output_name = "OUTPUT0";
+    const void* run_options = nullptr;
+    check(call(kRun, session_, run_options, &input_name, &bound.input, size_t{1}, &output_name,
+               size_t{1}, &bound.output));
+  }
+
  private:
   struct Base {
     void** (*get_api)(uint32_t version);
