@@ -50,6 +50,7 @@ def refused(model: ModelProto | bytes, kind: type[Exception] = NotCompiledError)
         (node("OneHotEncoder", "x", "y", ML, cats_int64s=[1], zeros=0), "(zeros=0)"),
         (node("Squeeze", "x", "y"), "it removes all dimensions of 1, and so of one row"),
         (node("Scaler", "x", "y", ML, offset=[0.0], scale=[1.0] * 3), "wanted 1 or 4"),
+        (node("Scaler", "x", "y", ML, offset=1, scale=[1.0]), "attributes are not those of its"),
         (node("Gather", "x far", "y", axis=1), "it picks a column that is not there: there are 4"),
     ],
     ids=lambda made: made.op_type if hasattr(made, "op_type") else None,
@@ -115,6 +116,16 @@ def unwritten() -> ModelProto:
     return model_of([node("Relu", "x", "y")], X4, {"z": FLOAT})
 
 
+def through() -> ModelProto:
+    return model_of([node("Relu", "x", "y")], X4, {"y": FLOAT, "x": FLOAT})
+
+
+def of_no_rows_and_too_many() -> ModelProto:
+    model = layer()
+    model.graph.initializer[0].dims[:] = [0, 1 << 62]
+    return model
+
+
 def twice() -> ModelProto:
     return model_of([node("Relu", "x", "y"), node("Tanh", "x", "y")], X4, {"y": FLOAT})
 
@@ -137,6 +148,8 @@ def twice() -> ModelProto:
         (cyclic, ModelFileError, "node 0 (Add '') reads 'b', which nothing before it writes"),
         (cut_constant, ModelFileError, "'w' has 11 elements: its shape [4, 3] wants others"),
         (wide_constant, ModelFileError, "which is too large"),
+        (of_no_rows_and_too_many, ModelFileError, "which is too large"),
+        (through, NotCompiledError, "its input or output 'x' is one more"),
         (unwritten, ModelFileError, "its output 'z' is written by no node"),
         (twice, ModelFileError, "node 1 (Tanh '') writes 'y', which is written already"),
         (lambda: layer().SerializeToString()[:-3], ModelFileError, "it is none of an ONNX model"),

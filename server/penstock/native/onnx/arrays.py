@@ -79,7 +79,9 @@ def array_of(tensor: ox.Tensor) -> Array:
             "which has no native form."
         )
     shape = tuple(tensor.dims)
-    if any(size < 0 for size in shape) or np.prod(shape, dtype=np.float64) > ELEMENTS_MAX:
+    # A dimension of 0 does not make the others any better.
+    elements = np.prod([max(size, 1) for size in shape], dtype=np.float64)
+    if any(size < 0 for size in shape) or elements > ELEMENTS_MAX:
         raise ModelFileError(f"its constant {name!r} has shape {list(shape)}, which is too large.")
     flat = _flat(tensor, dtype)
     if flat.size != int(np.prod(shape, dtype=np.int64)):

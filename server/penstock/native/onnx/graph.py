@@ -70,6 +70,11 @@ def graph_of(graph: ox.Graph) -> Graph:
     for port in graph.output:
         if port.name not in known:
             raise ModelFileError(f"its output {port.name!r} is written by no node.")
+    ports = Counter(port.name for port in (*inputs, *graph.output))
+    if twice := [name for name, count in ports.items() if count > 1]:
+        raise NotCompiledError(
+            f"its input or output {twice[0]!r} is one more: each wants a name of its own."
+        )
     needed = {port.name for port in graph.output}
     kept: list[Node] = []
     for index in reversed(range(len(graph.node))):

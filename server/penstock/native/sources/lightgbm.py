@@ -21,6 +21,8 @@ __all__ = ["compile_lightgbm"]
 Integers = npt.NDArray[np.int64]
 
 IS_CATEGORY, MISSING_GOES_LEFT = 1, 2
+#: LightGBM leaves features as near to zero as this out of a row, and so takes them for zero.
+ZERO = float(np.float32(1e-35))
 MISSING_KINDS = np.array([MISSING_NONE, MISSING_ZERO, MISSING_NAN, MISSING_NONE], np.uint8)
 
 #: Objectives whose predictions are the sums themselves; `sqrt` may still square them.
@@ -123,7 +125,7 @@ def _nodes(model: LightGbmText) -> TreeNodes:
         end = first_leaf + len(tree.leaf_value)
         is_leaf[root:first_leaf] = False
         feature[root:first_leaf] = tree.split_feature
-        threshold[root:first_leaf] = tree.threshold
+        threshold[root:first_leaf] = _past_zero(tree)
         decisions[root:first_leaf] = tree.decision_type
         for children, own in ((left, tree.left_child), (right, tree.right_child)):
             if ((own >= len(own)) | (own < -len(tree.leaf_value))).any():
@@ -162,3 +164,11 @@ def _categories(tree: LightGbmTree, node: int, place: int) -> Integers:
         raise ModelFileError(f"tree {place} has a set of categories that is no set of bits.")
     bits = np.unpackbits(words.astype("<u4").view(np.uint8), bitorder="little")
     return np.flatnonzero(bits)
+
+
+def _past_zero(tree: LightGbmTree) -> npt.NDArray[np.float64]:
+    """Thresholds that send all that LightGBM takes for zero to the side where zero goes."""
+    exact = tree.threshold
+    is_above, is_below = (exact >= 0) & (exact < ZERO), (exact < 0) & (exact >= -ZERO)
+    moved = np.where(is_above, ZERO, np.where(is_below, np.nextafter(-ZERO, -np.inf), exact))
+    return np.where(tree.decision_type & IS_CATEGORY, exact, moved)

@@ -85,4 +85,8 @@ def lower_node(node: Node, lower: Lowering) -> None:
         raise node.error("the model does not say the version of its domain's operators.")
     if not node.outputs or not node.inputs:
         raise node.error("it has no inputs, or no outputs.")
-    operator(node, lower)
+    try:
+        operator(node, lower)
+    except (TypeError, ValueError, IndexError, OverflowError) as error:
+        # Attributes of other types than the operator has, numbers that no array could count.
+        raise node.error(f"its attributes are not those of its operator: {error}.") from None
