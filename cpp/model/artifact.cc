@@ -74,24 +74,9 @@ Result<Head> read_head(Bytes file, std::uint64_t file_bytes) {
   return head;
 }
 
-// Fills `to` from the file's beginning; fewer bytes than wanted are a failure.
-Result<> read_all(int file, std::span<std::byte> to) {
-  off_t at = 0;
-  while (!to.empty()) {
-    const ssize_t got = pread(file, to.data(), to.size(), at);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0)
-      return fail(Code::kInternal, std::string("it cannot be read: ") + std::strerror(errno));
-    if (got == 0) return refuse("it became shorter while it was read");
-    to = to.subspan(static_cast<std::size_t>(got));
-    at += got;
-  }
-  return {};
-}
-
-Result<base::Buffer> read_file(const std::string& path) {
+Result<StillFile> hold_file(const std::string& path) {
   // A pipe that nobody writes to is not waited for.
-  const base::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  base::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat found {};
   if (!file || fstat(file.get(), &found) != 0) {
     const int why = errno;
@@ -103,13 +88,9 @@ Result<base::Buffer> read_file(const std::string& path) {
   // Before memory for all of it: whatever lies there may be large and no model.
   std::array<std::byte, kHeadBytes> begin{};
   const std::span<std::byte> first(begin.data(), std::min(size, begin.size()));
-  if (auto got = read_all(file.get(), first); !got) return std::unexpected(got.error());
+  if (auto got = read_begin(file.get(), first); !got) return std::unexpected(got.error());
   if (auto head = read_head(first, size); !head) return std::unexpected(head.error());
-  base::Buffer bytes = base::Buffer::try_allocate(size);
-  if (!bytes)
-    return fail(Code::kResourceExhausted, "no memory for its " + std::to_string(size) + " bytes");
-  if (auto got = read_all(file.get(), bytes.bytes()); !got) return std::unexpected(got.error());
-  return bytes;
+  return StillFile::hold(std::move(file), size);
 }
 
 }  // namespace
@@ -118,14 +99,14 @@ Result<Artifact> open_artifact(const std::string& path) {
   const auto at_path = [&](base::Error error) {
     return fail(error.code, "compiled model " + base::quote(path, '\'') + ": " + error.why);
   };
-  auto file = read_file(path);
+  auto file = hold_file(path);
   if (!file) return at_path(file.error());
   auto parsed = parse_artifact(*std::move(file));
   if (!parsed) return at_path(parsed.error());
   return parsed;
 }
 
-Result<Artifact> parse_artifact(base::Buffer file) {
+Result<Artifact> parse_artifact(StillFile file) {
   const Bytes bytes = file.bytes();
   const auto head = read_head(bytes, bytes.size());
   if (!head) return std::unexpected(head.error());

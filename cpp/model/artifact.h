@@ -6,18 +6,17 @@
 #include <string_view>
 #include <vector>
 
-#include "base/buffer.h"
 #include "base/dtype.h"
 #include "base/error.h"
 #include "model/artifact_steps.h"
+#include "model/still_file.h"
 
 // A compiled model as its file has it (docs/native.md draws the file). Reading one runs nothing of
 // it and believes nothing of it: whatever the bytes are, what comes out satisfies check_artifact(),
 // or it is refused with one sentence.
 //
-// The file is read and not mapped: a file that somebody cuts short under a mapping would end the
-// server by a signal. It costs little, for what the kernels compute with is packed anew from these
-// bytes anyway, and they are let go when that is done.
+// The file is mapped where nobody can change it meanwhile (still_file.h), and let go when the kernels
+// have packed what they compute with.
 namespace penstock::model {
 
 namespace artifact {
@@ -63,7 +62,7 @@ inline constexpr std::uint32_t kTreeDepthMax = 4096;
 }  // namespace artifact
 
 struct Artifact {
-  base::Buffer file{};  // what the views below look into
+  StillFile file;  // what the views below look into
   std::string_view producer{};
   std::string_view source{};
   std::string_view evidence{};
@@ -73,11 +72,11 @@ struct Artifact {
   std::vector<artifact::Step> steps{};
 };
 
-// Reads the file at `path` whole, and checks it. The error begins with the path.
+// Holds the file at `path`, and checks all of it. The error begins with the path.
 base::Result<Artifact> open_artifact(const std::string& path);
 
 // The same of a file's bytes.
-base::Result<Artifact> parse_artifact(base::Buffer file);
+base::Result<Artifact> parse_artifact(StillFile file);
 
 // Whether values, ports and steps hold together, so that running the steps in order on rows of the
 // inputs' widths reads and writes nothing but what it should and comes to an end.

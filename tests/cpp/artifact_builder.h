@@ -167,7 +167,7 @@ inline base::Buffer block_of(std::string_view file) {
 }
 
 inline base::Result<model::Artifact> parsed(std::string_view file) {
-  return model::parse_artifact(block_of(file));
+  return model::parse_artifact(model::StillFile(block_of(file)));
 }
 
 inline std::string refusal_of(std::string_view file) {

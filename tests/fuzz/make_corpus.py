@@ -18,6 +18,7 @@ import h2.connection
 from google.protobuf.message import Message
 from h2.settings import SettingCodes
 from hyperframe.frame import ContinuationFrame, Frame, HeadersFrame, PriorityFrame
+from tests.fuzz.artifact_seeds import artifact_seeds
 from tests.fuzz.rest_seeds import (
     C_CONSUMED,
     C_FINISH,
@@ -362,6 +363,7 @@ def make() -> Corpus:
         "rest_front": rest_front_seeds(),
         "route": route_seeds(),
         "http1": http1_seeds(),
+        "artifact": artifact_seeds(),
     }
 
 
