@@ -84,9 +84,7 @@ def artifact_seeds() -> dict[str, bytes]:
         "forest_in_double": forest(pb.FLOAT32, pb.Forest.IN_DOUBLE),
         "forest_in_float": forest(pb.FLOAT64, pb.Forest.IN_FLOAT),
         "forest_of_targets": forest(pb.FLOAT32, pb.Forest.IN_ANY_ORDER, targets=3),
-        "forest_of_rows": forest(
-            pb.FLOAT64, pb.Forest.IN_DOUBLE, targets=2, leaves_are_rows=True
-        ),
+        "forest_of_rows": forest(pb.FLOAT64, pb.Forest.IN_DOUBLE, targets=2, leaves_are_rows=True),
     }
     seeds = {name: parts(model, seed) for seed, (name, model) in enumerate(models.items())}
     builder = ArtifactBuilder(source="")

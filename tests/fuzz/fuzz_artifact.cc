@@ -134,7 +134,7 @@ std::string answers_of(const Artifact& artifact, const model::NativeProgram& pro
 void run_program(const Artifact& artifact, const Rows& rows, kernels::Isa isa) {
   std::vector<std::size_t> outputs;
   for (std::size_t i = 0; i < artifact.outputs.size(); ++i) outputs.push_back(i);
-  const auto program = model::NativeProgram::build(artifact, outputs, isa);
+  const auto program = model::NativeProgram::build(artifact, outputs, isa, nullptr);
   if (!program) {
     PENSTOCK_CHECK(!program.error().why.empty());
     return;
@@ -146,7 +146,7 @@ void run_program(const Artifact& artifact, const Rows& rows, kernels::Isa isa) {
 
 // As the server does.
 void run_executor(const Artifact& artifact, const Rows& rows) {
-  const auto executor = model::NativeExecutor::make(artifact, {});
+  const auto executor = model::NativeExecutor::make(artifact, {}, nullptr);
   if (!executor) {
     PENSTOCK_CHECK(!executor.error().why.empty());
     return;
