@@ -260,7 +260,11 @@ void IoThread::open_connection(Accepted accepted, base::Nanos now) {
 
 void IoThread::tell_opened(Connection& connection) {
   if (std::exchange(connection.is_opened, true)) return;
-  connection.lifetime.can_ping = connection.session().can_ping();
+  LifetimeState& state = connection.lifetime;
+  state.can_ping = connection.session().can_ping();
+  // So far its timer was one of a connection that is pinged.
+  if (!state.can_ping)
+    wake_by(connection, base::after(state.received_ns, lifetime_.idle_timeout_ns));
   service_->opened(connection.key, connection.port, connection.session());
 }
 

@@ -64,7 +64,9 @@ LifetimeStep usual_step(const LifetimeState& state, const LifetimeOptions& optio
     const Nanos wait_ns = std::min(options.keepalive_timeout_ns, options.keepalive_time_ns);
     return {keepalive.action, std::min(after(now, wait_ns), age.due_ns)};
   }
-  return {LifetimeAction::kNone, std::min(age.due_ns, keepalive.due_ns)};
+  // An answer may come late, and the next ping then be due before the timeout of this one.
+  const Nanos look_ns = is_waiting ? after(now, options.keepalive_time_ns) : kNever;
+  return {LifetimeAction::kNone, std::min({age.due_ns, keepalive.due_ns, look_ns})};
 }
 
 }  // namespace

@@ -65,4 +65,11 @@ inline std::string status_of_inference(std::uint16_t port, std::string_view mode
   return socket.is_connected() ? status_of_inference(socket, model) : "";
 }
 
+inline bool is_ready(H2Socket& socket, std::string_view model) {
+  constexpr std::string_view kPath = "/inference.GRPCInferenceService/ModelReady";
+  const std::int32_t id =
+      socket.client.request(grpc_request(kPath), grpc_framed(sized_field(1, model)));
+  return socket.wait_for_answer(id) && socket.client.answer(id).body == grpc_framed("\x08\x01");
+}
+
 }  // namespace penstock::testing

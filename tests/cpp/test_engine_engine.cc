@@ -102,8 +102,10 @@ TEST(engine_engine, unloading_waits_for_what_was_accepted_and_answers_it) {
   REQUIRE(socket.wait_for_answer(marker));  // so the second is in the queue
   std::atomic<bool> is_unloaded = false;
   std::thread control([&] { is_unloaded = engine->unload("m", 1).has_value(); });
-  while (status_of_inference(socket, "m") != "5") {
+  // Until the unload has begun: an inference that comes before would wait behind the others.
+  while (is_ready(socket, "m")) {
   }
+  EXPECT_EQ(status_of_inference(socket, "m"), "5");
   EXPECT(!is_unloaded);
   strings.let_all_go();
   REQUIRE(socket.wait_for_answer(first) && socket.wait_for_answer(second));

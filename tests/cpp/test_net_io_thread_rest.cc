@@ -202,8 +202,12 @@ TEST(net_io_thread_rest, a_peer_that_ends_with_a_waiting_request_has_ended_the_c
   EXPECT(server.service().seen().closed[0] == CloseReason::kPeerClosed);
 }
 
+// No other rule would end a connection in the time of a test.
+const net::IoOptions kSoonIdle = {
+    .lifetime = {.header_timeout_ns = kNever, .idle_timeout_ns = 50 * kMillisecond}};
+
 TEST(net_io_thread_rest, an_idle_connection_is_closed) {
-  RestServer server({.lifetime = {.idle_timeout_ns = 50 * kMillisecond}});
+  RestServer server(kSoonIdle);
   TextSocket socket(server.port());
   REQUIRE(socket.send(kGet));
   EXPECT(socket.wait_until_ended());
@@ -227,7 +231,7 @@ TEST(net_io_thread_rest, a_call_that_takes_its_time_is_not_idle) {
 }
 
 TEST(net_io_thread_rest, a_body_that_never_comes_is_not_waited_for) {
-  RestServer server({.lifetime = {.idle_timeout_ns = 50 * kMillisecond}});
+  RestServer server(kSoonIdle);
   TextSocket socket(server.port());
   REQUIRE(socket.send("POST /b HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhel"));
   EXPECT(socket.wait_until_ended());

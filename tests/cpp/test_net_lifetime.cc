@@ -72,6 +72,19 @@ TEST(net_lifetime, any_byte_after_the_ping_is_an_answer) {
   EXPECT(at(260, state, kKeepalive).action == LifetimeAction::kPing);
 }
 
+TEST(net_lifetime, an_answer_that_comes_late_does_not_put_off_the_next_ping) {
+  const LifetimeOptions options = {.keepalive_time_ns = 5 * kSecond,
+                                   .keepalive_timeout_ns = 30 * kSecond,
+                                   .keepalive_without_calls = true};
+  LifetimeState state = {.received_ns = 100 * kSecond, .pinged_ns = 105 * kSecond};
+  EXPECT(at(110, state, options).action == LifetimeAction::kNone);
+  EXPECT_EQ(at(110, state, options).next_ns, 115 * kSecond);
+  EXPECT_EQ(at(133, state, options).next_ns, 135 * kSecond);
+  state.received_ns = 111 * kSecond;
+  EXPECT_EQ(at(115, state, options).next_ns, 116 * kSecond);
+  EXPECT(at(116, state, options).action == LifetimeAction::kPing);
+}
+
 TEST(net_lifetime, an_old_connection_is_noticed_then_told_then_closed) {
   const LifetimeOptions options = {.keepalive_time_ns = kNever, .age_grace_ns = 30 * kSecond};
   LifetimeState state = {.opened_ns = 10 * kSecond, .age_max_ns = 90 * kSecond, .has_calls = true};
