@@ -15,8 +15,8 @@
 // it and believes nothing of it: whatever the bytes are, what comes out satisfies check_artifact(),
 // or it is refused with one sentence.
 //
-// The file is mapped where nobody can change it meanwhile (still_file.h), and let go when the kernels
-// have packed what they compute with.
+// The file is mapped where nobody can change it meanwhile (still_file.h), and let go when the
+// kernels have packed what they compute with.
 namespace penstock::model {
 
 namespace artifact {

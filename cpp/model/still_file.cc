@@ -20,8 +20,8 @@ using base::fail;
 using base::Result;
 
 // The signal that tells of somebody who waits is one that does nothing unless it is asked for: the
-// one that comes otherwise would end the process. Nothing is to be done about it, for files are held
-// for as long as a load takes.
+// one that comes otherwise would end the process. Nothing is to be done about it, for files are
+// held for as long as a load takes.
 bool lease(int file) {
   return fcntl(file, F_SETSIG, SIGURG) == 0 && fcntl(file, F_SETLEASE, F_RDLCK) == 0;
 }

@@ -11,12 +11,12 @@
 
 namespace penstock::model {
 
-// The bytes of a file, which nobody changes for as long as this lives: what has been checked of them
-// stays true. They are mapped where the system gives a lease on the file: whoever wants to write to
-// it or to cut it short then waits until this is gone, or for /proc/sys/fs/lease-break-time, and a
-// file that somebody has open for writing gets none. Elsewhere (a file of another user's, a file
-// system of a network) they are read, for a mapped file that is cut short ends the process by a
-// signal.
+// The bytes of a file, which nobody changes for as long as this lives: what has been checked of
+// them stays true. They are mapped where the system gives a lease on the file: whoever wants to
+// write to it or to cut it short then waits until this is gone, or for
+// /proc/sys/fs/lease-break-time, and a file that somebody has open for writing gets none. Elsewhere
+// (a file of another user's, a file system of a network) they are read, for a mapped file that is
+// cut short ends the process by a signal.
 class StillFile {
  public:
   // Of a file that has `size` bytes, at least one.

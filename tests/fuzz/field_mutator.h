@@ -33,7 +33,9 @@ class FieldMutator {
     Field& field = (*fields)[at];
     switch (below(8)) {
       case 0: fields->erase(fields->begin() + static_cast<std::ptrdiff_t>(at)); break;
-      case 1: fields->insert(fields->begin() + static_cast<std::ptrdiff_t>(at), Field(field)); break;
+      case 1:
+        fields->insert(fields->begin() + static_cast<std::ptrdiff_t>(at), Field(field));
+        break;
       case 2: std::swap(field, (*fields)[below(fields->size())]); break;
       default: change(field);
     }

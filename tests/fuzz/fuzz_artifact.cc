@@ -92,7 +92,8 @@ Rows rows_of(const Artifact& artifact, Random& random) {
   for (const model::artifact::Value& value : artifact.values) wide += value.width;
   constexpr std::array<std::size_t, 5> kCounts = {0, 1, 3, 64, 65};
   const std::size_t wanted = kCounts[random() % kCounts.size()];
-  Rows rows{.count = static_cast<std::int64_t>(std::min(wanted, kElementsMax / wide)), .inputs = {}};
+  Rows rows{.count = static_cast<std::int64_t>(std::min(wanted, kElementsMax / wide)),
+            .inputs = {}};
   for (const model::artifact::Port& port : artifact.inputs) {
     const std::size_t count = static_cast<std::size_t>(rows.count) * width(artifact, port);
     rows.inputs.push_back("-" + elements(port.dtype, count, random));
