@@ -65,7 +65,7 @@ struct ThreadState {
   kernels::Scratch scratch;
   std::vector<artifact::Bytes> inputs;
   std::vector<std::byte*> outputs;
-  std::vector<std::span<const std::string_view>> texts;
+  NativeProgram::Texts texts;
 };
 
 }  // namespace
@@ -95,7 +95,6 @@ Result<std::unique_ptr<NativeExecutor>> NativeExecutor::make(const Artifact& art
   std::vector<std::size_t> outputs;
   for (const base::TensorSpec& spec : executor->signature_.outputs) {
     outputs.push_back(place_of(artifact.outputs, spec.name));
-    if (spec.dtype == base::DType::kBytes) ++executor->text_outputs_;
   }
   auto program = NativeProgram::build(artifact, outputs, *isa, runtime);
   if (!program) return std::unexpected(program.error());
@@ -117,14 +116,14 @@ Result<> NativeExecutor::run(const ExecutorBatch& batch, std::vector<base::Tenso
   for (const base::Tensor& output : outputs) {
     thread.outputs.push_back(output.bytes.owner.data());
   }
-  thread.texts.assign(text_outputs_, {});
   auto done = program_->run(static_cast<std::size_t>(*rows), thread.inputs, thread.outputs,
                             thread.texts, thread.scratch);
-  auto texts = thread.texts.begin();
+  auto texts = thread.texts.outputs.begin();
   for (std::size_t i = 0; done && i < outputs.size(); ++i) {
     if (outputs[i].dtype != base::DType::kBytes) continue;
     done = encode_texts(*texts++, signature_.outputs[i].name, outputs[i]);
   }
+  thread.texts.blocks.clear();
   return done;
 }
 

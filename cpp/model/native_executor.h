@@ -42,7 +42,6 @@ class NativeExecutor : public Executor {
 
   base::Signature signature_;
   std::vector<std::size_t> input_places_;  // of each of the artifact's inputs in the signature
-  std::size_t text_outputs_ = 0;
   std::unique_ptr<NativeProgram> program_;
 };
 

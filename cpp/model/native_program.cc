@@ -188,8 +188,7 @@ void NativeProgram::plan_values(const Artifact& artifact, const std::vector<bool
 }
 
 Result<> NativeProgram::run(std::size_t rows, std::span<const artifact::Bytes> inputs,
-                            std::span<std::byte* const> outputs,
-                            std::span<std::span<const std::string_view>> texts,
+                            std::span<std::byte* const> outputs, Texts& texts,
                             kernels::Scratch& scratch) const {
   PENSTOCK_CHECK(inputs.size() == inputs_.size() && outputs.size() == outputs_.size());
   scratch.reset();
@@ -199,9 +198,22 @@ Result<> NativeProgram::run(std::size_t rows, std::span<const artifact::Bytes> i
           .kept = scratch.take_of<std::byte*>(kept_.size()),
           .rests = scratch.take_of<artifact::Bytes>(inputs.size())};
   std::ranges::copy(inputs, run.rests.begin());
+  texts.outputs.clear();
+  texts.blocks.clear();
   for (std::size_t i = 0; i < kept_.size(); ++i) {
-    const std::size_t kept_rows = kept_[i].is_whole ? rows : std::min(rows, block_rows_);
-    run.kept[i] = scratch.take(kept_rows * kept_[i].row_bytes).data();
+    if (!kept_[i].is_whole) {
+      run.kept[i] = scratch.take(std::min(rows, block_rows_) * kept_[i].row_bytes).data();
+      continue;
+    }
+    std::size_t bytes = 0;
+    const bool is_too_large = __builtin_mul_overflow(rows, kept_[i].row_bytes, &bytes);
+    base::Buffer block = is_too_large ? base::Buffer() : base::Buffer::try_allocate(bytes);
+    if (is_too_large || (bytes > 0 && !block)) {
+      return base::fail(base::Code::kResourceExhausted,
+                        "no memory for the texts of " + std::to_string(rows) + " rows");
+    }
+    run.kept[i] = block.data();
+    texts.blocks.push_back(std::move(block));
   }
   std::optional<base::Error> failure;
   const StepFrame frame{.values = run.values, .scratch = scratch, .failure = failure};
@@ -223,13 +235,12 @@ Result<> NativeProgram::run(std::size_t rows, std::span<const artifact::Bytes> i
       return std::unexpected(*std::move(failure));
     give_outputs(run, at, block);
   }
-  std::size_t text = 0;
   for (const OutputPlan& output : outputs_) {
     if (output.row_bytes != 0) continue;
     const auto kept = std::ranges::find(kept_, output.value, &Kept::value);
     const auto* const begin = reinterpret_cast<const std::string_view*>(
         run.kept[static_cast<std::size_t>(kept - kept_.begin())]);
-    texts[text++] = {begin, rows * output.width};
+    texts.outputs.emplace_back(begin, rows * output.width);
   }
   return {};
 }

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/buffer.h"
 #include "base/error.h"
 #include "base/tensor.h"
 #include "kernels/cpu.h"
@@ -22,6 +23,13 @@ namespace penstock::model {
 // any number of threads may run it, and once the scratch of a thread has grown, no run allocates.
 class NativeProgram {
  public:
+  // What the rows of outputs of BYTES say. They may be many, so they are not of the scratch, which
+  // keeps what it once had.
+  struct Texts {
+    std::vector<std::span<const std::string_view>> outputs;
+    std::vector<base::Buffer> blocks;  // that the spans are of
+  };
+
   // `artifact` has been checked, and is not needed afterwards. `runtime` is for the parts that did
   // not compile; it outlives the program. Makes what the outputs at the places
   // `outputs` of the artifact's need, and nothing else.
@@ -34,10 +42,9 @@ class NativeProgram {
   // `outputs` have room for those of each output asked for, at addresses fit for their elements.
   // Those of an output of BYTES are not written: `texts` gets them, in the order of such outputs,
   // as views into the program and into the inputs. Fails if an input of BYTES has other elements
-  // than its rows need, or where ONNX Runtime does.
+  // than its rows need, if there is no memory for texts, or where ONNX Runtime does.
   base::Result<> run(std::size_t rows, std::span<const artifact::Bytes> inputs,
-                     std::span<std::byte* const> outputs,
-                     std::span<std::span<const std::string_view>> texts,
+                     std::span<std::byte* const> outputs, Texts& texts,
                      kernels::Scratch& scratch) const;
 
  private:
@@ -57,7 +64,7 @@ class NativeProgram {
     ConvertElements convert = nullptr;
     bool is_direct = false;  // the value is computed where the tensor lies
   };
-  // A value that has rows of its own in the scratch.
+  // A value that has rows of its own, in the scratch or, if it is whole, in a block.
   struct Kept {
     std::uint32_t value = 0;
     std::size_t row_bytes = 0;

@@ -110,23 +110,21 @@ std::string answers_of(const Artifact& artifact, const model::NativeProgram& pro
   std::vector<std::unique_ptr<std::byte[]>> blocks;
   std::vector<std::size_t> sizes;
   std::vector<std::byte*> outputs;
-  std::size_t texts = 0;
   for (const model::artifact::Port& port : artifact.outputs) {
     const bool is_text = port.dtype == base::DType::kBytes;
-    texts += is_text ? 1 : 0;
     sizes.push_back(is_text ? 0 : count * width(artifact, port) * base::element_bytes(port.dtype));
     blocks.push_back(std::make_unique<std::byte[]>(sizes.back()));
     std::fill_n(blocks.back().get(), sizes.back(), fill);
     outputs.push_back(blocks.back().get());
   }
-  std::vector<std::span<const std::string_view>> words(texts);
+  model::NativeProgram::Texts words;
   const auto done = program.run(count, inputs, outputs, words, scratch);
   PENSTOCK_CHECK(done.has_value());
   std::string all;
   for (std::size_t i = 0; i < blocks.size(); ++i) {
     all.append(reinterpret_cast<const char*>(blocks[i].get()), sizes[i]);
   }
-  for (const auto& output : words) {
+  for (const auto& output : words.outputs) {
     for (const std::string_view word : output) all.append(word).push_back('\n');
   }
   return all;

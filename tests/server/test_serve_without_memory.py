@@ -16,7 +16,9 @@ from tests.doubles.model_files import add_graph, add_identity, add_python
 from tests.doubles.running import RunningServer
 from tests.protocol.calls import INFER, echo_request, numbers
 
+from penstock.native.artifact import ArtifactBuilder, write_artifact
 from penstock_client._proto import inference_pb2
+from penstock_client._proto import native_artifact_pb2 as pb
 
 RESOURCE_EXHAUSTED = 8
 MIB = 1 << 20
@@ -58,6 +60,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
         outputs=[helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n"])],
         config="max_batch_size: 0",
     )
+    add_labels(repository)
     with RunningServer(repository, flags=("--grpc-infer-thread-count=1",)) as server:
         for model in ("ones", "strings", "filled"):
             assert sized(server, model, 3).status == 0
@@ -66,6 +69,22 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
         resource.prlimit(pid, resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
         yield server
         resource.prlimit(pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)
+
+
+def add_labels(repository: Path) -> None:
+    """A compiled model of a text for each byte, with as many rows as one likes."""
+    builder = ArtifactBuilder(source="a test")
+    x = builder.input("x", "UINT8", pb.INT64, dims=[1])
+    y = builder.step(pb.Labels(strings=["", "a label"]), [x], pb.TEXT, 1)
+    builder.output("y", "BYTES", y, dims=[1])
+    folder = repository / "labels"
+    (folder / "1").mkdir(parents=True)
+    (folder / "config.pbtxt").write_text(
+        'backend: "native" max_batch_size: 0 '
+        'input { name: "x" data_type: TYPE_UINT8 dims: [-1, 1] } '
+        'output { name: "y" data_type: TYPE_STRING dims: [-1, 1] }'
+    )
+    write_artifact(builder.finish(), folder / "1" / "model.pnst")
 
 
 def address_space_bytes(pid: int) -> int:
@@ -133,3 +152,21 @@ def test_an_output_that_memory_cannot_hold_fails_its_request(
         assert reason in answer.why
         assert sized(small, model, 3).status == 0
         assert_serves(neighbour)
+
+
+def test_texts_that_memory_cannot_hold_fail_their_request(small: RunningServer) -> None:
+    def labels(rows: int, content: bytes) -> Stream:
+        request = inference_pb2.ModelInferRequest(model_name="labels")
+        request.inputs.add(name="x", datatype="UINT8", shape=[rows, 1])
+        request.raw_input_contents.append(content)
+        with H2Peer(small.grpc, window_bytes=1 << 24) as peer:
+            answer = peer.call(INFER, request.SerializeToString())
+            peer.wait_for(answer)
+        return answer
+
+    rows = 8 * MIB
+    for content in (bytes(rows), b"\1" * rows):  # of 16 bytes each, and of 11 in the answer
+        answer = labels(rows, content)
+        assert answer.status == RESOURCE_EXHAUSTED, answer.why
+        assert answer.why.endswith(f"no memory for the texts of {rows} rows")
+    assert labels(2, b"\1\0").status == 0
