@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstring>
+#include <initializer_list>
 
 #include "forests.h"
 #include "harness.h"
@@ -33,32 +34,35 @@ bool is_same(T a, T b, bool is_exact) {
   return std::memcmp(&a, &b, sizeof(T)) == 0;
 }
 
-// The first row that is computed wrongly, or nothing.
+// The first number that is computed wrongly, whatever the number of rows; or nothing.
 template <class In, class Out>
 std::string wrong(const OwnedForest& owned, const std::vector<double>& numbers, Isa isa,
-                  std::size_t rows) {
+                  std::initializer_list<std::size_t> all_rows) {
   const ForestView view = owned.view();
   // Rows have gaps between them, on both sides.
   const std::size_t x_stride = view.features + 3;
   const std::size_t y_stride = view.targets + 2;
-  std::vector<In> x(rows * x_stride, In{7});
-  for (std::size_t i = 0; i < rows * view.features; ++i) {
+  const std::size_t most = numbers.size() / view.features;
+  std::vector<In> x(most * x_stride, In{7});
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
     x[i / view.features * x_stride + i % view.features] = static_cast<In>(numbers[i]);
   }
   constexpr Out kUntouched = 12345;
-  std::vector<Out> wanted(rows * y_stride, kUntouched);
-  std::vector<Out> given(rows * y_stride, kUntouched);
-  forest_reference(view, x.data(), x_stride, rows, wanted.data(), y_stride);
+  std::vector<Out> wanted(most * y_stride, kUntouched);
+  forest_reference(view, x.data(), x_stride, most, wanted.data(), y_stride);
   Scratch scratch;
   const RowKind kind = std::is_same_v<In, float> ? RowKind::kFloat : RowKind::kDouble;
   const auto forest = Forest::compile(view, kind, isa);
-  forest->run(x.data(), x_stride, rows, given.data(), y_stride, scratch);
   const bool is_exact = view.sum != ForestSum::kInAnyOrder;
-  for (std::size_t i = 0; i < given.size(); ++i) {
-    if (is_same(wanted[i], given[i], is_exact)) continue;
-    return std::string(name_of(isa)) + " " + std::string(name_of(forest->form_for(rows))) + " of " +
-           std::to_string(rows) + " rows: at " + std::to_string(i) + " wanted " +
-           std::to_string(wanted[i]) + ", given " + std::to_string(given[i]);
+  for (const std::size_t rows : all_rows) {
+    std::vector<Out> given(rows * y_stride, kUntouched);
+    forest->run(x.data(), x_stride, rows, given.data(), y_stride, scratch);
+    for (std::size_t i = 0; i < given.size(); ++i) {
+      if (is_same(wanted[i], given[i], is_exact)) continue;
+      return std::string(name_of(isa)) + " " + std::string(name_of(forest->form_for(rows))) +
+             " of " + std::to_string(rows) + " rows: at " + std::to_string(i) + " wanted " +
+             std::to_string(wanted[i]) + ", given " + std::to_string(given[i]);
+    }
   }
   return {};
 }
@@ -73,15 +77,10 @@ void expect_right(ForestWish wish) {
       const OwnedForest owned = maker.make();
       const std::vector<double> numbers = maker.rows(130);
       for (const Isa isa : isas()) {
-        for (const std::size_t rows : {1U, 3U, 7U, 30U, 64U, 130U}) {
-          const std::string floats = wrong<float, float>(owned, numbers, isa, rows);
-          EXPECT_EQ(floats, "");
-          const std::string doubles = wrong<double, double>(owned, numbers, isa, rows);
-          EXPECT_EQ(doubles, "");
-          if (!floats.empty() || !doubles.empty()) return;
-        }
-        EXPECT_EQ((wrong<float, double>(owned, numbers, isa, 33)), "");
-        EXPECT_EQ((wrong<double, float>(owned, numbers, isa, 33)), "");
+        EXPECT_EQ((wrong<float, float>(owned, numbers, isa, {1, 3, 30, 64, 130})), "");
+        EXPECT_EQ((wrong<double, double>(owned, numbers, isa, {1, 3, 30, 64, 130})), "");
+        EXPECT_EQ((wrong<float, double>(owned, numbers, isa, {33})), "");
+        EXPECT_EQ((wrong<double, float>(owned, numbers, isa, {33})), "");
       }
     }
   }
@@ -150,12 +149,12 @@ TEST(kernels_forest, more_columns_than_one_register_holds) {
 }
 
 TEST(kernels_forest, deep_trees_are_walked) {
-  const ForestWish wish{.trees = 21, .features = 20, .leaves_max = 900, .thresholds = 3000};
+  const ForestWish wish{.trees = 17, .features = 20, .leaves_max = 700, .thresholds = 3000};
   expect_form(wish, 1, "gather");
   expect_form(wish, 64, "gather");
   expect_right(wish);
-  expect_right({.trees = 9, .features = 40, .leaves_max = 400});
-  expect_right({.trees = 9, .features = 260, .leaves_max = 400});
+  expect_right({.trees = 3, .features = 40, .leaves_max = 300});
+  expect_right({.trees = 3, .features = 260, .leaves_max = 300});
 }
 
 TEST(kernels_forest, trees_of_several_targets) {
