@@ -2,34 +2,16 @@
 #include "batching/batcher.h"
 
 #include <pthread.h>
-#include <signal.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "base/check.h"
+#include "base/signal_mask.h"
 
 namespace penstock::batching {
 
-namespace {
-
-// Threads inherit the mask of the one that starts them; signals are the control thread's.
-class AllSignalsBlocked {
- public:
-  AllSignalsBlocked() {
-    sigset_t all;
-    sigfillset(&all);
-    PENSTOCK_CHECK(pthread_sigmask(SIG_SETMASK, &all, &before_) == 0);
-  }
-  AllSignalsBlocked(const AllSignalsBlocked&) = delete;
-  AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
-  ~AllSignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
- private:
-  sigset_t before_;
-};
-
-}  // namespace
+namespace {}  // namespace
 
 Batcher::Batcher(Settings settings, base::Signature signature, std::vector<Instance> instances,
                  Deliver deliver)
@@ -50,7 +32,7 @@ Batcher::~Batcher() {
 void Batcher::start() {
   PENSTOCK_CHECK(threads_.empty());
   *working_.lock() = instances_.size();
-  const AllSignalsBlocked blocked;
+  const base::AllSignalsBlocked blocked;
   for (const Instance& instance : instances_) {
     std::thread& thread = threads_.emplace_back([this, &instance] { work(instance); });
     pthread_setname_np(thread.native_handle(), instance.thread_name.substr(0, 15).c_str());

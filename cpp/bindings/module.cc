@@ -280,6 +280,7 @@ void bind_model_spec(py::module_& module) {
       .def_readwrite("lane", &ModelSpec::lane)
       .def_readwrite("queue", &ModelSpec::queue)
       .def_readwrite("ort", &ModelSpec::ort)
+      .def_readwrite("native_threads", &ModelSpec::native_threads)
       .def_readwrite("warmups", &ModelSpec::warmups)
       .def_readwrite("labels", &ModelSpec::labels)
       .def_readwrite("python_executes", &ModelSpec::python_executes)

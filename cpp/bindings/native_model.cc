@@ -32,7 +32,8 @@ using base::fail;
 class NativeModel {
  public:
   // ONNX Runtime is opened only for a model of which a part did not compile.
-  NativeModel(const std::string& path, const std::string& onnxruntime_library) {
+  NativeModel(const std::string& path, const std::string& onnxruntime_library,
+              std::size_t threads) {
     auto made = [&]() -> base::Result<std::unique_ptr<model::NativeExecutor>> {
       const py::gil_scoped_release unlocked;
       const auto artifact = model::open_artifact(path);
@@ -43,7 +44,7 @@ class NativeModel {
         runtime_ = *std::move(runtime);
       }
       return model::NativeExecutor::make(*artifact, {}, runtime_.get(),
-                                         std::numeric_limits<std::int64_t>::max());
+                                         std::numeric_limits<std::int64_t>::max(), threads);
     }();
     executor_ = value_or_raise(std::move(made));
   }
@@ -138,8 +139,8 @@ class NativeModel {
 
 void bind_native_model(py::module_& module) {
   py::class_<NativeModel>(module, "NativeModel")
-      .def(py::init<const std::string&, const std::string&>(), py::arg("path"),
-           py::arg("onnxruntime_library") = "")
+      .def(py::init<const std::string&, const std::string&, std::size_t>(), py::arg("path"),
+           py::arg("onnxruntime_library") = "", py::arg("threads") = 0)
       .def_property_readonly("inputs", &NativeModel::inputs)
       .def_property_readonly("outputs", &NativeModel::outputs)
       .def("run", &NativeModel::run, py::arg("rows"), py::arg("arrays"))

@@ -243,6 +243,7 @@ Result<engine::ModelSpec> model_spec(const ModelSpec& spec) {
     made.notes.tensors.push_back({.tensor = tensor, .name = name, .value = value});
   }
   made.ort.log_id = spec.name;
+  made.native_threads = spec.native_threads;
   for (const Warmup& given : spec.warmups) {
     auto converted = warmup(given);
     if (!converted) return std::unexpected(converted.error());

@@ -127,6 +127,7 @@ struct ModelSpec {
   std::string lane = "auto";
   QueueOptions queue;
   OrtOptions ort;
+  std::size_t native_threads = 0;
   std::vector<Warmup> warmups;
   std::map<std::string, std::vector<std::string>> labels;
   std::vector<pybind11::object> python_executes;

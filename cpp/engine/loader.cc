@@ -48,8 +48,8 @@ Result<Executors> make_executors(const ModelSpec& spec, Executors given,
     return executors;
   }
   if (spec.backend == "native") {
-    auto made =
-        model::NativeExecutor::load(spec.model_path, spec.config, ort, spec.batch_rows_default);
+    auto made = model::NativeExecutor::load(spec.model_path, spec.config, ort,
+                                            spec.batch_rows_default, spec.native_threads);
     if (!made) return std::unexpected(made.error());
     executors.push_back(std::move(*made));
     return executors;

@@ -77,6 +77,7 @@ struct ModelSpec {
   LaneWish lane = LaneWish::kAuto;
   batching::QueueSettings queue = {};
   model::OrtOptions ort = {};
+  std::size_t native_threads = 0;  // that compute a batch of backend "native"; 0: as many as pay
   std::vector<model::Warmup> warmups = {};                      // in order
   std::map<std::string, std::vector<std::string>> labels = {};  // of outputs' classes, by output
   wire::ModelNotes notes = {};

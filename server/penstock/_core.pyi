@@ -103,6 +103,7 @@ class ModelSpec:
     lane: str  # "auto", "inline" or "batch"
     queue: QueueOptions
     ort: OrtOptions
+    native_threads: int  # that compute a large batch of backend "native"; 0: as many as pay
     warmups: list[Warmup]  # in order; one that fails fails the load
     labels: dict[str, list[bytes]]  # of outputs: the names of their classes
     # backend "python": one per instance, called as
@@ -388,8 +389,10 @@ class Engine:
 class NativeModel:
     """A compiled model without a server. Any thread may run it, at the same time as others."""
 
-    def __init__(self, path: str, onnxruntime_library: str = "") -> None:
+    def __init__(self, path: str, onnxruntime_library: str = "", threads: int = 0) -> None:
         """Reads and checks the file. Raises CoreError with a sentence.
+
+        `threads` compute a large batch where that pays, the caller's included; 0: one per core.
 
         `onnxruntime_library`: the path of libonnxruntime.so, for a model of which a part did not
         compile; it is not opened for others.

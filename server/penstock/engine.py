@@ -370,6 +370,7 @@ def _model_spec(
     spec.lane = plan.lane
     spec.queue = _queue_options(plan.queue)
     spec.ort = _ort_options(plan.session)
+    spec.native_threads = plan.native_threads
     spec.warmups = [_warmup(warmup) for warmup in plan.warmups]
     spec.labels = {output: read_labels(path) for output, path in plan.label_files.items()}
     spec.python_executes = list(executes)

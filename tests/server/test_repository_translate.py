@@ -243,6 +243,17 @@ def test_a_lane_may_be_chosen_by_a_parameter() -> None:
     assert plan(text).lane == "inline"
 
 
+def test_threads_of_a_compiled_model_may_be_set() -> None:
+    text = 'backend: "native" parameters { key: "penstock.threads" value { string_value: "%s" } }'
+    assert plan('backend: "native"', files=["model.pnst"]).native_threads == 0
+    assert plan(text % 2, files=["model.pnst"]).native_threads == 2
+    for wrong in ("0", "257"):
+        with pytest.raises(RepositoryError, match=f"threads is {wrong}: wanted 1 to 256"):
+            plan(text % wrong, files=["model.pnst"])
+    with pytest.raises(RepositoryError, match="is of models of backend native"):
+        plan((text % 2).replace("native", "onnxruntime"))
+
+
 def test_reading_a_parameter_that_is_missing_does_not_make_it() -> None:
     written = parse_config("")
     translate(MODEL, 1, written, files=["model.onnx"], machine=Machine(), batch_rows_default=1)

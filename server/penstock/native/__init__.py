@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 __all__ = ["load"]
 
 
-def load(path: str | PathLike[str]) -> "NativeModel":
-    """The compiled model in a file, ready to `predict`. Raises ArtifactError, which names it."""
+def load(path: str | PathLike[str], *, threads: int | None = None) -> "NativeModel":
+    """The compiled model in a file, ready to `predict`. Raises ArtifactError, which names it.
+
+    `threads` compute a large batch, the caller's included; None: as many as there are cores, where
+    that pays.
+    """
     from penstock.native.model import NativeModel  # not before somebody wants to run a model
 
-    return NativeModel(Path(path))
+    return NativeModel(Path(path), threads=threads)

@@ -31,14 +31,27 @@ class Signature:
     outputs: tuple[Tensor, ...]
 
 
+THREADS_MAX = 256
+
+
 class NativeModel:
     """A compiled model that is ready. Any thread may use it, at the same time as others."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises ArtifactError, which names the file, if it is no compiled model."""
+    def __init__(self, path: Path, *, threads: int | None = None) -> None:
+        """Raises ArtifactError, which names the file, if it is no compiled model.
+
+        `threads` compute a large batch, the caller's included; None: as many as pay.
+        """
+        if threads is not None and not 1 <= threads <= THREADS_MAX:
+            raise EngineError(
+                f"threads is {threads}: wanted 1 to {THREADS_MAX}, or None for as many as pay.",
+                code="INVALID_ARGUMENT",
+            )
         try:
             library = find_onnxruntime()
-            self._core = _core.NativeModel(str(path), str(library.path) if library else "")
+            self._core = _core.NativeModel(
+                str(path), str(library.path) if library else "", threads or 0
+            )
         except _core.CoreError as error:
             raise ArtifactError(str(error)) from None
         self.signature = Signature(

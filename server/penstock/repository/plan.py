@@ -124,6 +124,7 @@ class ModelPlan:
     lane: str = "auto"
     queue: QueuePlan = QueuePlan()
     session: SessionPlan = SessionPlan()
+    native_threads: int = 0  # that compute a large batch of a native model; 0: as many as pay
     notes: NotesPlan = NotesPlan()
     isolation: IsolationPlan | None = None  # None: it runs in the server's process
     label_files: Mapping[str, Path] = field(default_factory=dict)  # of outputs

@@ -17,7 +17,7 @@ from penstock.repository.metric_fields import metric_buckets, metric_tags
 from penstock.repository.missing_backends import missing_backend, missing_platform
 from penstock.repository.notes import PROPERTY_PREFIX, TENSOR_PREFIX, notes_plan
 from penstock.repository.onnxruntime import session_plan
-from penstock.repository.parameters import choice, refuse_unknown
+from penstock.repository.parameters import choice, refuse_unknown, whole_number
 from penstock.repository.plan import ModelPlan, QueuePlan, SessionPlan, TensorPlan
 from penstock.repository.warmup import label_files, warmup_plans
 from penstock_client._proto.model_config_pb2 import DataType, ModelInput, ModelOutput
@@ -31,7 +31,10 @@ ENVIRONMENT_KEY = "EXECUTION_ENV_PATH"
 #: When a version is loaded; read before there is a plan.
 LOAD_KEY = "penstock.load"
 LOAD_MODES = ("eager", "lazy")
-OWN_PARAMETERS = (LANE_KEY, LOAD_KEY, ISOLATION_KEY, *BOUNDS)
+#: How many threads compute a large batch of a compiled model.
+THREADS_KEY = "penstock.threads"
+THREADS_MAX = 256
+OWN_PARAMETERS = (LANE_KEY, THREADS_KEY, LOAD_KEY, ISOLATION_KEY, *BOUNDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +101,7 @@ def translate(
         lane=choice(config.parameters, LANE_KEY, LANES, default="auto"),
         queue=_queue(config, batch_rows_max),
         session=session_plan(config, on_gpu=on_gpu) if is_native_graph else SessionPlan(),
+        native_threads=_native_threads(config, name),
         notes=notes_plan(config.parameters),
         isolation=isolation_plan(config.parameters, name),
         label_files=label_files(config, model.folder),
@@ -128,6 +132,24 @@ def backend_name(config: ModelConfig, files: Collection[str]) -> str:
         f"The version's folder holds {found}: wanted model.onnx, model.pnst or model.py, or a "
         "`backend` in config.pbtxt."
     )
+
+
+def _native_threads(config: ModelConfig, backend: str) -> int:
+    """0, which is as many as pay, where the configuration says nothing."""
+    if THREADS_KEY not in config.parameters:
+        return 0
+    if backend != "native":
+        raise RepositoryError(
+            f"parameters.{THREADS_KEY} is of models of backend native, and this one's is "
+            f"{backend}: leave it out; ONNX Runtime reads intra_op_thread_count."
+        )
+    threads = whole_number(config.parameters, THREADS_KEY, default=0)
+    if not 1 <= threads <= THREADS_MAX:
+        raise RepositoryError(
+            f"parameters.{THREADS_KEY} is {threads}: wanted 1 to {THREADS_MAX}, or to leave it "
+            "out, for as many as pay."
+        )
+    return threads
 
 
 def _refuse_environment(config: ModelConfig) -> None:

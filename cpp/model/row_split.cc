@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/row_split.h"
+
+#include <sched.h>
+
+#include <algorithm>
+
+namespace penstock::model {
+namespace {
+
+// What waking is taken to cost before it is measured. Idle cores of virtual machines take longer.
+constexpr base::Nanos kWakeGuess = 20 * base::kMicrosecond;
+
+std::size_t cores() {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+  return static_cast<std::size_t>(CPU_COUNT(&set));
+}
+
+}  // namespace
+
+std::size_t split_parts(std::size_t rows, const SplitCosts& costs) {
+  const std::size_t units = (rows + kPartUnit - 1) / kPartUnit;
+  const std::size_t threads = std::min(costs.threads, units);
+  if (threads < 2) return 1;
+  const double alone_ns = static_cast<double>(rows) * costs.row_ns;
+  const double saved_ns = alone_ns - alone_ns / static_cast<double>(threads);
+  if (saved_ns <= kSplitMargin * static_cast<double>(costs.wake_ns)) return 1;
+  return std::min(units, threads * kPartsPerThread);
+}
+
+RowSplitter::RowSplitter(std::size_t threads)
+    : threads_(threads == 0 ? std::min(cores(), kSplitThreadsMax) : threads) {}
+
+bool RowSplitter::may_split(std::size_t rows, double row_ns) const {
+  return split_parts(rows, {.row_ns = row_ns, .wake_ns = kWakeGuess, .threads = threads_}) > 1;
+}
+
+bool RowSplitter::run(std::size_t rows, double row_ns, const Work& work) {
+  if (!may_split(rows, row_ns)) return false;
+  RowPool* pool = nullptr;
+  SplitCosts costs{.row_ns = row_ns};
+  {
+    auto helpers = helpers_.lock();
+    if (!helpers->pool) {
+      helpers->pool = std::make_unique<RowPool>(threads_ - 1);
+      helpers->wake_ns = helpers->pool->measure_wake();
+    }
+    pool = helpers->pool.get();
+    costs.wake_ns = helpers->wake_ns;
+    costs.threads = pool->threads();
+  }
+  const std::size_t parts = split_parts(rows, costs);
+  if (parts < 2) return false;
+  const std::size_t units = (rows + kPartUnit - 1) / kPartUnit;
+  return pool->run(parts, [&](std::size_t part) {
+    const std::size_t begin = units * part / parts * kPartUnit;
+    const std::size_t end = std::min(rows, units * (part + 1) / parts * kPartUnit);
+    work(begin, end - begin);
+  });
+}
+
+}  // namespace penstock::model
