@@ -11,8 +11,6 @@
 
 namespace penstock::batching {
 
-namespace {}  // namespace
-
 Batcher::Batcher(Settings settings, base::Signature signature, std::vector<Instance> instances,
                  Deliver deliver)
     : settings_(std::move(settings)),
