@@ -123,6 +123,8 @@ def is_refused(host: str, port: int) -> bool:
     try:
         with socket.create_connection((host, port), timeout=30):
             return False
+    except ConnectionResetError:  # it was on its way when the port closed
+        return False
     except ConnectionRefusedError:
         return True
 
