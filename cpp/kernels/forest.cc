@@ -211,12 +211,12 @@ class BlockRun {
       rank(x + row * x_stride, ranks.data(), columns.data());
       for (std::size_t c = 0; c < count; ++c) block[c * kBlockRows + row] = columns[c];
     }
-    const auto predicates = scratch_.take_of<std::uint64_t>(forest.predicate_count);
+    const auto words = scratch_.take_of<std::uint64_t>(mux_words(forest.predicate_count));
     const auto values = scratch_.take_of<std::uint64_t>(kMuxValues * 8);
     std::span<std::uint8_t> exits;
     if (tells_exits()) exits = scratch_.take_of<std::uint8_t>(laid_.mux->trees() * kBlockRows);
     void* const to = tells_exits() ? static_cast<void*>(exits.data()) : sums_.data();
-    plan_.kernels->mux[kind_](forest, block.data(), predicates.data(), values.data(), to);
+    plan_.kernels->mux[kind_](forest, block.data(), words.data(), values.data(), to);
     if (!tells_exits()) return;
     for (std::size_t tree = 0; tree < plan_.trees; ++tree) {
       for (std::size_t row = 0; row < rows; ++row) {

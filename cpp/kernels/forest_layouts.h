@@ -100,7 +100,9 @@ class MuxLayout {
 
  private:
   explicit MuxLayout(const ForestSource& source);
-  bool number_predicates(const ForestSource& source, std::span<const ByteTest> tests);
+  class TreeOps;
+  void number_predicates(const ForestSource& source, std::span<const ByteTest> tests);
+  std::uint32_t predicate_of(const ByteTest& test) const;
   void lay_out(const ForestSource& source, std::span<const ByteTest> tests, const TreeShape& shape);
 
   TreeGroups groups_;

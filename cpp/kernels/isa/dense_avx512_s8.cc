@@ -36,6 +36,12 @@ inline Ints four_inputs(const std::byte* x) {
 // where a tile has few of them, it has several sets that are added in the end.
 constexpr int sets_of(int sums) { return sums <= 6 ? 4 : sums <= 12 ? 2 : 1; }
 
+// Of a tile: its first row and output.
+struct Corner {
+  std::int64_t row;
+  std::int64_t column;
+};
+
 template <int kRows, int kVectors>
 struct Sums {
   Ints of[kRows][kVectors];
@@ -63,7 +69,7 @@ template <int kRows, int kVectors>
 
 template <int kRows, int kVectors>
 [[gnu::always_inline]] inline Sums<kRows, kVectors> sums_of(const PackedDense& layer,
-                                                            const Place& place,
+                                                            const Corner& corner,
                                                             const DenseRows& rows,
                                                             const std::byte* weights) {
   constexpr int kSets = sets_of(kRows * kVectors);
@@ -74,13 +80,13 @@ template <int kRows, int kVectors>
 #pragma GCC unroll 4
     for (int j = 0; j < kVectors; ++j) {
       const Ints begin = set == 0 && layer.start != nullptr
-                             ? _mm512_load_si512(layer.start + place.column + j * kLanes)
+                             ? _mm512_load_si512(layer.start + corner.column + j * kLanes)
                              : _mm512_setzero_si512();
 #pragma GCC unroll 8
       for (int i = 0; i < kRows; ++i) sets[set].of[i][j] = begin;
     }
   }
-  const std::byte* x = rows.in + static_cast<std::size_t>(place.row) * rows.in_stride;
+  const std::byte* x = rows.in + static_cast<std::size_t>(corner.row) * rows.in_stride;
   std::int64_t step = 0;
   for (; step + kSets <= layer.steps; step += kSets) {
 #pragma GCC unroll 4
@@ -107,13 +113,13 @@ template <int kRows, int kVectors>
 }
 
 template <int kRows>
-[[gnu::always_inline]] inline void give_bytes(const PackedDense& layer, const Place& place,
+[[gnu::always_inline]] inline void give_bytes(const PackedDense& layer, const Corner& corner,
                                               const DenseRows& rows, Sums<kRows, 4>& sums) {
   const Floats inverse = set(layer.next.inverse);
 #pragma GCC unroll 4
   for (int j = 0; j < 4; ++j) {
-    const Floats scale = load(layer.scale + place.column + j * kLanes);
-    const Floats bias = load(layer.bias + place.column + j * kLanes);
+    const Floats scale = load(layer.scale + corner.column + j * kLanes);
+    const Floats bias = load(layer.bias + corner.column + j * kLanes);
 #pragma GCC unroll 8
     for (int i = 0; i < kRows; ++i) {
       sums.of[i][j] = to_ints(mul(fma(to_floats(sums.of[i][j]), scale, bias), inverse));
@@ -123,7 +129,7 @@ template <int kRows>
   // come four from each vector, and are put in order at the end.
   const Ints zero = _mm512_set1_epi16(static_cast<short>(layer.next.zero_point));
   const Ints order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-  std::uint8_t* to = rows.q + static_cast<std::size_t>(place.row) * rows.q_stride + place.column;
+  std::uint8_t* to = rows.q + static_cast<std::size_t>(corner.row) * rows.q_stride + corner.column;
 #pragma GCC unroll 8
   for (int i = 0; i < kRows; ++i, to += rows.q_stride) {
     const Ints low = _mm512_packs_epi32(sums.of[i][0], sums.of[i][1]);
@@ -134,27 +140,29 @@ template <int kRows>
   }
 }
 
-template <int kRows>
-[[gnu::always_inline]] inline void give_floats(const PackedDense& layer, const Place& place,
-                                               const DenseRows& rows, const Sums<kRows, 4>& sums) {
+template <int kRows, int kVectors>
+[[gnu::always_inline]] inline void give_floats(const PackedDense& layer, const Corner& corner,
+                                               const DenseRows& rows,
+                                               const Sums<kRows, kVectors>& sums) {
   const bool is_relu = layer.activation.function == Function::kRelu;
   // Nothing lies below negative infinity.
   const Floats floor = set(is_relu ? 0 : -__builtin_inff());
-  float* const to = rows.y + static_cast<std::size_t>(place.row) * rows.y_stride + place.column;
+  const std::int64_t left = layer.outputs - corner.column;
+  float* const to = rows.y + static_cast<std::size_t>(corner.row) * rows.y_stride + corner.column;
 #pragma GCC unroll 4
-  for (int j = 0; j < 4; ++j) {
-    const Floats scale = load(layer.scale + place.column + j * kLanes);
-    const Floats bias = load(layer.bias + place.column + j * kLanes);
+  for (int j = 0; j < kVectors; ++j) {
+    const Floats scale = load(layer.scale + corner.column + j * kLanes);
+    const Floats bias = load(layer.bias + corner.column + j * kLanes);
 #pragma GCC unroll 8
     for (int i = 0; i < kRows; ++i) {
-      store(to + static_cast<std::size_t>(i) * rows.y_stride + j * kLanes,
-            max(floor, fma(to_floats(sums.of[i][j]), scale, bias)));
+      store_first(to + static_cast<std::size_t>(i) * rows.y_stride + j * kLanes,
+                  max(floor, fma(to_floats(sums.of[i][j]), scale, bias)), left - j * kLanes);
     }
   }
 }
 
 template <int kRows, int kVectors>
-[[gnu::always_inline]] inline void give_later(const PackedDense& layer, const Place& place,
+[[gnu::always_inline]] inline void give_later(const PackedDense& layer, const Corner& corner,
                                               const DenseRows& rows,
                                               const Sums<kRows, kVectors>& sums) {
   alignas(64) std::int32_t kept[kRows * kPanelOutputs];
@@ -165,36 +173,45 @@ template <int kRows, int kVectors>
       _mm512_store_si512(kept + i * kPanelOutputs + j * kLanes, sums.of[i][j]);
     }
   }
-  finish_integers(layer, rows, place, kept);
+  constexpr std::int64_t kWidth = kVectors * kLanes;
+  finish_integers(layer, rows,
+                  {.row = corner.row, .rows = kRows, .column = corner.column, .width = kWidth},
+                  kept);
 }
 
+// A tile's place goes in registers: read back as a whole from where its members were just stored
+// one by one, it would wait for the stores, longer than a small layer's products take.
 template <int kRows, int kVectors, Finish kFinish>
-[[gnu::noinline]] void tile(const PackedDense& layer, const DenseRows& rows, const Place& place,
+[[gnu::noinline]] void tile(const PackedDense& layer, const DenseRows& rows, Corner corner,
                             const std::byte* weights) {
-  Sums<kRows, kVectors> sums = sums_of<kRows, kVectors>(layer, place, rows, weights);
+  Sums<kRows, kVectors> sums = sums_of<kRows, kVectors>(layer, corner, rows, weights);
   if constexpr (kFinish == Finish::kBytes) {
-    give_bytes<kRows>(layer, place, rows, sums);
+    give_bytes<kRows>(layer, corner, rows, sums);
   } else if constexpr (kFinish == Finish::kFloats) {
-    give_floats<kRows>(layer, place, rows, sums);
+    give_floats<kRows, kVectors>(layer, corner, rows, sums);
   } else {
-    give_later<kRows, kVectors>(layer, place, rows, sums);
+    give_later<kRows, kVectors>(layer, corner, rows, sums);
   }
 }
 
 template <int kVectors, Finish kFinish>
-void tiles(const PackedDense& layer, const DenseRows& rows, Place place, const std::byte* weights) {
+void tiles(const PackedDense& layer, const DenseRows& rows, std::int64_t column,
+           const std::byte* weights) {
   // Split evenly: 8 rows are 4 and 4, not 6 and 2.
   std::int64_t tiles_left = (rows.rows + kTileRowsMax - 1) / kTileRowsMax;
-  for (; tiles_left > 0; --tiles_left, place.row += place.rows) {
-    place.rows = (rows.rows - place.row + tiles_left - 1) / tiles_left;
-    switch (place.rows) {
-      case 1: tile<1, kVectors, kFinish>(layer, rows, place, weights); break;
-      case 2: tile<2, kVectors, kFinish>(layer, rows, place, weights); break;
-      case 3: tile<3, kVectors, kFinish>(layer, rows, place, weights); break;
-      case 4: tile<4, kVectors, kFinish>(layer, rows, place, weights); break;
-      case 5: tile<5, kVectors, kFinish>(layer, rows, place, weights); break;
-      default: tile<6, kVectors, kFinish>(layer, rows, place, weights); break;
+  for (std::int64_t row = 0; row < rows.rows; --tiles_left) {
+    const std::int64_t left = rows.rows - row;
+    const std::int64_t count = tiles_left == 1 ? left : (left + tiles_left - 1) / tiles_left;
+    const Corner corner{.row = row, .column = column};
+    switch (count) {
+      case 1: tile<1, kVectors, kFinish>(layer, rows, corner, weights); break;
+      case 2: tile<2, kVectors, kFinish>(layer, rows, corner, weights); break;
+      case 3: tile<3, kVectors, kFinish>(layer, rows, corner, weights); break;
+      case 4: tile<4, kVectors, kFinish>(layer, rows, corner, weights); break;
+      case 5: tile<5, kVectors, kFinish>(layer, rows, corner, weights); break;
+      default: tile<6, kVectors, kFinish>(layer, rows, corner, weights); break;
     }
+    row += count;
   }
 }
 
@@ -205,24 +222,31 @@ Finish finish_of(const PackedDense& layer, const DenseRows& rows) {
   return layer.start != nullptr && is_plain ? Finish::kFloats : Finish::kLater;
 }
 
+// Bytes are given by whole panels only.
+template <int kVectors>
+void tiles_finished(Finish finish, const PackedDense& layer, const DenseRows& rows,
+                    std::int64_t column, const std::byte* weights) {
+  if constexpr (kVectors == 4) {
+    if (finish == Finish::kBytes) {
+      return tiles<kVectors, Finish::kBytes>(layer, rows, column, weights);
+    }
+  }
+  if (finish == Finish::kFloats) {
+    return tiles<kVectors, Finish::kFloats>(layer, rows, column, weights);
+  }
+  tiles<kVectors, Finish::kLater>(layer, rows, column, weights);
+}
+
 }  // namespace
 
 void s8(const PackedDense& layer, const DenseRows& rows) {
   const Finish finish = finish_of(layer, rows);
   for_each_panel(layer, [&](std::int64_t column, std::int64_t width, const std::byte* weights) {
-    const Place place{.row = 0, .rows = 0, .column = column, .width = width};
-    const bool is_whole = layer.outputs - column >= kPanelOutputs;
-    if (is_whole && finish == Finish::kBytes) {
-      return tiles<4, Finish::kBytes>(layer, rows, place, weights);
-    }
-    if (is_whole && finish == Finish::kFloats) {
-      return tiles<4, Finish::kFloats>(layer, rows, place, weights);
-    }
     switch (width / kLanes) {
-      case 1: return tiles<1, Finish::kLater>(layer, rows, place, weights);
-      case 2: return tiles<2, Finish::kLater>(layer, rows, place, weights);
-      case 3: return tiles<3, Finish::kLater>(layer, rows, place, weights);
-      default: return tiles<4, Finish::kLater>(layer, rows, place, weights);
+      case 1: return tiles_finished<1>(finish, layer, rows, column, weights);
+      case 2: return tiles_finished<2>(finish, layer, rows, column, weights);
+      case 3: return tiles_finished<3>(finish, layer, rows, column, weights);
+      default: return tiles_finished<4>(finish, layer, rows, column, weights);
     }
   });
 }

@@ -35,22 +35,22 @@ inline void write_leaf_numbers(std::uint32_t count, std::uint64_t* values) {
 
 template <int kHalves>
 inline const std::uint64_t* run_tree(const MuxForest& forest, const MuxTree& tree,
-                                     const std::uint64_t* predicates, std::uint64_t* values) {
+                                     const std::uint64_t* words, std::uint64_t* values) {
+  if (tree.ops == 0) return values;
   const MuxOp* op = forest.ops + tree.first_op;
   const MuxOp* const end = op + tree.ops;
   std::uint64_t* to = values + 8 * std::size_t{forest.most_leaves};
-  const std::uint64_t* last = values;
+  __m256i value[kHalves] = {};
   for (; op != end; ++op, to += 8) {
-    const __m256i right = _mm256_set1_epi64x(static_cast<std::int64_t>(predicates[op->predicate]));
+    const __m256i keep = _mm256_set1_epi64x(static_cast<std::int64_t>(words[op->keep]));
     for (int half = 0; half < kHalves; ++half) {
-      const __m256i of_right = load(values + 8 * op->right + 4 * half);
-      const __m256i of_left = load(values + 8 * op->left + 4 * half);
-      store(to + 4 * half, _mm256_or_si256(_mm256_and_si256(right, of_right),
-                                           _mm256_andnot_si256(right, of_left)));
+      const __m256i other = load(values + 8 * op->other + 4 * half);
+      value[half] =
+          _mm256_or_si256(_mm256_and_si256(keep, value[half]), _mm256_andnot_si256(keep, other));
+      store(to + 4 * half, value[half]);
     }
-    last = to;
   }
-  return last;
+  return to - 8;
 }
 
 // The numbers of the leaves that 64 rows reach, as bytes.
@@ -92,20 +92,22 @@ inline void add_leaves(double* sums, const double* table, const std::uint8_t* nu
 }  // namespace
 
 template <ForestLeaves kLeaves>
-void mux(const MuxForest& forest, const std::uint8_t* columns, std::uint64_t* predicates,
+void mux(const MuxForest& forest, const std::uint8_t* columns, std::uint64_t* words,
          std::uint64_t* values, void* sums) {
   for (std::size_t i = 0; i < forest.predicate_count; ++i) {
     const MuxPredicate& asked = forest.predicates[i];
-    predicates[i] = rights(columns + asked.column * kBlockRows, asked.index);
+    words[2 * i] = rights(columns + asked.column * kBlockRows, asked.index);
+    words[2 * i + 1] = ~words[2 * i];
   }
+  words[2 * forest.predicate_count] = 0;
   write_leaf_numbers(forest.most_leaves, values);
   for (std::uint32_t target = 0; target < forest.targets; ++target) {
     const std::uint32_t end = forest.target_trees[target + 1];
     for (std::uint32_t tree = forest.target_trees[target]; tree < end; ++tree) {
       const MuxTree& one = forest.trees[tree];
       const std::uint64_t* const planes = one.leaves <= 16
-                                              ? run_tree<1>(forest, one, predicates, values)
-                                              : run_tree<2>(forest, one, predicates, values);
+                                              ? run_tree<1>(forest, one, words, values)
+                                              : run_tree<2>(forest, one, words, values);
       const unsigned bits = one.leaves <= 16 ? 4 : one.leaves <= 32 ? 5 : one.leaves <= 64 ? 6 : 8;
       if constexpr (kLeaves == kExits) {
         numbers_of(planes, bits, static_cast<std::uint8_t*>(sums) + tree * kBlockRows);

@@ -128,16 +128,15 @@ inline void write_leaf_numbers(std::uint32_t count, std::uint64_t* values) {
   }
 }
 
-inline __m512i run_tree(const MuxForest& forest, const MuxTree& tree,
-                        const std::uint64_t* predicates, std::uint64_t* values) {
+inline __m512i run_tree(const MuxForest& forest, const MuxTree& tree, const std::uint64_t* words,
+                        std::uint64_t* values) {
   const MuxOp* op = forest.ops + tree.first_op;
   const MuxOp* const end = op + tree.ops;
   std::uint64_t* to = values + 8 * std::size_t{forest.most_leaves};
   __m512i value = _mm512_load_si512(values);
   for (; op != end; ++op, to += 8) {
-    const __m512i right = _mm512_set1_epi64(static_cast<std::int64_t>(predicates[op->predicate]));
-    value = _mm512_ternarylogic_epi64(right, _mm512_load_si512(values + 8 * op->right),
-                                      _mm512_load_si512(values + 8 * op->left), 0xCA);
+    const __m512i keep = _mm512_set1_epi64(static_cast<std::int64_t>(words[op->keep]));
+    value = _mm512_ternarylogic_epi64(keep, value, _mm512_load_si512(values + 8 * op->other), 0xCA);
     _mm512_store_si512(to, value);
   }
   return value;
@@ -146,13 +145,16 @@ inline __m512i run_tree(const MuxForest& forest, const MuxTree& tree,
 }  // namespace
 
 template <ForestLeaves kLeaves>
-void mux(const MuxForest& forest, const std::uint8_t* columns, std::uint64_t* predicates,
+void mux(const MuxForest& forest, const std::uint8_t* columns, std::uint64_t* words,
          std::uint64_t* values, void* sums) {
   for (std::size_t i = 0; i < forest.predicate_count; ++i) {
     const MuxPredicate& asked = forest.predicates[i];
-    predicates[i] = _mm512_cmpgt_epu8_mask(_mm512_load_si512(columns + asked.column * kBlockRows),
-                                           _mm512_set1_epi8(static_cast<char>(asked.index)));
+    const __m512i rows = _mm512_load_si512(columns + asked.column * kBlockRows);
+    const __m512i index = _mm512_set1_epi8(static_cast<char>(asked.index));
+    words[2 * i] = _mm512_cmpgt_epu8_mask(rows, index);
+    words[2 * i + 1] = _mm512_cmple_epu8_mask(rows, index);
   }
+  words[2 * forest.predicate_count] = 0;
   write_leaf_numbers(forest.most_leaves, values);
   for (std::uint32_t target = 0; target < forest.targets; ++target) {
     const std::uint32_t end = forest.target_trees[target + 1];
@@ -160,9 +162,8 @@ void mux(const MuxForest& forest, const std::uint8_t* columns, std::uint64_t* pr
     if constexpr (kLeaves == kExits) {
       auto* const to = static_cast<std::uint8_t*>(sums);
       for (; tree < end; ++tree) {
-        _mm512_storeu_si512(
-            to + tree * kBlockRows,
-            numbers_of(run_tree(forest, forest.trees[tree], predicates, values), 8));
+        _mm512_storeu_si512(to + tree * kBlockRows,
+                            numbers_of(run_tree(forest, forest.trees[tree], words, values), 8));
       }
     } else {
       using Sum = typename SumOf<kLeaves>::Type;
@@ -171,7 +172,7 @@ void mux(const MuxForest& forest, const std::uint8_t* columns, std::uint64_t* pr
       load_sums(all, to);
       for (; tree < end; ++tree) {
         const MuxTree& one = forest.trees[tree];
-        const __m512i planes = run_tree(forest, one, predicates, values);
+        const __m512i planes = run_tree(forest, one, words, values);
         const unsigned bits = one.leaves <= 32 ? 5 : one.leaves <= 64 ? 6 : 8;
         add_leaves(all, static_cast<const Sum*>(forest.leaves) + one.first_leaf, one.leaves,
                    numbers_of(planes, bits));
