@@ -105,16 +105,35 @@ void masks_of(const MaskForest& forest, const std::uint8_t* bytes, void* sums) {
   }
 }
 
+// Node n has the children 2 n and 2 n + 1, and the root is number 1.
+inline void walk(const std::uint64_t* words, std::uint64_t* places) {
+  const __m256i one = _mm256_set1_epi64x(1);
+  for (std::size_t i = 0; i < kPerfectWalks; i += 4) {
+    const auto* const of_four = reinterpret_cast<const __m256i*>(words + i);
+    const __m256i right = _mm256_slli_epi64(_mm256_load_si256(of_four), 1);
+    __m256i node = one;
+    for (int depth = 0; depth < 6; ++depth) {
+      const __m256i bit = _mm256_and_si256(_mm256_srlv_epi64(right, node), one);
+      node = _mm256_add_epi64(_mm256_add_epi64(node, node), bit);
+    }
+    _mm256_store_si256(reinterpret_cast<__m256i*>(places + i),
+                       _mm256_sub_epi64(node, _mm256_set1_epi64x(64)));
+  }
+}
+
 template <ForestLeaves kLeaves, int kTables>
 void perfect_of(const PerfectForest& forest, const std::uint8_t* bytes, void* sums) {
   const RowColumns<kTables> columns = load_columns<kTables>(bytes);
-  leave_perfect<kLeaves>(forest, sums, [&](const std::uint8_t* nodes) {
-    const auto left = [&](std::size_t at) {
-      return static_cast<std::uint32_t>(
-          _mm256_movemask_epi8(lefts<kTables>(columns, nodes + at, nodes + 64 + at)));
-    };
-    return ~(left(0) | std::uint64_t{left(32)} << 32);
-  });
+  leave_perfect<kLeaves>(
+      forest, sums,
+      [&](const std::uint8_t* nodes) {
+        const auto left = [&](std::size_t at) {
+          return static_cast<std::uint32_t>(
+              _mm256_movemask_epi8(lefts<kTables>(columns, nodes + at, nodes + 64 + at)));
+        };
+        return ~(left(0) | std::uint64_t{left(32)} << 32);
+      },
+      walk);
 }
 
 }  // namespace

@@ -123,12 +123,27 @@ void masks_of(const MaskForest& forest, const std::uint8_t* bytes, void* sums) {
   }
 }
 
+// Node n has the children 2 n and 2 n + 1, and the root is number 1.
+inline void walk(const std::uint64_t* words, std::uint64_t* places) {
+  const __m512i one = _mm512_set1_epi64(1);
+  const __m512i right = _mm512_slli_epi64(_mm512_load_si512(words), 1);
+  __m512i node = one;
+  for (int depth = 0; depth < 6; ++depth) {
+    const __m512i bit = _mm512_and_si512(_mm512_srlv_epi64(right, node), one);
+    node = _mm512_add_epi64(_mm512_add_epi64(node, node), bit);
+  }
+  _mm512_store_si512(places, _mm512_sub_epi64(node, _mm512_set1_epi64(64)));
+}
+
 template <ForestLeaves kLeaves, bool kIsWide>
 void perfect_of(const PerfectForest& forest, const std::uint8_t* bytes, void* sums) {
   const RowColumns columns = load_columns(bytes);
-  leave_perfect<kLeaves>(forest, sums, [&](const std::uint8_t* nodes) {
-    return std::uint64_t{rights<kIsWide>(columns, nodes, nodes + 64)};
-  });
+  leave_perfect<kLeaves>(
+      forest, sums,
+      [&](const std::uint8_t* nodes) {
+        return std::uint64_t{rights<kIsWide>(columns, nodes, nodes + 64)};
+      },
+      walk);
 }
 
 }  // namespace
