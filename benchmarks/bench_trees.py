@@ -2,10 +2,12 @@
 """What does a row cost an ensemble of trees, without a server?
 
 Penstock's forests on every instruction set beside LightGBM, XGBoost and ONNX Runtime by their C
-functions, and beside tl2cgen and lleaves where they are installed: one pinned core, one thread,
-batches of 1, 8, 64 and 1024 rows, and one row with cold caches. Of each contestant the best of many
-trials of 0.3 ms counts, since whatever else runs can only make one slower. Every contestant's
-answers for all rows are checked first against the library that trained the model.
+functions, and beside tl2cgen, lleaves, oneDAL and Yggdrasil where they are installed: one pinned
+core, one thread, batches of 1, 8, 64 and 1024 rows, and one row with cold caches. Of each
+contestant the best of many trials of 0.3 ms counts, since whatever else runs can only make one
+slower. Every contestant's answers for all rows are checked first against the library that trained
+the model. oneDAL and Yggdrasil are called from Python, which costs a call some microseconds;
+"yggdrasil_engine" is Yggdrasil's own count of its C++ engine, without that.
 """
 
 import importlib.util
@@ -42,14 +44,16 @@ class Contestant:
     name: str
     command: list[str]
     tolerance: float = 1e-5
+    #: Rather than sums of leaves: where a library has no other way to tell what it found.
+    tells_probabilities: bool = False
 
 
 @dataclass(slots=True)
 class Times:
-    """ns per row by batch: the best of all rounds. `cold` is one row."""
+    """ns per row by batch: the best of all rounds. `cold` is one row, where that can be told."""
 
     best: dict[int, float] = field(default_factory=dict)
-    cold: float = float("inf")
+    cold: float | None = None
 
 
 def _library(package: str, path: str) -> str | None:
@@ -96,6 +100,31 @@ def _lleaves(one: Ensemble) -> str | None:
     return str(library)
 
 
+def _yggdrasil(one: Ensemble) -> Path | None:
+    """As above, of Yggdrasil, which is given the compiled trees."""
+    if importlib.util.find_spec("ydf") is None:
+        return None
+    folder = one.source.with_suffix(".yggdrasil")
+    if not folder.exists():
+        from benchmarks.tree_yggdrasil import write_yggdrasil
+
+        write_yggdrasil(read_artifact(one.artifact), folder)
+    return folder
+
+
+def _contestants_in_python(one: Ensemble, asked: list[str]) -> Iterator[Contestant]:
+    """Yield those that have no entry for C; `asked` are rows, columns and answers."""
+    python = [sys.executable, "-m"]
+    if one.source.suffix != ".onnx" and importlib.util.find_spec("daal4py") is not None:
+        command = [*python, "benchmarks.kernels.onedal_trees", str(one.source), *asked]
+        yield Contestant(name="onedal", command=command, tells_probabilities=True)
+    folder = _yggdrasil(one)
+    if folder is not None:
+        for name in ("yggdrasil", "yggdrasil_engine"):
+            program = [*python, "benchmarks.kernels.yggdrasil_trees", name]
+            yield Contestant(name=name, command=[*program, str(folder), *asked])
+
+
 def _contestants(one: Ensemble, rows: Path) -> Iterator[Contestant]:
     out = str(rows.with_name("answers.f64"))
     own, rivals = str(runner.BUILD / "penstock_trees"), str(runner.BUILD / "tree_rivals")
@@ -122,23 +151,28 @@ def _contestants(one: Ensemble, rows: Path) -> Iterator[Contestant]:
     yield from rival("tl2cgen", _tl2cgen(one, quantizes=False), one.source, 1e-4)
     yield from rival("tl2cgen_quantized", _tl2cgen(one, quantizes=True), one.source, 1e-4)
     yield from rival("lleaves", _lleaves(one), one.source, 1e-9)
+    yield from _contestants_in_python(one, [*asked, out])
 
 
 def _run(contestant: Contestant, one: Ensemble, times: Times) -> None:
-    printed = subprocess.run(contestant.command, capture_output=True, text=True, check=False)
+    printed = subprocess.run(
+        contestant.command, capture_output=True, text=True, check=False, cwd=runner.ROOT
+    )
     if printed.returncode != 0:
         sys.exit(f"{contestant.name}: {printed.stderr}")
     if not printed.stdout:
         return  # an instruction set that this machine has not
     given = np.fromfile(contestant.command[-1], np.float64)
     wanted = np.load(one.answers)
+    if contestant.tells_probabilities:
+        wanted = 1 / (1 + np.exp(-wanted))
     worst = float(np.max(np.abs(given - wanted) / (1 + np.abs(wanted))))
     if not worst <= contestant.tolerance:
         sys.exit(f"{contestant.name} answers {worst:.1e} away from {one.name}'s library")
     for line in printed.stdout.splitlines():
         kind, batch, best, _ = line.split("\t")
         if kind == "cold":
-            times.cold = min(times.cold, float(best))
+            times.cold = min(times.cold or float("inf"), float(best))
         else:
             times.best[int(batch)] = min(times.best.get(int(batch), float("inf")), float(best))
 
@@ -154,7 +188,7 @@ def _measure(one: Ensemble, rounds: int) -> dict[str, Any]:
     lines = [
         [name]
         + [f"{time.best[batch]:.0f}" for batch in _BATCHES]
-        + [f"{time.cold:.0f}"]
+        + ["-" if time.cold is None else f"{time.cold:.0f}"]
         + [f"{time.best[batch] / own.best[batch]:.1f}x" for batch in (1, 64)]
         for name, time in times.items()
     ]

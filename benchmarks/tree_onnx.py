@@ -35,7 +35,7 @@ def write_onnx(model: CompiledModel, path: Path, *, link: str = "Identity") -> N
         nodes_treeids=tree.tolist(),
         nodes_nodeids=within.tolist(),
         nodes_featureids=model.array(forest.feature, "<u4").tolist(),
-        nodes_values=_rounded_down(model.array(forest.threshold, "<f8")).tolist(),
+        nodes_values=rounded_down(model.array(forest.threshold, "<f8")).tolist(),
         nodes_modes=["LEAF" if leaf else "BRANCH_LEQ" for leaf in is_leaf],
         nodes_truenodeids=np.where(is_leaf, 0, left - roots[tree]).tolist(),
         nodes_falsenodeids=np.where(is_leaf, 0, right - roots[tree]).tolist(),
@@ -57,7 +57,7 @@ def write_onnx(model: CompiledModel, path: Path, *, link: str = "Identity") -> N
     save(made, path)
 
 
-def _rounded_down(thresholds: np.ndarray) -> np.ndarray:
+def rounded_down(thresholds: np.ndarray) -> np.ndarray:
     """Return the greatest float32 not above each, which no comparison of float32 can tell."""
     rounded = thresholds.astype(np.float32)
     return np.where(rounded > thresholds, np.nextafter(rounded, np.float32(-np.inf)), rounded)
