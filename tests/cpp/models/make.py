@@ -197,6 +197,26 @@ def main() -> None:
         [tensor("x", ["batch", 3]), tensor("y", ["batch", 3]), tensor("c", [2])],
         [constant("c", [7, 8], "float32")],
     )
+    # Parts of compiled models, as penstock.native.onnx.cut makes them. This one fails at run time
+    # for an index that is not below three.
+    write(
+        "part_gather",
+        [node("Gather", ["table", "r1"], "factor"), node("Mul", ["r0", "factor"], "w")],
+        [tensor("r0", ["rows", 2]), tensor("r1", ["rows", 1], TensorProto.INT64)],
+        [tensor("w", ["rows", 2])],
+        [constant("table", [10, 100, 1000], "float32")],
+    )
+    # Tells how many rows came with one call.
+    write(
+        "part_rows",
+        [
+            node("Shape", ["r0"], "count", start=0, end=1),
+            node("Cast", ["count"], "rows_f", to=TensorProto.FLOAT),
+            node("Add", ["r0", "rows_f"], "w"),
+        ],
+        [tensor("r0", ["rows", 1])],
+        [tensor("w", ["rows", 1])],
+    )
 
 
 if __name__ == "__main__":
