@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What does a row cost an ensemble of trees, without a server?
 
-Penstock's forests on every instruction set beside LightGBM, XGBoost and ONNX Runtime by their C
+Penstock's forests on every instruction set, in float32 and in the library's own arithmetic, beside LightGBM, XGBoost and ONNX Runtime by their C
 functions, and beside tl2cgen, lleaves, oneDAL and Yggdrasil where they are installed: one pinned
 core, one thread, batches of 1, 8, 64 and 1024 rows, and one row with cold caches. Of each
 contestant the best of many trials of 0.3 ms counts, since whatever else runs can only make one
@@ -129,8 +129,10 @@ def _contestants(one: Ensemble, rows: Path) -> Iterator[Contestant]:
     out = str(rows.with_name("answers.f64"))
     own, rivals = str(runner.BUILD / "penstock_trees"), str(runner.BUILD / "tree_rivals")
     asked = [str(rows), str(FEATURES)]
-    for isa in _ISAS:
-        yield Contestant(name=f"penstock {isa}", command=[own, str(one.artifact), *asked, isa, out])
+    for what, artifact in (("", one.artifact), (", exact", one.exact)):
+        for isa in _ISAS:
+            name = f"penstock {isa}{what}"
+            yield Contestant(name=name, command=[own, str(artifact), *asked, isa, out])
 
     def rival(
         name: str, library: str | None, model: Path, tolerance: float

@@ -18,9 +18,10 @@ namespace penstock::kernels {
 namespace {
 
 // A block of fewer rows is computed row by row: the block costs the same however full it is.
-// Measured with the ensembles of benchmarks/bench_kernels.
-constexpr std::size_t kMuxRowsMin = 27;        // beside masks or perfect trees
-constexpr std::size_t kMuxRowsMinOfWalks = 8;  // beside walks
+// Measured with the ensembles of benchmarks/bench_trees.
+constexpr std::size_t kMuxRowsMinOfPerfect = 50;
+constexpr std::size_t kMuxRowsMinOfMasks = 26;
+constexpr std::size_t kMuxRowsMinOfWalks = 8;
 
 // Trees of so many leaves are better compared all at once than as perfect ones.
 constexpr std::uint32_t kFewLeaves = 16;
@@ -211,7 +212,7 @@ class BlockRun {
       rank(x + row * x_stride, ranks.data(), columns.data());
       for (std::size_t c = 0; c < count; ++c) block[c * kBlockRows + row] = columns[c];
     }
-    const auto words = scratch_.take_of<std::uint64_t>(mux_words(forest.predicate_count));
+    const auto words = scratch_.take_of<std::uint64_t>(forest.predicate_count);
     const auto values = scratch_.take_of<std::uint64_t>(kMuxValues * 8);
     std::span<std::uint8_t> exits;
     if (tells_exits()) exits = scratch_.take_of<std::uint8_t>(laid_.mux->trees() * kBlockRows);
@@ -301,10 +302,10 @@ void Forest::Plan::lay_out(const ForestSource& source, Laid<In>& laid) const {
 
 template <class In>
 ForestForm Forest::Plan::form_for(const Laid<In>& laid, std::size_t rows) const {
-  const bool goes_by_row = laid.perfect != nullptr || laid.masks != nullptr;
-  if (laid.mux != nullptr && rows >= (goes_by_row ? kMuxRowsMin : kMuxRowsMinOfWalks)) {
-    return ForestForm::kMux;
-  }
+  const std::size_t mux_rows_min = laid.perfect != nullptr ? kMuxRowsMinOfPerfect
+                                   : laid.masks != nullptr ? kMuxRowsMinOfMasks
+                                                           : kMuxRowsMinOfWalks;
+  if (laid.mux != nullptr && rows >= mux_rows_min) return ForestForm::kMux;
   if (laid.perfect != nullptr) return ForestForm::kPerfect;
   if (laid.masks != nullptr) return ForestForm::kMasks;
   return laid.gather != nullptr ? ForestForm::kGather : ForestForm::kWalk;

@@ -84,26 +84,28 @@ struct PerfectForest {
 
 inline constexpr std::uint32_t kMuxLeavesMax = 256;
 
-// One bit per row: first two words for every different comparison, then each tree is a multiplexer
-// over the numbers of its leaves, whose bits lie in planes.
-//
-// An operation chooses, row by row, between the value of the operation before it and another one.
-// Of a node's two subtrees the one with more leaves comes last, so nearly every choice is between
-// what a register holds and what was stored a while ago: a value that is loaded right after it was
-// stored arrives some ten cycles later, and those added up to most of a tree's time.
+// One bit per row: first a word for every different comparison, then each tree is a multiplexer
+// over the numbers of its leaves, whose bits lie in planes. Some trees are one program, in which
+// operations are sorted by the height of their nodes: what one stores is loaded much later, since a
+// value that is loaded right after it was stored arrives some ten cycles late.
 struct MuxOp {
-  // The word whose set bits keep the value: 2 i of rows that comparison i sends right, 2 i + 1 of
-  // those that it sends left, and twice their count a word of zeros, with which a value begins.
-  std::uint32_t keep = 0;
-  // The other value: a leaf's number, or most_leaves and the number of an operation before it.
-  std::uint32_t other = 0;
+  std::uint16_t predicate = 0;
+  // What it chooses from: a leaf's number, or most_leaves and the number of an operation before it.
+  std::uint16_t left = 0;
+  std::uint16_t right = 0;
 };
 
 struct MuxTree {
-  std::uint32_t first_op = 0;
   std::uint32_t first_leaf = 0;
-  std::uint16_t ops = 0;  // none of a tree of one leaf
   std::uint16_t leaves = 0;
+  std::uint16_t root = 0;  // a value, as above
+};
+
+struct MuxProgram {
+  std::uint32_t first_op = 0;
+  std::uint32_t first_tree = 0;
+  std::uint16_t ops = 0;
+  std::uint16_t trees = 0;
 };
 
 struct MuxPredicate {
@@ -113,20 +115,21 @@ struct MuxPredicate {
 
 struct MuxForest {
   std::uint32_t targets = 0;
-  const std::uint32_t* target_trees = nullptr;  // [targets + 1]
+  const std::uint32_t* target_programs = nullptr;  // [targets + 1]
   const MuxPredicate* predicates = nullptr;
   std::size_t predicate_count = 0;
+  const MuxProgram* programs = nullptr;
   const MuxTree* trees = nullptr;
   std::uint32_t most_leaves = 0;
   const MuxOp* ops = nullptr;
   const void* leaves = nullptr;  // floats or doubles, and 64 more than there are
 };
 
-// What a run of it needs: words, and values of 64 bytes. An operation for every node, and one for
-// every pair of leaves to begin with.
-inline constexpr std::size_t mux_words(std::size_t predicates) { return 2 * predicates + 1; }
-inline constexpr std::size_t kMuxOpsMax = kMuxLeavesMax - 1 + kMuxLeavesMax / 2;
-inline constexpr std::size_t kMuxValues = kMuxLeavesMax + kMuxOpsMax;
+// A program ends with the tree that brings it to so many operations. What they store should stay in
+// the L1 cache.
+inline constexpr std::size_t kMuxProgramOps = 192;
+// What a run needs: values of 64 bytes, and a word for every predicate.
+inline constexpr std::size_t kMuxValues = kMuxLeavesMax + kMuxProgramOps + kMuxLeavesMax;
 
 // --- any tree
 // -------------------------------------------------------------------------------------

@@ -100,13 +100,18 @@ class MuxLayout {
 
  private:
   explicit MuxLayout(const ForestSource& source);
-  class TreeOps;
-  void number_predicates(const ForestSource& source, std::span<const ByteTest> tests);
-  std::uint32_t predicate_of(const ByteTest& test) const;
-  void lay_out(const ForestSource& source, std::span<const ByteTest> tests, const TreeShape& shape);
+  bool number_predicates(const ForestSource& source, std::span<const ByteTest> tests);
+  std::uint16_t predicate_of(const ByteTest& test) const;
+  void lay_out_target(const ForestSource& source, std::span<const ByteTest> tests,
+                      std::span<const std::uint32_t> trees);
+  void lay_out_program(const ForestSource& source, std::span<const ByteTest> tests,
+                       std::span<const std::uint32_t> trees);
+  void lay_out_leaves(const ForestSource& source, const TreeShape& shape,
+                      std::span<std::uint16_t> values);
 
-  TreeGroups groups_;
+  std::vector<std::uint32_t> target_programs_;
   std::vector<MuxPredicate> predicates_;
+  std::vector<MuxProgram> programs_;
   std::vector<MuxTree> trees_;
   std::vector<MuxOp> ops_;
   LeafValues leaves_;

@@ -16,7 +16,7 @@ void masks(const MaskForest& forest, const std::uint8_t* columns, void* sums);
 template <ForestLeaves kLeaves>
 void perfect(const PerfectForest& forest, const std::uint8_t* columns, void* sums);
 template <ForestLeaves kLeaves>
-void mux(const MuxForest& forest, const std::uint8_t* columns, std::uint64_t* predicates,
+void mux(const MuxForest& forest, const std::uint8_t* columns, std::uint64_t* words,
          std::uint64_t* values, void* sums);
 
 }  // namespace penstock::kernels::isa::avx2

@@ -34,23 +34,20 @@ inline void write_leaf_numbers(std::uint32_t count, std::uint64_t* values) {
 }
 
 template <int kHalves>
-inline const std::uint64_t* run_tree(const MuxForest& forest, const MuxTree& tree,
-                                     const std::uint64_t* words, std::uint64_t* values) {
-  if (tree.ops == 0) return values;
-  const MuxOp* op = forest.ops + tree.first_op;
-  const MuxOp* const end = op + tree.ops;
+inline void run_program(const MuxForest& forest, const MuxProgram& program,
+                        const std::uint64_t* words, std::uint64_t* values) {
+  const MuxOp* op = forest.ops + program.first_op;
+  const MuxOp* const end = op + program.ops;
   std::uint64_t* to = values + 8 * std::size_t{forest.most_leaves};
-  __m256i value[kHalves] = {};
   for (; op != end; ++op, to += 8) {
-    const __m256i keep = _mm256_set1_epi64x(static_cast<std::int64_t>(words[op->keep]));
-    for (int half = 0; half < kHalves; ++half) {
-      const __m256i other = load(values + 8 * op->other + 4 * half);
-      value[half] =
-          _mm256_or_si256(_mm256_and_si256(keep, value[half]), _mm256_andnot_si256(keep, other));
-      store(to + 4 * half, value[half]);
+    const __m256i right = _mm256_set1_epi64x(static_cast<std::int64_t>(words[op->predicate]));
+    for (std::size_t half = 0; half < kHalves; ++half) {
+      const __m256i of_right = load(values + 8 * std::size_t{op->right} + 4 * half);
+      const __m256i of_left = load(values + 8 * std::size_t{op->left} + 4 * half);
+      store(to + 4 * half, _mm256_or_si256(_mm256_and_si256(right, of_right),
+                                           _mm256_andnot_si256(right, of_left)));
     }
   }
-  return to - 8;
 }
 
 // The numbers of the leaves that 64 rows reach, as bytes.
@@ -96,27 +93,35 @@ void mux(const MuxForest& forest, const std::uint8_t* columns, std::uint64_t* wo
          std::uint64_t* values, void* sums) {
   for (std::size_t i = 0; i < forest.predicate_count; ++i) {
     const MuxPredicate& asked = forest.predicates[i];
-    words[2 * i] = rights(columns + asked.column * kBlockRows, asked.index);
-    words[2 * i + 1] = ~words[2 * i];
+    words[i] = rights(columns + asked.column * kBlockRows, asked.index);
   }
-  words[2 * forest.predicate_count] = 0;
   write_leaf_numbers(forest.most_leaves, values);
   for (std::uint32_t target = 0; target < forest.targets; ++target) {
-    const std::uint32_t end = forest.target_trees[target + 1];
-    for (std::uint32_t tree = forest.target_trees[target]; tree < end; ++tree) {
-      const MuxTree& one = forest.trees[tree];
-      const std::uint64_t* const planes = one.leaves <= 16
-                                              ? run_tree<1>(forest, one, words, values)
-                                              : run_tree<2>(forest, one, words, values);
-      const unsigned bits = one.leaves <= 16 ? 4 : one.leaves <= 32 ? 5 : one.leaves <= 64 ? 6 : 8;
-      if constexpr (kLeaves == kExits) {
-        numbers_of(planes, bits, static_cast<std::uint8_t*>(sums) + tree * kBlockRows);
+    const MuxProgram* program = forest.programs + forest.target_programs[target];
+    const MuxProgram* const end = forest.programs + forest.target_programs[target + 1];
+    for (; program != end; ++program) {
+      if (forest.most_leaves <= 16) {
+        run_program<1>(forest, *program, words, values);
       } else {
-        using Sum = typename SumOf<kLeaves>::Type;
-        alignas(32) std::uint8_t numbers[kBlockRows];
-        numbers_of(planes, bits, numbers);
-        add_leaves(static_cast<Sum*>(sums) + target * kBlockRows,
-                   static_cast<const Sum*>(forest.leaves) + one.first_leaf, numbers);
+        run_program<2>(forest, *program, words, values);
+      }
+      for (std::uint32_t i = 0; i < program->trees; ++i) {
+        const std::uint32_t number = program->first_tree + i;
+        const MuxTree& tree = forest.trees[number];
+        const std::uint64_t* const planes = values + 8 * std::size_t{tree.root};
+        const unsigned bits = tree.leaves <= 16   ? 4
+                              : tree.leaves <= 32 ? 5
+                              : tree.leaves <= 64 ? 6
+                                                  : 8;
+        if constexpr (kLeaves == kExits) {
+          numbers_of(planes, bits, static_cast<std::uint8_t*>(sums) + number * kBlockRows);
+        } else {
+          using Sum = typename SumOf<kLeaves>::Type;
+          alignas(32) std::uint8_t numbers[kBlockRows];
+          numbers_of(planes, bits, numbers);
+          add_leaves(static_cast<Sum*>(sums) + target * kBlockRows,
+                     static_cast<const Sum*>(forest.leaves) + tree.first_leaf, numbers);
+        }
       }
     }
   }

@@ -128,18 +128,17 @@ inline void write_leaf_numbers(std::uint32_t count, std::uint64_t* values) {
   }
 }
 
-inline __m512i run_tree(const MuxForest& forest, const MuxTree& tree, const std::uint64_t* words,
-                        std::uint64_t* values) {
-  const MuxOp* op = forest.ops + tree.first_op;
-  const MuxOp* const end = op + tree.ops;
+inline void run_program(const MuxForest& forest, const MuxProgram& program,
+                        const std::uint64_t* words, std::uint64_t* values) {
+  const MuxOp* op = forest.ops + program.first_op;
+  const MuxOp* const end = op + program.ops;
   std::uint64_t* to = values + 8 * std::size_t{forest.most_leaves};
-  __m512i value = _mm512_load_si512(values);
   for (; op != end; ++op, to += 8) {
-    const __m512i keep = _mm512_set1_epi64(static_cast<std::int64_t>(words[op->keep]));
-    value = _mm512_ternarylogic_epi64(keep, value, _mm512_load_si512(values + 8 * op->other), 0xCA);
-    _mm512_store_si512(to, value);
+    const __m512i right = _mm512_set1_epi64(static_cast<std::int64_t>(words[op->predicate]));
+    _mm512_store_si512(
+        to, _mm512_ternarylogic_epi64(right, _mm512_load_si512(values + 8 * std::size_t{op->right}),
+                                      _mm512_load_si512(values + 8 * std::size_t{op->left}), 0xCA));
   }
-  return value;
 }
 
 }  // namespace
@@ -149,33 +148,38 @@ void mux(const MuxForest& forest, const std::uint8_t* columns, std::uint64_t* wo
          std::uint64_t* values, void* sums) {
   for (std::size_t i = 0; i < forest.predicate_count; ++i) {
     const MuxPredicate& asked = forest.predicates[i];
-    const __m512i rows = _mm512_load_si512(columns + asked.column * kBlockRows);
-    const __m512i index = _mm512_set1_epi8(static_cast<char>(asked.index));
-    words[2 * i] = _mm512_cmpgt_epu8_mask(rows, index);
-    words[2 * i + 1] = _mm512_cmple_epu8_mask(rows, index);
+    words[i] = _mm512_cmpgt_epu8_mask(_mm512_load_si512(columns + asked.column * kBlockRows),
+                                      _mm512_set1_epi8(static_cast<char>(asked.index)));
   }
-  words[2 * forest.predicate_count] = 0;
   write_leaf_numbers(forest.most_leaves, values);
+  const auto planes_of = [&](const MuxTree& tree) {
+    return _mm512_load_si512(values + 8 * std::size_t{tree.root});
+  };
   for (std::uint32_t target = 0; target < forest.targets; ++target) {
-    const std::uint32_t end = forest.target_trees[target + 1];
-    std::uint32_t tree = forest.target_trees[target];
+    const MuxProgram* program = forest.programs + forest.target_programs[target];
+    const MuxProgram* const end = forest.programs + forest.target_programs[target + 1];
     if constexpr (kLeaves == kExits) {
       auto* const to = static_cast<std::uint8_t*>(sums);
-      for (; tree < end; ++tree) {
-        _mm512_storeu_si512(to + tree * kBlockRows,
-                            numbers_of(run_tree(forest, forest.trees[tree], words, values), 8));
+      for (; program != end; ++program) {
+        run_program(forest, *program, words, values);
+        for (std::uint32_t i = 0; i < program->trees; ++i) {
+          const std::uint32_t tree = program->first_tree + i;
+          _mm512_storeu_si512(to + tree * kBlockRows, numbers_of(planes_of(forest.trees[tree]), 8));
+        }
       }
     } else {
       using Sum = typename SumOf<kLeaves>::Type;
       auto* const to = static_cast<Sum*>(sums) + target * kBlockRows;
       typename BlockOf<kLeaves>::Sums all;
       load_sums(all, to);
-      for (; tree < end; ++tree) {
-        const MuxTree& one = forest.trees[tree];
-        const __m512i planes = run_tree(forest, one, words, values);
-        const unsigned bits = one.leaves <= 32 ? 5 : one.leaves <= 64 ? 6 : 8;
-        add_leaves(all, static_cast<const Sum*>(forest.leaves) + one.first_leaf, one.leaves,
-                   numbers_of(planes, bits));
+      for (; program != end; ++program) {
+        run_program(forest, *program, words, values);
+        for (std::uint32_t i = 0; i < program->trees; ++i) {
+          const MuxTree& tree = forest.trees[program->first_tree + i];
+          const unsigned bits = tree.leaves <= 32 ? 5 : tree.leaves <= 64 ? 6 : 8;
+          add_leaves(all, static_cast<const Sum*>(forest.leaves) + tree.first_leaf, tree.leaves,
+                     numbers_of(planes_of(tree), bits));
+        }
       }
       store_sums(all, to);
     }

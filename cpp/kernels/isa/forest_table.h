@@ -27,10 +27,10 @@ struct ForestKernels {
   using OfPerfect = void(const PerfectForest& forest, const std::uint8_t* columns, void* sums);
   OfPerfect* perfect[kForestLeavesKinds];
 
-  // `columns` are kBlockRows bytes each; `predicates` a word for each; `values` kMuxValues of 64
+  // `columns` are kBlockRows bytes each; `words` one for each predicate; `values` kMuxValues of 64
   // bytes. `sums` is [target][kBlockRows]; exits are bytes, [tree][kBlockRows].
-  using OfMux = void(const MuxForest& forest, const std::uint8_t* columns,
-                     std::uint64_t* predicates, std::uint64_t* values, void* sums);
+  using OfMux = void(const MuxForest& forest, const std::uint8_t* columns, std::uint64_t* words,
+                     std::uint64_t* values, void* sums);
   OfMux* mux[kForestLeavesKinds];
 
   // `sums` is [row][target]; exits are uint32, [row][group][16], the number of the node.
