@@ -113,7 +113,7 @@ def main() -> None:
     opts = runner.options(__doc__ or "")
     lightgbm = next(one for one in ensembles() if one.source.suffix == ".txt")
     graph = lightgbm.source.with_suffix(".served.onnx")
-    write_onnx(read_artifact(lightgbm.artifact), graph, link="Sigmoid")
+    write_onnx(read_artifact(lightgbm.exact), graph, link="Sigmoid")
     with runner.stage(opts) as stage:
         cases = [_measure(opts, lightgbm.name, lightgbm.source, graph)]
         mlp = models.add_mlp(stage.folder / "mlp", "mlp")
