@@ -6,7 +6,7 @@ arithmetic, beside LightGBM, XGBoost and ONNX Runtime by their C functions, and 
 lleaves, oneDAL and Yggdrasil where they are installed: one pinned core, one thread, batches of 1,
 8, 64 and 1024 rows, and one row with cold caches. Of each contestant the best of many trials of
 0.3 ms counts, since whatever else runs can only make one slower. Every contestant's answers for all
-rows are checked first against the library that trained rows are checked first against the library that trained the model. oneDAL and Yggdrasil are called
+rows are checked first against the library that trained the model. oneDAL and Yggdrasil are called
 from Python, which costs a call some microseconds; "yggdrasil_engine" is Yggdrasil's own count of
 its C++ engine, without that.
 """
