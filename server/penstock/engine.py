@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The native core, as the rest of the house knows it: the one importer of `penstock._core`.
+"""The native core, as the server knows it. Besides, only `native/model.py` imports it.
 
 Plans and options go in, plain values come out, and every failure is an `EngineError`.
 """
