@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <system_error>
+#include <utility>
 
 #include "base/signal_mask.h"
 
@@ -14,7 +15,6 @@ namespace penstock::model {
 namespace {
 
 constexpr int kWakeAttempts = 8;
-constexpr base::Nanos kWakeMax = 10 * base::kMillisecond;
 
 }  // namespace
 
@@ -34,9 +34,10 @@ RowPool::RowPool(std::size_t helpers)
 
 RowPool::~RowPool() {
   // In a forked child they do not exist: joining them would wait for ever, and so would destroying
-  // what they sleep on.
+  // what they sleep on. Their names may be those of threads that the child has made since, so that
+  // they cannot be detached either; nobody may speak of them again.
   if (::getpid() != process_) {
-    for (std::thread& thread : threads_) thread.detach();
+    (void)new std::vector<std::thread>(std::move(threads_));
     (void)state_.release();
     return;
   }
@@ -59,6 +60,7 @@ bool RowPool::run(std::size_t parts, const Work& work) {
   take_parts(state);
   while (state->running > 0) state.wait();
   state->is_taken = false;
+  if (state->thrown) std::rethrow_exception(std::exchange(state->thrown, nullptr));
   return true;
 }
 
@@ -68,9 +70,17 @@ void RowPool::take_parts(Held& state) {
     const Work& work = *state->work;
     ++state->running;
     state.release();
-    work(part);
+    std::exception_ptr thrown;
+    try {
+      work(part);
+    } catch (...) {
+      thrown = std::current_exception();
+    }
     state.acquire();
     --state->running;
+    if (!thrown) continue;
+    state->thrown = std::move(thrown);
+    state->next = state->parts;
   }
 }
 
@@ -88,7 +98,8 @@ void RowPool::help() {
 
 base::Nanos RowPool::measure_wake() {
   base::Nanos least = kWakeMax;
-  for (int attempt = 0; attempt < kWakeAttempts; ++attempt) {
+  const base::Nanos end = base::monotonic_now() + kWakeMax;
+  for (int attempt = 0; attempt < kWakeAttempts && base::monotonic_now() < end; ++attempt) {
     std::atomic<std::size_t> arrived = 0;
     const base::Nanos begin = base::monotonic_now();
     // Every thread takes one part, since none lets go of its own before all have come.

@@ -36,24 +36,25 @@ bool RowSplitter::may_split(std::size_t rows, double row_ns) const {
   return split_parts(rows, {.row_ns = row_ns, .wake_ns = kWakeGuess, .threads = threads_}) > 1;
 }
 
-bool RowSplitter::run(std::size_t rows, double row_ns, const Work& work) {
-  if (!may_split(rows, row_ns)) return false;
-  RowPool* pool = nullptr;
-  SplitCosts costs{.row_ns = row_ns};
-  {
-    auto helpers = helpers_.lock();
-    if (!helpers->pool) {
-      helpers->pool = std::make_unique<RowPool>(threads_ - 1);
-      helpers->wake_ns = helpers->pool->measure_wake();
-    }
-    pool = helpers->pool.get();
-    costs.wake_ns = helpers->wake_ns;
-    costs.threads = pool->threads();
+bool RowSplitter::has_helpers() {
+  if (stage_.load(std::memory_order_acquire) == Stage::kMade) return true;
+  Stage none = Stage::kNone;
+  if (!stage_.compare_exchange_strong(none, Stage::kBeingMade, std::memory_order_acquire)) {
+    return none == Stage::kMade;
   }
-  const std::size_t parts = split_parts(rows, costs);
+  pool_ = std::make_unique<RowPool>(threads_ - 1);
+  wake_ns_ = pool_->measure_wake();
+  stage_.store(Stage::kMade, std::memory_order_release);
+  return true;
+}
+
+bool RowSplitter::run(std::size_t rows, double row_ns, const Work& work) {
+  if (!may_split(rows, row_ns) || !has_helpers()) return false;
+  const std::size_t parts =
+      split_parts(rows, {.row_ns = row_ns, .wake_ns = wake_ns_, .threads = pool_->threads()});
   if (parts < 2) return false;
   const std::size_t units = (rows + kPartUnit - 1) / kPartUnit;
-  return pool->run(parts, [&](std::size_t part) {
+  return pool_->run(parts, [&](std::size_t part) {
     const std::size_t begin = units * part / parts * kPartUnit;
     const std::size_t end = std::min(rows, units * (part + 1) / parts * kPartUnit);
     work(begin, end - begin);

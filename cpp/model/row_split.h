@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <functional>
 #include <memory>
 
 #include "base/clock.h"
-#include "base/monitor.h"
 #include "model/row_pool.h"
 
 namespace penstock::model {
@@ -47,17 +47,20 @@ class RowSplitter {
   // Whether so many rows may be split: until threads are made, a guess at what waking costs.
   bool may_split(std::size_t rows, double row_ns) const;
   // Calls `work` for all rows, in parts, perhaps at the same time. False, and nothing is done, if
-  // that would not pay or the threads are busy.
+  // that would not pay or the threads are busy or just being made.
   bool run(std::size_t rows, double row_ns, const Work& work);
 
  private:
-  struct Helpers {
-    std::unique_ptr<RowPool> pool = nullptr;
-    base::Nanos wake_ns = 0;
-  };
+  // Of the threads, and of what waking them costs: made once, and the same ever after. Nobody waits
+  // for another who makes them, nor, in a forked child, for one who is no more.
+  enum class Stage { kNone, kBeingMade, kMade };
+
+  bool has_helpers();
 
   const std::size_t threads_;
-  base::Monitor<Helpers> helpers_;  // made once, and the same ever after
+  std::atomic<Stage> stage_ = Stage::kNone;
+  std::unique_ptr<RowPool> pool_;
+  base::Nanos wake_ns_ = 0;
 };
 
 }  // namespace penstock::model

@@ -94,6 +94,27 @@ def test_a_forked_child_computes_alone(path: Path) -> None:
     assert run.returncode == 0
 
 
+def test_a_forked_child_ends_no_thread_of_its_own_with_the_model(path: Path) -> None:
+    # The child's threads get the memory, and so the names, that the helpers had.
+    program = (
+        "import os, sys, threading, numpy, penstock.native\n"
+        "model = penstock.native.load(sys.argv[1], threads=4)\n"
+        "model.predict(numpy.ones((20000, 300), numpy.float32))\n"
+        "child = os.fork()\n"
+        "if child:\n"
+        "    sys.exit(1 if os.waitpid(child, 0)[1] else 0)\n"
+        "end = threading.Event()\n"
+        "threads = [threading.Thread(target=end.wait) for _ in range(6)]\n"
+        "for thread in threads: thread.start()\n"
+        "del model\n"
+        "end.set()\n"
+        "for thread in threads: thread.join()\n"
+        "os._exit(0)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", program, str(path)], timeout=60, check=False)
+    assert run.returncode == 0
+
+
 @pytest.mark.parametrize("threads", [0, -1, 257])
 def test_a_number_of_threads_that_cannot_be_is_told(path: Path, threads: int) -> None:
     with pytest.raises(EngineError, match=f"threads is {threads}: wanted 1 to 256"):
