@@ -33,7 +33,7 @@ enum class ForestMissing : std::uint8_t {
   kNanAndZero = 1,  // |x| <= kForestZeroMax too
   kNothing = 2,     // NaN counts as zero
 };
-inline constexpr double kForestZeroMax = 1e-35;
+inline constexpr double kForestZeroMax = 1e-35F;  // LightGBM's is of float32
 
 // A forest as the file has it, one element per node; read while compiling and not kept. Nodes of a
 // tree stand together, its root first, and every other is the child of exactly one before it.

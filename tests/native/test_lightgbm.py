@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compiled LightGBM models answer what LightGBM does: the sums to the bit, links to 1e-14."""
 
+from pathlib import Path
 from typing import Any
 
 import lightgbm
@@ -9,7 +10,9 @@ import pytest
 from sklearn.datasets import load_breast_cancer, load_iris
 from tests.native.agreement import Array, answer, difference, rows_of_diabetes
 
-from penstock.native.artifact import CompiledModel
+import penstock.native
+from penstock.errors import NotCompiledError
+from penstock.native.artifact import CompiledModel, write_artifact
 from penstock.native.compiler import compile_bytes, compile_model
 from penstock.native.options import CompileOptions
 
@@ -92,6 +95,27 @@ def test_categories_that_training_never_saw_go_where_the_library_sends_them() ->
     assert np.array_equal(answer(compiled(booster), x), predictions(booster, x))
 
 
+@pytest.mark.parametrize("datatype", ["FP32", "FP64"])
+@pytest.mark.parametrize("more", [{"zero_as_missing": True}, {"use_missing": False}], ids=str)
+def test_as_near_to_zero_as_the_library_has_it_is_zero(
+    more: dict[str, Any], datatype: str, tmp_path: Path
+) -> None:
+    edge = np.float64(np.float32(1e-35))
+    x = np.array([edge, np.nextafter(edge, 1), np.nextafter(edge, 0), 1e-35, 1e-36, 0, 1e-34])
+    x = np.concatenate([x, -x])[:, None]
+    if datatype == "FP32":
+        x = x.astype(np.float32)
+    learnt = np.linspace(-1, 1, 401)[:, None]
+    labels = np.where(learnt[:, 0] == 0, 5, np.sign(learnt[:, 0]))
+    rows = lightgbm.Dataset(learnt.repeat(9, axis=0), labels.repeat(9))
+    booster = lightgbm.train({**QUIET, "objective": "regression", **more}, rows, 3)
+    model = compiled(booster, input_datatype=datatype)
+    right = predictions(booster, x.astype(np.float64))
+    assert np.array_equal(answer(model, x), right)
+    write_artifact(model, tmp_path / "model.pnst")
+    assert np.array_equal(penstock.native.load(tmp_path / "model.pnst").predict(x), right)
+
+
 def test_a_model_of_a_single_leaf_compiles() -> None:
     booster = trained("regression", min_data_in_leaf=10_000)
     assert np.array_equal(answer(compiled(booster), X), predictions(booster, X))
@@ -139,3 +163,16 @@ def test_a_classifier_of_two_classes_answers_both_probabilities() -> None:
     model = compile_model(classifier)
     assert difference(answer(model, x, "probabilities"), probabilities(classifier, x)) < 1e-14
     assert np.array_equal(answer(model, x, "label").ravel(), classifier.predict(x))
+
+
+def test_a_classifier_whose_predict_gives_sums_is_refused() -> None:
+    def away_from(labels: Array, scores: Array) -> tuple[Array, Array]:
+        return scores - labels, np.ones_like(scores)
+
+    x, y = load_breast_cancer(return_X_y=True)
+    classifier = lightgbm.LGBMClassifier(n_estimators=3, verbose=-1, objective=away_from)
+    classifier.fit(x, y)
+    with pytest.raises(NotCompiledError, match=r"an objective of your own.*booster_"):
+        compile_model(classifier)
+    model = compile_model(classifier.booster_)
+    assert np.array_equal(answer(model, x), predictions(classifier.booster_, x))

@@ -10,7 +10,7 @@
 namespace penstock::kernels::isa::PENSTOCK_ISA_NAMESPACE {
 namespace {
 
-constexpr double kZeroMax = 1e-35;
+constexpr double kZeroMax = 1e-35F;  // as kForestZeroMax
 
 template <class Words, class In>
 inline std::uint16_t rank_of(const RankSearch<In>& search, In x) {

@@ -13,7 +13,7 @@ IS_LEAF = 1
 IS_CATEGORY_TEST = 2
 MISSING_GOES_LEFT = 4
 MISSING_IS_NAN, MISSING_IS_NAN_AND_ZERO, MISSING_IS_NOTHING = 0, 1, 2
-ZERO_MAX = 1e-35
+ZERO_MAX = float(np.float32(1e-35))
 
 Floats = npt.NDArray[np.floating]
 Nodes = npt.NDArray[np.int64]
