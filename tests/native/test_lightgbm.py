@@ -166,8 +166,8 @@ def test_a_classifier_of_two_classes_answers_both_probabilities() -> None:
 
 
 def test_a_classifier_whose_predict_gives_sums_is_refused() -> None:
-    def away_from(labels: Array, scores: Array) -> tuple[Array, Array]:
-        return scores - labels, np.ones_like(scores)
+    def away_from(labels: Array | None, scores: Array) -> tuple[Array, Array]:
+        return scores - np.asarray(labels), np.ones_like(scores)
 
     x, y = load_breast_cancer(return_X_y=True)
     classifier = lightgbm.LGBMClassifier(n_estimators=3, verbose=-1, objective=away_from)

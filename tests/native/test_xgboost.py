@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compiled XGBoost models answer what XGBoost does: the sums to the bit, links to 1e-5."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ import xgboost
 from sklearn.datasets import load_breast_cancer, load_iris
 from tests.native.agreement import Array, answer, difference, rows_of_diabetes
 
+import penstock.native
+from penstock.native.artifact import write_artifact
 from penstock.native.compiler import compile_bytes, compile_model
 from penstock.native.options import CompileOptions
 
@@ -137,6 +140,36 @@ def test_a_stopped_classifier_uses_the_rounds_that_it_predicts_with() -> None:
     model = compile_model(classifier)
     assert difference(answer(model, x, "probabilities"), classifier.predict_proba(x)) < 1e-5
     assert np.array_equal(answer(model, x, "label").ravel(), classifier.predict(x))
+
+
+@pytest.mark.parametrize("booster", ["gbtree", "gblinear"])
+def test_a_stopped_classifier_does_so_after_it_was_read_from_a_file(
+    booster: str, tmp_path: Path
+) -> None:
+    x, y = load_breast_cancer(return_X_y=True)
+    x /= x.max(axis=0)
+    classifier = xgboost.XGBClassifier(
+        booster=booster, n_estimators=100, n_jobs=1, verbosity=0,
+        callbacks=[xgboost.callback.EarlyStopping(rounds=2, min_delta=1e-3)],
+    )  # fmt: skip
+    classifier.fit(x[:300], y[:300], eval_set=[(x[300:], y[300:])], verbose=False)
+    assert classifier.best_iteration < classifier.get_booster().num_boosted_rounds() - 1
+    classifier.save_model(tmp_path / "model.ubj")
+    read = xgboost.XGBClassifier()
+    read.load_model(tmp_path / "model.ubj")
+    for one in (classifier, read):
+        model = compile_model(one)
+        assert difference(answer(model, x, "probabilities"), one.predict_proba(x)) < 1e-4
+
+
+def test_a_classifier_that_only_says_which_class_is_loaded_as_well(tmp_path: Path) -> None:
+    x, y = load_breast_cancer(return_X_y=True)
+    classifier = xgboost.XGBClassifier(objective="binary:hinge", n_estimators=5, n_jobs=1)
+    classifier.fit(x, y)
+    write_artifact(compile_model(classifier), tmp_path / "model.pnst")
+    found = penstock.native.load(tmp_path / "model.pnst").predict(x.astype(np.float32))
+    assert np.array_equal(found["probabilities"], classifier.predict_proba(x))
+    assert np.array_equal(found["label"].ravel(), classifier.predict(x))
 
 
 def test_rows_of_float64_are_rounded_as_the_library_does() -> None:

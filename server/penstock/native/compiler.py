@@ -107,8 +107,11 @@ def _xgboost_object(model: Any, options: CompileOptions) -> CompiledModel:
         booster = model.get_booster()
         missing = model.missing
         labels = class_labels(model.classes_) if hasattr(model, "classes_") else None
-        if getattr(booster, "best_iteration", None) is not None and model.early_stopping_rounds:
-            booster = booster[: booster.best_iteration + 1]
+        # The booster says where it stopped, by whatever means; a model that was read from a file
+        # does not. A linear one predicts with all it has.
+        best = getattr(booster, "best_iteration", None)
+        if best is not None and model.booster != "gblinear":
+            booster = booster[: best + 1]
     content = bytes(booster.save_raw("ubj"))
     return compile_xgboost(parse_xgboost(content), options, labels, missing=missing)
 

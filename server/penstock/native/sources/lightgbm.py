@@ -55,6 +55,11 @@ def compile_lightgbm(
     y = builder.step(step, [x], made, nodes.targets, name="trees")
     if link is not None:
         y = builder.step(link, [y], made, nodes.targets, name="objective")
+    if labels is not None and (model.objective or ("custom",))[0] == "custom":
+        raise NotCompiledError(
+            "it is a classifier of an objective of your own, whose predict gives sums instead of "
+            "classes: compile its booster_."
+        )
     if labels is None:
         builder.output("prediction", datatype, y, [nodes.targets])
     else:

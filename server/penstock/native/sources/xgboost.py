@@ -166,6 +166,8 @@ def _add_outputs(
     if labels is None:
         builder.output("prediction", "FP32", y, [width])
     else:
+        if name == "binary:hinge":
+            y = builder.step(pb.Convert(), [y], pb.FLOAT32, width, name="objective")
         add_classes(builder, y, width, labels, "FP32")
 
 
