@@ -27,13 +27,13 @@ struct BlockOf<kDoubles> {
 };
 
 // The numbers of the leaves that 64 rows reach, as bytes: the bits of each lie in eight words.
-inline __m512i numbers_of(__m512i planes, unsigned bits) {
-  alignas(64) std::uint64_t plane[8];
-  _mm512_store_si512(plane, planes);
+template <unsigned kBits>
+inline __m512i numbers_of(const std::uint64_t* plane) {
   __m512i numbers = _mm512_maskz_set1_epi8(plane[0], 1);
-  for (unsigned bit = 1; bit < bits; ++bit) {
-    numbers =
-        _mm512_or_si512(numbers, _mm512_maskz_set1_epi8(plane[bit], static_cast<char>(1U << bit)));
+#pragma GCC unroll 8
+  for (unsigned bit = 1; bit < kBits; ++bit) {
+    const __m512i value = _mm512_set1_epi8(static_cast<char>(1U << bit));
+    numbers = _mm512_mask_add_epi8(numbers, plane[bit], numbers, value);
   }
   return numbers;
 }
@@ -47,19 +47,24 @@ inline __m512i sixteen(__m512i bytes, int which) {
   }
 }
 
-inline void add_leaves(FloatSums& sums, const float* table, std::uint32_t leaves, __m512i numbers) {
+inline void add_leaves(FloatSums& sums, const float* table, std::uint32_t leaves,
+                       const std::uint64_t* planes) {
   if (leaves <= 32) {
+    const __m512i numbers = numbers_of<5>(planes);
     const __m512 low = _mm512_loadu_ps(table);
     const __m512 high = _mm512_loadu_ps(table + 16);
+#pragma GCC unroll 4
     for (int i = 0; i < 4; ++i) {
       sums.of[i] =
           _mm512_add_ps(sums.of[i], _mm512_permutex2var_ps(low, sixteen(numbers, i), high));
     }
   } else if (leaves <= 64) {
+    const __m512i numbers = numbers_of<6>(planes);
     const __m512 a = _mm512_loadu_ps(table);
     const __m512 b = _mm512_loadu_ps(table + 16);
     const __m512 c = _mm512_loadu_ps(table + 32);
     const __m512 d = _mm512_loadu_ps(table + 48);
+#pragma GCC unroll 4
     for (int i = 0; i < 4; ++i) {
       const __m512i at = sixteen(numbers, i);
       const __mmask16 is_high = _mm512_test_epi32_mask(at, _mm512_set1_epi32(32));
@@ -68,6 +73,8 @@ inline void add_leaves(FloatSums& sums, const float* table, std::uint32_t leaves
                                                          _mm512_permutex2var_ps(c, at, d)));
     }
   } else {
+    const __m512i numbers = numbers_of<8>(planes);
+#pragma GCC unroll 4
     for (int i = 0; i < 4; ++i) {
       sums.of[i] = _mm512_add_ps(sums.of[i], _mm512_i32gather_ps(sixteen(numbers, i), table, 4));
     }
@@ -75,15 +82,16 @@ inline void add_leaves(FloatSums& sums, const float* table, std::uint32_t leaves
 }
 
 inline void add_leaves(DoubleSums& sums, const double* table, std::uint32_t leaves,
-                       __m512i numbers) {
+                       const std::uint64_t* planes) {
   alignas(64) std::uint8_t all[64];
-  _mm512_store_si512(all, numbers);
+  _mm512_store_si512(all, leaves <= 32 ? numbers_of<5>(planes) : numbers_of<8>(planes));
   const auto at = [&](int i) {
     return _mm512_cvtepu8_epi64(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(all + 8 * i)));
   };
   if (leaves <= 16) {
     const __m512d low = _mm512_loadu_pd(table);
     const __m512d high = _mm512_loadu_pd(table + 8);
+#pragma GCC unroll 8
     for (int i = 0; i < 8; ++i) {
       sums.of[i] = _mm512_add_pd(sums.of[i], _mm512_permutex2var_pd(low, at(i), high));
     }
@@ -92,6 +100,7 @@ inline void add_leaves(DoubleSums& sums, const double* table, std::uint32_t leav
     const __m512d b = _mm512_loadu_pd(table + 8);
     const __m512d c = _mm512_loadu_pd(table + 16);
     const __m512d d = _mm512_loadu_pd(table + 24);
+#pragma GCC unroll 8
     for (int i = 0; i < 8; ++i) {
       const __m512i place = at(i);
       const __mmask8 is_high = _mm512_test_epi64_mask(place, _mm512_set1_epi64(16));
@@ -100,6 +109,7 @@ inline void add_leaves(DoubleSums& sums, const double* table, std::uint32_t leav
                                                       _mm512_permutex2var_pd(c, place, d)));
     }
   } else {
+#pragma GCC unroll 8
     for (int i = 0; i < 8; ++i) {
       sums.of[i] = _mm512_add_pd(sums.of[i], _mm512_i64gather_pd(at(i), table, 8));
     }
@@ -107,15 +117,19 @@ inline void add_leaves(DoubleSums& sums, const double* table, std::uint32_t leav
 }
 
 inline void load_sums(FloatSums& sums, const float* from) {
+#pragma GCC unroll 4
   for (int i = 0; i < 4; ++i) sums.of[i] = _mm512_load_ps(from + 16 * i);
 }
 inline void load_sums(DoubleSums& sums, const double* from) {
+#pragma GCC unroll 8
   for (int i = 0; i < 8; ++i) sums.of[i] = _mm512_load_pd(from + 8 * i);
 }
 inline void store_sums(const FloatSums& sums, float* to) {
+#pragma GCC unroll 4
   for (int i = 0; i < 4; ++i) _mm512_store_ps(to + 16 * i, sums.of[i]);
 }
 inline void store_sums(const DoubleSums& sums, double* to) {
+#pragma GCC unroll 8
   for (int i = 0; i < 8; ++i) _mm512_store_pd(to + 8 * i, sums.of[i]);
 }
 
@@ -152,9 +166,7 @@ void mux(const MuxForest& forest, const std::uint8_t* columns, std::uint64_t* wo
                                       _mm512_set1_epi8(static_cast<char>(asked.index)));
   }
   write_leaf_numbers(forest.most_leaves, values);
-  const auto planes_of = [&](const MuxTree& tree) {
-    return _mm512_load_si512(values + 8 * std::size_t{tree.root});
-  };
+  const auto planes_of = [&](const MuxTree& tree) { return values + 8 * std::size_t{tree.root}; };
   for (std::uint32_t target = 0; target < forest.targets; ++target) {
     const MuxProgram* program = forest.programs + forest.target_programs[target];
     const MuxProgram* const end = forest.programs + forest.target_programs[target + 1];
@@ -164,7 +176,7 @@ void mux(const MuxForest& forest, const std::uint8_t* columns, std::uint64_t* wo
         run_program(forest, *program, words, values);
         for (std::uint32_t i = 0; i < program->trees; ++i) {
           const std::uint32_t tree = program->first_tree + i;
-          _mm512_storeu_si512(to + tree * kBlockRows, numbers_of(planes_of(forest.trees[tree]), 8));
+          _mm512_storeu_si512(to + tree * kBlockRows, numbers_of<8>(planes_of(forest.trees[tree])));
         }
       }
     } else {
@@ -176,9 +188,8 @@ void mux(const MuxForest& forest, const std::uint8_t* columns, std::uint64_t* wo
         run_program(forest, *program, words, values);
         for (std::uint32_t i = 0; i < program->trees; ++i) {
           const MuxTree& tree = forest.trees[program->first_tree + i];
-          const unsigned bits = tree.leaves <= 32 ? 5 : tree.leaves <= 64 ? 6 : 8;
           add_leaves(all, static_cast<const Sum*>(forest.leaves) + tree.first_leaf, tree.leaves,
-                     numbers_of(planes_of(tree), bits));
+                     planes_of(tree));
         }
       }
       store_sums(all, to);

@@ -3,8 +3,8 @@
 #include "kernels/isa/begin_avx512.h"
 #include "kernels/isa/forest_avx512.h"
 #include "kernels/isa/forest_kinds.h"
-#include "kernels/isa/forest_leaves-inl.h"
 #include "kernels/isa/forest_perfect-inl.h"
+#include "kernels/isa/forest_places-inl.h"
 
 // Forests of which one row at a time is computed: bytes are looked up by vpermb and compared 64 at
 // a time, and what comes out is a mask register.
@@ -35,10 +35,6 @@ inline __mmask64 rights(const RowColumns& columns, const std::uint8_t* column,
                         const std::uint8_t* index) {
   return _mm512_cmpgt_epu8_mask(pick<kIsWide>(columns, _mm512_load_si512(column)),
                                 _mm512_load_si512(index));
-}
-
-inline __m512i lanes() {
-  return _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
 }
 
 template <bool kIsWide>
@@ -90,35 +86,35 @@ inline __m512i exits64(const MaskForest& forest, const RowColumns& columns, std:
   return _mm512_inserti64x4(_mm512_castsi256_si512(of_low), of_high, 1);
 }
 
+// Groups whose exits are stored before their leaves are looked up: no load waits for a store.
+constexpr std::size_t kMaskGroups = 4;
+
 template <ForestLeaves kLeaves, bool kIsWide, std::uint32_t kBits>
 void masks_of(const MaskForest& forest, const std::uint8_t* bytes, void* sums) {
   using Sum = typename SumOf<kLeaves>::Type;
   const RowColumns columns = load_columns(bytes);
-  const __m512i places = _mm512_mullo_epi32(lanes(), _mm512_set1_epi32(kBits));
-  constexpr std::size_t kGroupBytes = kMaskTrees * kBits * sizeof(Sum);
-  const auto* leaves = static_cast<const std::uint8_t*>(forest.leaves);
+  const auto* const leaves = static_cast<const Sum*>(forest.leaves);
   auto* const to = static_cast<Sum*>(sums);
+  alignas(64) std::uint32_t exits[kMaskGroups * kMaskTrees];
   for (std::uint32_t target = 0; target < forest.targets; ++target) {
-    const std::uint32_t end = forest.target_groups[target + 1];
-    __m512 any_order = _mm512_setzero_ps();
+    const std::size_t end = forest.target_groups[target + 1];
     Sum sum = kLeaves == kExits ? 0 : to[target];
-    for (std::uint32_t group = forest.target_groups[target]; group < end; ++group) {
-      const std::size_t first_slot = forest.group_slots[group];
-      const std::size_t end_slot = forest.group_slots[group + 1];
-      const __m512i exits = kBits == 32 ? exits32<kIsWide>(forest, columns, first_slot, end_slot)
-                                        : exits64<kIsWide>(forest, columns, first_slot, end_slot);
-      const __m512i at = _mm512_add_epi32(exits, places);
-      const void* const table = leaves + group * kGroupBytes;
+    for (std::size_t group = forest.target_groups[target]; group < end; group += kMaskGroups) {
+      const std::size_t count = end - group < kMaskGroups ? end - group : kMaskGroups;
+      for (std::size_t i = 0; i < count; ++i) {
+        const std::size_t first = forest.group_slots[group + i];
+        const std::size_t last = forest.group_slots[group + i + 1];
+        const __m512i of_group = kBits == 32 ? exits32<kIsWide>(forest, columns, first, last)
+                                             : exits64<kIsWide>(forest, columns, first, last);
+        _mm512_store_si512(exits + i * kMaskTrees, of_group);
+      }
+      const std::size_t tree = group * kMaskTrees;
       if constexpr (kLeaves == kExits) {
-        _mm512_storeu_si512(to + group * kMaskTrees, exits);
-      } else if constexpr (kLeaves == kAnyOrder) {
-        any_order =
-            _mm512_add_ps(any_order, _mm512_i32gather_ps(at, static_cast<const float*>(table), 4));
+        for (std::size_t i = 0; i < count * kMaskTrees; ++i) to[tree + i] = exits[i];
       } else {
-        sum = add_in_order<kLeaves>(sum, table, at);
+        sum = add_places<kLeaves, kBits>(sum, leaves + tree * kBits, exits, count * kMaskTrees);
       }
     }
-    if constexpr (kLeaves == kAnyOrder) sum += _mm512_reduce_add_ps(any_order);
     if constexpr (kLeaves != kExits) to[target] = sum;
   }
 }

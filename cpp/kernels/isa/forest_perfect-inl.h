@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "kernels/isa/forest_kinds.h"
+#include "kernels/isa/forest_places-inl.h"
 
 // Perfect trees, once their comparisons are made. Included after a begin_*.h.
 namespace penstock::kernels::isa::PENSTOCK_ISA_NAMESPACE {
@@ -15,20 +16,6 @@ namespace {
 // them.
 constexpr std::size_t kPerfectWalks = 8;
 constexpr std::size_t kPerfectTrees = 4 * kPerfectWalks;
-
-// Adds up the leaves at the places of `count` trees.
-template <ForestLeaves kLeaves, class Sum>
-inline Sum add_places(Sum sum, const Sum* table, const std::uint64_t* places, std::size_t count) {
-  std::size_t i = 0;
-  if constexpr (kLeaves == kAnyOrder) {
-    for (; i + 4 <= count; i += 4, table += 4 * 64) {
-      sum += (table[places[i]] + table[64 + places[i + 1]]) +
-             (table[128 + places[i + 2]] + table[192 + places[i + 3]]);
-    }
-  }
-  for (; i < count; ++i, table += 64) sum += table[places[i]];
-  return sum;
-}
 
 // `rights(nodes)` tells of a tree's 64 nodes which send the row to the right, from the root on;
 // `walk(words, places)` where, of 64 places, the row leaves each of kPerfectWalks such trees.
@@ -49,7 +36,7 @@ inline void leave_perfect(const PerfectForest& forest, void* sums, Rights rights
       if constexpr (kLeaves == kExits) {
         for (std::size_t i = 0; i < count; ++i) to[tree + i] = static_cast<Sum>(places[i]);
       } else {
-        sum = add_places<kLeaves>(sum, leaves + tree * 64, places, count);
+        sum = add_places<kLeaves, 64>(sum, leaves + tree * 64, places, count);
       }
     }
     if constexpr (kLeaves != kExits) to[target] = sum;

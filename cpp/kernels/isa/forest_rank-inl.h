@@ -16,6 +16,10 @@ template <class Words, class In>
 inline std::uint16_t rank_of(const RankSearch<In>& search, In x) {
   const In* table = search.tables;
   unsigned rank = Words::below(table, x);
+  if (search.levels == 2) {  // as most have: features of up to 255 thresholds
+    return static_cast<std::uint16_t>(rank * kRankWays +
+                                      Words::below(table + (rank + 1) * kRankWays, x));
+  }
   unsigned size = kRankWays;
   for (std::uint32_t level = 1; level < search.levels; ++level) {
     table += size;
