@@ -11,14 +11,18 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import (
+    BaggingRegressor,
     ExtraTreesClassifier,
+    ExtraTreesRegressor,
     GradientBoostingClassifier,
     GradientBoostingRegressor,
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
     RandomForestClassifier,
     RandomForestRegressor,
+    VotingRegressor,
 )
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import (
@@ -32,11 +36,13 @@ from sklearn.neighbors import LocalOutlierFactor
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
+from sklearn.tree import DecisionTreeRegressor
 from tests.native.agreement import Array, answer, difference
 
 from penstock.errors import NotCompiledError
 from penstock.native.compiler import compile_model
 from penstock.native.reference import evaluate
+from penstock.native.sources.sklearn_trial import try_out
 
 CLASSIFIERS = [
     LogisticRegression(max_iter=3000),
@@ -110,6 +116,97 @@ def test_missing_values_go_where_histogram_trees_send_them() -> None:
     x[::5, 8] = np.nan
     model = HistGradientBoostingRegressor(max_iter=8).fit(x, y)
     assert difference(answer(compile_model(model), x, "variable").ravel(), model.predict(x)) < 1e-5
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        DecisionTreeRegressor(random_state=1),
+        RandomForestRegressor(8, random_state=1),
+        ExtraTreesRegressor(8, max_depth=4, random_state=1),
+        make_pipeline(MinMaxScaler(), BaggingRegressor(n_estimators=3, random_state=1)),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("holes_when_trained", [True, False])
+def test_missing_values_go_where_trees_send_them(model: Any, holes_when_trained: bool) -> None:
+    x, y = rows(load_diabetes)
+    holed = np.where(np.random.default_rng(1).random(x.shape) < 0.2, np.float32(np.nan), x)
+    model.fit(holed if holes_when_trained else x, y)
+    found = answer(compile_model(model), holed, "variable").ravel()
+    # A scaled number may lie on a threshold.
+    assert np.mean(np.abs(found - model.predict(holed)) > 1e-4 * np.abs(found)) < 0.02
+
+
+def test_classes_too_are_those_of_trees_with_missing_values() -> None:
+    x, y = rows(load_iris)
+    x[::3, 2] = np.nan
+    x[::4, 3] = np.nan
+    model = RandomForestClassifier(9, random_state=1).fit(x, y)
+    found = evaluate(compile_model(model), {"input": x})
+    assert np.array_equal(found["label"].ravel(), model.predict(x))
+    np.testing.assert_allclose(found["probabilities"], model.predict_proba(x), atol=1e-6)
+
+
+@pytest.mark.parametrize("loss", ["poisson", "gamma", "quantile", "absolute_error"])
+@pytest.mark.parametrize("is_piped", [False, True])
+def test_each_loss_of_histogram_trees_has_its_link(loss: str, is_piped: bool) -> None:
+    x, y = rows(load_diabetes)
+    quantile = 0.7 if loss == "quantile" else None
+    model: Any = HistGradientBoostingRegressor(max_iter=5, loss=loss, quantile=quantile)
+    if is_piped:
+        model = make_pipeline(SimpleImputer(), model)
+    model.fit(x, y)
+    assert difference(answer(compile_model(model), x, "variable").ravel(), model.predict(x)) < 1e-5
+
+
+@pytest.mark.parametrize("load", [load_breast_cancer, load_iris])
+def test_discriminants_give_their_own_probabilities(load: Any) -> None:
+    x, y = rows(load)
+    model = LinearDiscriminantAnalysis().fit(x, y)
+    found = evaluate(compile_model(model), {"input": x})
+    assert np.array_equal(found["label"].ravel(), model.predict(x))
+    np.testing.assert_allclose(found["probabilities"], model.predict_proba(x), atol=1e-5)
+
+
+def with_columns_of_holes() -> Any:
+    return make_pipeline(SimpleImputer(add_indicator=True), Ridge())
+
+
+def of_categories() -> Any:
+    return HistGradientBoostingRegressor(max_iter=3, categorical_features=[1])
+
+
+def of_two_models() -> Any:
+    half = HistGradientBoostingRegressor(max_iter=3, loss="poisson")
+    return VotingRegressor([("half", half), ("other", Ridge())])
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (with_columns_of_holes, "leaves out the columns that add_indicator=True of SimpleImputer"),
+        (of_categories, r"tests for categories \(categorical_features\)"),
+        (of_two_models, "leaves out the exponential of HistGradientBoostingRegressor"),
+    ],
+    ids=lambda one: getattr(one, "__name__", ""),
+)
+def test_what_the_exporter_leaves_out_is_refused_in_a_sentence(make: Any, sentence: str) -> None:
+    x, y = rows(load_diabetes)
+    x[:, 1] = np.arange(len(x)) % 5
+    x[::9, 0] = np.nan if make is with_columns_of_holes else 0
+    with pytest.raises(NotCompiledError, match=sentence):
+        compile_model(make().fit(x, y + 500 * (x[:, 1] % 2)))
+
+
+def test_an_export_that_answers_otherwise_is_refused() -> None:
+    x, y = rows(load_diabetes)
+    compiled = compile_model(Ridge().fit(x, y))
+    model = Ridge().fit(x, 2 * y)
+    with pytest.raises(NotCompiledError, match="answers otherwise than Ridge does: 64 of"):
+        try_out(compiled, model)
+    with pytest.raises(NotCompiledError, match="answers otherwise than Ridge does: 3 of 3 rows"):
+        try_out(compiled, model, x[:3])
 
 
 def test_the_model_that_is_compiled_stays_as_it_was() -> None:

@@ -19,6 +19,7 @@ from penstock.native.sources.classes import class_labels
 from penstock.native.sources.lightgbm import compile_lightgbm
 from penstock.native.sources.lightgbm_text import parse_text
 from penstock.native.sources.sklearn import exported
+from penstock.native.sources.sklearn_trial import try_out
 from penstock.native.sources.xgboost import compile_xgboost
 from penstock.native.sources.xgboost_file import parse_xgboost
 
@@ -88,7 +89,7 @@ def compile_model(
         case "catboost":
             return _catboost_object(model, options)
         case "sklearn":
-            return compile_onnx(exported(model, example), options)
+            return _sklearn_object(model, options, example)
     raise NotCompiledError(
         f"an object of {type(model).__module__}.{type(model).__qualname__} cannot be compiled: "
         "export it to ONNX, and compile the file."
@@ -114,6 +115,12 @@ def _xgboost_object(model: Any, options: CompileOptions) -> CompiledModel:
             booster = booster[: best + 1]
     content = bytes(booster.save_raw("ubj"))
     return compile_xgboost(parse_xgboost(content), options, labels, missing=missing)
+
+
+def _sklearn_object(model: Any, options: CompileOptions, example: Any) -> CompiledModel:
+    compiled = compile_onnx(exported(model, example), options)
+    try_out(compiled, model, example)
+    return compiled
 
 
 def _catboost_object(model: Any, options: CompileOptions) -> CompiledModel:

@@ -10,6 +10,11 @@ from typing import Any
 import numpy as np
 
 from penstock.errors import NotCompiledError
+from penstock.native.sources.sklearn_amends import (
+    amend,
+    estimators,
+    refuse_what_is_left_out,
+)
 
 __all__ = ["exported"]
 
@@ -39,6 +44,7 @@ def exported(model: Any, example: Any = None) -> bytes:
         form["initial_types"] = [("input", FloatTensorType([None, columns]))]
     else:
         form["X"] = example[:1]
+    refuse_what_is_left_out(model)
     copied = with_rounded_thresholds(model)
     try:
         try:  # a table of probabilities instead of dictionaries
@@ -51,6 +57,7 @@ def exported(model: Any, example: Any = None) -> bytes:
         raise NotCompiledError(
             f"skl2onnx cannot export {type(model).__name__} ({type(error).__name__}: {why})."
         ) from None
+    amend(made.graph, model)
     return bytes(made.SerializeToString())
 
 
@@ -61,7 +68,7 @@ def with_rounded_thresholds(model: Any) -> Any:
     left that belong to the right; the next one below sends each where it belongs.
     """
     copied = copy.deepcopy(model)
-    for estimator in _estimators(copied):
+    for estimator in estimators(copied):
         for round_ in getattr(estimator, "_predictors", None) or []:
             for tree in round_:
                 nodes = np.array(tree.nodes)
@@ -71,20 +78,3 @@ def with_rounded_thresholds(model: Any) -> Any:
                 nodes["num_threshold"] = np.where(nearest > exact, lower, nearest)
                 tree.nodes = nodes
     return copied
-
-
-def _estimators(model: Any) -> list[Any]:
-    """A model and those that it is put together from."""
-    found, seen = [model], {id(model)}
-    for one in found:  # grows as it goes
-        parts = list(vars(one).values()) if hasattr(one, "get_params") else []
-        while parts:
-            part = parts.pop()
-            if isinstance(part, list | tuple):
-                parts += part
-            elif isinstance(part, dict):
-                parts += part.values()
-            elif hasattr(part, "get_params") and id(part) not in seen:
-                seen.add(id(part))
-                found.append(part)
-    return found
