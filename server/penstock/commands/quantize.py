@@ -104,9 +104,11 @@ def _forms(verdict: Verdict) -> Table:
     table = Table("Form", verdict.plan.metric, "Worse by", "", "Bytes")
     for column in table.columns[1:3] + table.columns[4:]:
         column.justify = "right"
+    for column in table.columns:  # a number that is cut short is none; what is said is folded
+        column.no_wrap = True
     for count in rows:
         table.add_column(f"us / {count} row{'s' if count > 1 else ''}", justify="right")
-    table.add_column("How")
+    table.add_column("How", overflow="fold")
     for trial in verdict.trials:
         table.add_row(
             trial.form,

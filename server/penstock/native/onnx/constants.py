@@ -9,12 +9,15 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from penstock.native.onnx.arrays import DTYPES, ELEMENTS_MAX, Array, element_name
+from penstock.native.onnx.arrays import DTYPES, Array, element_name
 from penstock.native.onnx.graph import Node
 from penstock.native.onnx.lowering import ROWS, Lowering
 from penstock_client._proto import onnx_graph_pb2 as ox
 
 __all__ = ["fold"]
+
+#: Elements of all constants that are computed, together.
+FOLDED_MAX = 1 << 27
 
 Fold = Callable[[Node, Lowering], Array]
 
@@ -27,6 +30,9 @@ def fold(node: Node, lower: Lowering) -> bool:
     try:
         with np.errstate(all="ignore"):
             found = np.asarray(FOLDS[node.op](node, lower))
+        if found.flags.owndata:
+            _check_size(node, lower, found.shape)
+            lower.folded += found.size
     except (ValueError, TypeError, IndexError, OverflowError, MemoryError) as error:
         raise node.error(f"its constants do not fit each other: {error}.") from None
     lower.set(node.outputs[0], found)
@@ -95,12 +101,15 @@ def _transpose(node: Node, lower: Lowering) -> Array:
 
 def _concat(node: Node, lower: Lowering) -> Array:
     parts = [lower.constant(node, place) for place in range(len(node.inputs))]
+    _check_size(node, lower, (sum(part.size for part in parts),))
     return np.concatenate(parts, axis=int(node.attribute("axis", 1)))
 
 
 def _gather(node: Node, lower: Lowering) -> Array:
     places = _plain(node, lower.constant(node, 1)).astype(np.int64)
-    return np.take(lower.constant(node, 0), places, axis=int(node.attribute("axis", 0)))
+    x, axis = lower.constant(node, 0), int(node.attribute("axis", 0))
+    _check_size(node, lower, (x.size // max(x.shape[axis], 1), places.size))
+    return np.take(x, places, axis=axis)
 
 
 def _slice(node: Node, lower: Lowering) -> Array:
@@ -120,7 +129,7 @@ def _slice(node: Node, lower: Lowering) -> Array:
 
 def _constant_of_shape(node: Node, lower: Lowering) -> Array:
     shape = _plain(node, lower.constant(node, 0)).tolist()
-    _check_size(node, shape)
+    _check_size(node, lower, shape)
     value = node.attribute("value", np.zeros(1, np.float32))
     return np.full(shape, value.reshape(-1)[0])
 
@@ -128,13 +137,18 @@ def _constant_of_shape(node: Node, lower: Lowering) -> Array:
 def _expand(node: Node, lower: Lowering) -> Array:
     x = lower.constant(node, 0)
     shape = np.broadcast_shapes(x.shape, tuple(_plain(node, lower.constant(node, 1)).tolist()))
-    _check_size(node, shape)
+    _check_size(node, lower, shape)
     return np.broadcast_to(x, shape)
 
 
-def _check_size(node: Node, shape: Sequence[int]) -> None:
-    if any(size < 0 for size in shape) or np.prod(shape, dtype=np.float64) > ELEMENTS_MAX:
-        raise node.error(f"a constant of shape {list(shape)} is too large.")
+def _check_size(node: Node, lower: Lowering, shape: Sequence[int]) -> None:
+    """Raises if there is no room for such a constant beside those that were computed before."""
+    room = FOLDED_MAX - lower.folded
+    if any(size < 0 for size in shape) or np.prod(shape, dtype=np.float64) > room:
+        raise node.error(
+            f"a constant of shape {list(shape)} is too large: wanted {FOLDED_MAX} elements at "
+            "most, of all that are computed."
+        )
 
 
 def _dequantize(node: Node, lower: Lowering) -> Array:
@@ -154,7 +168,7 @@ def _arithmetic(operation: Callable[[Array, Array], Array]) -> Fold:
         a, b = (_plain(node, lower.constant(node, place)) for place in (0, 1))
         if a.dtype != b.dtype or a.dtype == object:
             raise node.error(f"its constants are {a.dtype} and {b.dtype}: wanted numbers alike.")
-        _check_size(node, np.broadcast_shapes(a.shape, b.shape))
+        _check_size(node, lower, np.broadcast_shapes(a.shape, b.shape))
         return operation(a, b).astype(a.dtype)
 
     return compute

@@ -7,6 +7,7 @@ what shapes and types the part's own nodes see is put around them.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,8 @@ ELEMENTS = {pb.FLOAT32: ox.FLOAT, pb.FLOAT64: ox.DOUBLE, pb.INT64: ox.INT64}
 TYPES = (ox.FLOAT, ox.DOUBLE, ox.INT64, ox.INT32, ox.UINT8, ox.BOOL)
 ROWS_NAME = "rows"
 BYTES_MAX = 512 << 20
+#: That trying a part may take, whatever shapes its nodes make up.
+MEMORY_MAX = 1 << 30
 #: Without a word on standard error: a failure is told by an exception.
 QUIET = 4
 #: Rows that are tried, together and each alone.
@@ -71,6 +74,7 @@ class _Part:
         self._lower = lower
         self._writers = writers
         self._names: dict[str, str] = {}  # of the file -> of the part
+        self._bytes = 0  # of its constants
         self._graph = ox.Graph(name="part")
 
     def name_of(self, name: str) -> str:
@@ -86,8 +90,10 @@ class _Part:
             if tensor is not None:
                 self._read(name, tensor)
             elif name in self._lower.graph.constants:
+                constant = self._lower.graph.constants[name]
+                self._make_room(constant.ByteSize())
                 made = self._graph.initializer.add()
-                made.CopyFrom(self._lower.graph.constants[name])
+                made.CopyFrom(constant)
                 made.name = self.name_of(name)
             elif self._is_plain_constant(name):
                 self._constant(self.name_of(name), self._lower.array(name))
@@ -110,6 +116,8 @@ class _Part:
     def _read(self, name: str, tensor: Tensor) -> None:
         if tensor.texts is not None or tensor.rows_are_last or tensor.element not in DTYPES:
             raise NotCompiledError(f"{name!r} cannot be handed to ONNX Runtime.")
+        if tensor.width > WIDTH_MAX:
+            raise NotCompiledError(f"{name!r} has {tensor.width} columns.")
         own = f"r{len(self.reads)}"
         self._port(self._graph.input, own, ELEMENTS[tensor.kind], tensor.width)
         self.reads.append(tensor)
@@ -146,7 +154,13 @@ class _Part:
         made.attribute.add(name="to", type=ox.Attribute.INT, i=element)
         return name
 
+    def _make_room(self, size: int) -> None:
+        self._bytes += size
+        if self._bytes > BYTES_MAX:
+            raise NotCompiledError(f"its constants would have more than {BYTES_MAX} bytes.")
+
     def _constant(self, name: str, array: Array) -> None:
+        self._make_room(array.size * array.dtype.itemsize)
         element = next((one for one, dtype in DTYPES.items() if dtype == array.dtype), None)
         if element is None:
             raise NotCompiledError(f"{name!r} is of {array.dtype}.")
@@ -189,7 +203,9 @@ def _session(content: bytes) -> Any:
     """ONNX Runtime's own package, imported only for a graph that is split."""
     import onnxruntime
 
+    _bound_memory()
     settings = onnxruntime.SessionOptions()
+    settings.add_session_config_entry("session.use_env_allocators", "1")
     settings.log_severity_level = QUIET
     settings.intra_op_num_threads = settings.inter_op_num_threads = 1
     settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
@@ -197,6 +213,21 @@ def _session(content: bytes) -> Any:
         return onnxruntime.InferenceSession(content, settings, ["CPUExecutionProvider"])
     except Exception as error:  # a class for each of its statuses, without one above them
         raise NotCompiledError(f"ONNX Runtime does not load it: {error}.") from None
+
+
+@cache
+def _bound_memory() -> None:
+    """Of sessions that ask for it, together: once in a process."""
+    import onnxruntime
+
+    memory = onnxruntime.OrtMemoryInfo(
+        "Cpu",
+        onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR,
+        0,
+        onnxruntime.OrtMemType.DEFAULT,
+    )
+    bounds = onnxruntime.OrtArenaCfg({"max_mem": MEMORY_MAX})
+    onnxruntime.create_and_register_allocator(memory, bounds)
 
 
 def _form(content: bytes, reads: list[Tensor]) -> tuple[int, tuple[int, ...]]:

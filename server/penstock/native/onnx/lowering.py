@@ -21,7 +21,7 @@ from penstock.native.options import CompileOptions
 from penstock_client._proto import native_artifact_pb2 as pb
 from penstock_client._proto import onnx_graph_pb2 as ox
 
-__all__ = ["FLOATS", "ROWS", "WIDTH_MAX", "Lowering", "Tensor", "TextColumns"]
+__all__ = ["FLOATS", "ROWS", "WIDTH_MAX", "Lowering", "Tensor", "TextColumns", "check_finite"]
 
 #: In a constant that came from a tensor's shape: the number of rows.
 ROWS = -(1 << 40)
@@ -60,6 +60,15 @@ class Tensor:
         return kind
 
 
+def check_finite(node: Node, *arrays: Array, with_infinity: bool = False) -> None:
+    """Raises what names the node, if a number is none that a step can have."""
+    if with_infinity:
+        if any(np.isnan(one).any() for one in arrays):
+            raise node.error("one of its constants is NaN: wanted numbers.")
+    elif not all(np.isfinite(one).all() for one in arrays):
+        raise node.error("its constants hold NaN or infinity: wanted numbers.")
+
+
 class Lowering:
     """The names of a graph, what they stand for, and the steps so far."""
 
@@ -80,6 +89,8 @@ class Lowering:
         self.producer = producer
         #: Whether the graph was written for a batch of one, so that a 1 may stand for the rows.
         self.has_batch_of_one = False
+        #: Elements of the constants that were computed so far.
+        self.folded = 0
         self._tensors: dict[str, Tensor] = {}
         self._arrays: dict[str, Array] = {}
         self._names: defaultdict[int, list[str]] = defaultdict(list)
@@ -183,6 +194,12 @@ class Lowering:
         made = Tensor(element=element, dims=tuple(int(size) for size in dims))
         if not 0 < made.width <= WIDTH_MAX:
             raise node.error(f"its output has {made.width} columns: wanted 1 to {WIDTH_MAX}.")
+        if isinstance(what, AffineStep):
+            check_finite(node, what.offset, what.scale)
+        elif isinstance(what, pb.Threshold):
+            check_finite(node, np.array(what.threshold), with_infinity=True)
+        elif isinstance(what, pb.Activation):
+            check_finite(node, np.array([what.alpha, what.beta]), with_infinity=True)
         values = [read.value for read in reads]
         value = self.plan.step(what, values, made.kind, made.width, name=node.name)
         return replace(made, value=value)

@@ -20,6 +20,8 @@ __all__ = ["Parts"]
 
 #: A call of ONNX Runtime costs more than most of what it would be called for.
 PARTS_MAX = 4
+#: Cutting out is tried no more often: each try copies the part's constants and makes a session.
+TRIES_MAX = 32
 #: Steps that only move values about: a graph of which no more is lowered gains nothing.
 MOVES = {"onnx", "convert", "select", "concat"}
 
@@ -33,6 +35,7 @@ class Parts:
         self._writers = {name: node for node in lower.graph.nodes for name in node.outputs if name}
         self._left: set[str] = set()  # names that nodes write which were left
         self._stopped: list[NotCompiledError] = []
+        self._tries = 0
         self._cuts: dict[int, Cut] = {}  # by the value that the part's step writes
 
     def lower(self, node: Node) -> None:
@@ -58,6 +61,9 @@ class Parts:
         """
         if name not in self._left or self._lower.has(name):
             return
+        self._tries += 1
+        if self._tries > TRIES_MAX:
+            raise self._stopped[0]
         try:
             cut = cut_out(name, self._model, self._lower, self._writers)
         except NotCompiledError:

@@ -133,7 +133,7 @@ def _prepared(metric: Metric, answers: Array, labels: Array) -> tuple[Array, Arr
     if len(np.unique(labels)) < 2:
         raise QuantizeError(
             f"metric {metric.name!r} needs rows of two classes at least; all labels are "
-            f"{labels[0]!r}."
+            f"{labels.tolist()[0]!r}."
         )
     return labels, answers
 

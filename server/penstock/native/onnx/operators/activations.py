@@ -7,7 +7,7 @@ import numpy as np
 
 from penstock.native.onnx.arrays import Array
 from penstock.native.onnx.graph import Node
-from penstock.native.onnx.lowering import Lowering, Tensor
+from penstock.native.onnx.lowering import Lowering, Tensor, check_finite
 from penstock.native.onnx.steps import AffineStep, DenseStep
 from penstock_client._proto import native_artifact_pb2 as pb
 from penstock_client._proto import onnx_graph_pb2 as ox
@@ -38,6 +38,7 @@ OF_LAYERS = {
 
 def activated(node: Node, lower: Lowering, x: Tensor, what: pb.Activation) -> Tensor:
     """The function of a tensor; the layer before it does it where it can."""
+    check_finite(node, np.array([what.alpha, what.beta]), with_infinity=True)
     step = lower.plan.writer(x.value)
     if (
         what.function in OF_LAYERS

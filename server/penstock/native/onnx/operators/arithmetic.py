@@ -12,7 +12,7 @@ import numpy as np
 
 from penstock.native.onnx.arrays import DTYPES, Array
 from penstock.native.onnx.graph import Node
-from penstock.native.onnx.lowering import Lowering, Tensor
+from penstock.native.onnx.lowering import WIDTH_MAX, Lowering, Tensor, check_finite
 from penstock.native.onnx.steps import AffineStep, DenseStep
 
 __all__ = ["add", "batch_normalization", "div", "mul", "neg", "sub"]
@@ -80,13 +80,17 @@ def batch_normalization(node: Node, lower: Lowering) -> None:
         layer = step.what
         if layer.activation is None:
             old = np.zeros(x.dims) if layer.bias is None else layer.bias.astype(np.float64)
-            layer.weight = (layer.weight * factor[:, None]).astype(np.float32)
-            layer.bias = (old * factor + rest).astype(np.float32)
+            with np.errstate(over="ignore"):
+                weight = (layer.weight * factor[:, None]).astype(np.float32)
+                bias = (old * factor + rest).astype(np.float32)
+            check_finite(node, weight, bias)
+            layer.weight, layer.bias = weight, bias
             lower.set(node.outputs[0], x)
             return
     dtype = _dtype(x)
-    y = _multiplied_by(node, lower, x, factor.astype(dtype))
-    rest = rest.astype(dtype)
+    with np.errstate(over="ignore"):
+        factor, rest = factor.astype(dtype), rest.astype(dtype)
+    y = _multiplied_by(node, lower, x, factor)
     made = lower.step(
         node, AffineStep(offset=-rest, scale=np.ones_like(rest)), [y], x.element, x.dims
     )
@@ -112,6 +116,8 @@ def _operands(node: Node, lower: Lowering) -> tuple[Tensor, Array]:
             f"its constant has shape {list(c.shape)}: wanted one that fits rows of "
             f"shape {list(x.dims)}."
         )
+    if np.prod(shape, dtype=np.float64) > WIDTH_MAX:
+        raise node.error(f"its output has rows of shape {list(shape)}: wanted {WIDTH_MAX} numbers.")
     if shape != x.dims:
         columns = np.broadcast_to(np.arange(x.width).reshape(x.dims), shape).ravel()
         x = lower.selected(node, x, columns.tolist(), shape)
@@ -128,6 +134,7 @@ def _multiplied(node: Node, lower: Lowering, x: Tensor, c: Array) -> None:
 
 
 def _multiplied_by(node: Node, lower: Lowering, x: Tensor, c: Array) -> Tensor:
+    check_finite(node, c)
     step = lower.plan.writer(x.value)
     if (
         step is not None

@@ -13,7 +13,12 @@ from penstock.native.onnx.lowering import FLOATS, Lowering, Tensor
 from penstock.native.onnx.operators.branch_lists import branches_of, branches_of_ensemble
 from penstock.native.onnx.operators.branches import Branches, with_indicators
 from penstock.native.onnx.operators.labels import class_names
-from penstock.native.onnx.operators.linear import one_of_many, one_of_two, transformed
+from penstock.native.onnx.operators.linear import (
+    one_of_many,
+    one_of_two,
+    refuse_transform_of_one,
+    transformed,
+)
 from penstock_client._proto import native_artifact_pb2 as pb
 from penstock_client._proto import onnx_graph_pb2 as ox
 
@@ -26,6 +31,7 @@ TRANSFORM_NAMES = {0: "NONE", 1: "SOFTMAX", 2: "LOGISTIC", 3: "SOFTMAX_ZERO", 4:
 def tree_ensemble_regressor(node: Node, lower: Lowering) -> None:
     """Each target's sum, or mean, of the leaves that a row reaches."""
     targets = int(node.attribute("n_targets", 1))
+    refuse_transform_of_one(node, targets, node.attribute("post_transform", "NONE"))
     branches = branches_of(node, "target", targets)
     base = _numbers(node, "base_values")
     factor = _factor(node, node.attribute("aggregate_function", "SUM"), branches)
@@ -72,12 +78,18 @@ def tree_ensemble_classifier(node: Node, lower: Lowering) -> None:
 def tree_ensemble(node: Node, lower: Lowering) -> None:
     """Version 5's one operator for both, without labels."""
     targets = int(node.attribute("n_targets", 1))
+    name = TRANSFORM_NAMES.get(int(node.attribute("post_transform", 0)), "")
+    refuse_transform_of_one(node, targets, name)
+    if name in ("SOFTMAX", "LOGISTIC"):
+        raise node.error(
+            f"its post_transform is {name}, which ONNX Runtime takes for the other of SOFTMAX and "
+            "LOGISTIC: export it with NONE, and with an operator of its own for that."
+        )
     branches = branches_of_ensemble(node, targets)
     aggregate = AGGREGATES.get(int(node.attribute("aggregate_function", 1)), "")
     factor = _factor(node, aggregate, branches)
     element = lower.tensor(node, 0).element
     scores = _forest(node, lower, branches, np.zeros(targets), factor, element)
-    name = TRANSFORM_NAMES.get(int(node.attribute("post_transform", 0)), "")
     lower.set(node.outputs[0], transformed(node, lower, scores, name))
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from penstock.native.onnx.arrays import DTYPES, Array
 from penstock.native.onnx.graph import Node
-from penstock.native.onnx.lowering import Lowering, Tensor
+from penstock.native.onnx.lowering import WIDTH_MAX, Lowering, Tensor
 from penstock.native.onnx.operators.labels import label_at
 from penstock.native.onnx.steps import AffineStep
 from penstock_client._proto import native_artifact_pb2 as pb
@@ -89,6 +89,10 @@ def one_hot_encoder(node: Node, lower: Lowering) -> None:
     if not node.attribute("zeros", 1):
         raise node.error(
             "it fails on a value that is no category (zeros=0), which has no native form."
+        )
+    if len(categories) * x.width > WIDTH_MAX:
+        raise node.error(
+            f"its output has {len(categories) * x.width} columns: wanted {WIDTH_MAX} at most."
         )
     what = pb.OneHot(
         counts=[len(categories)] * x.width,

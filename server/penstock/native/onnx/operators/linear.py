@@ -19,6 +19,7 @@ __all__ = [
     "linear_regressor",
     "one_of_many",
     "one_of_two",
+    "refuse_transform_of_one",
     "transformed",
 ]
 
@@ -42,9 +43,19 @@ def transformed(node: Node, lower: Lowering, scores: Tensor, name: str = "") -> 
     return lower.step(node, what, [scores], scores.element, scores.dims)
 
 
+def refuse_transform_of_one(node: Node, targets: int, name: str) -> None:
+    """Raises where ONNX Runtime leaves out what ONNX wants: nobody knows which one is meant."""
+    if targets == 1 and name not in ("NONE", "PROBIT"):
+        raise node.error(
+            f"its post_transform is {name} of one score, which ONNX Runtime leaves out and ONNX "
+            "does not: export it with NONE, and with an operator of its own for that."
+        )
+
+
 def linear_regressor(node: Node, lower: Lowering) -> None:
     """y = coefficients @ x + intercepts."""
     targets = int(node.attribute("targets", 1))
+    refuse_transform_of_one(node, targets, node.attribute("post_transform", "NONE"))
     x = lower.floats(node, 0)
     scores = _scores(node, lower, x, targets)
     lower.set(node.outputs[0], transformed(node, lower, scores))
