@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What of ONNX does not compile says which node stopped it, and why, in one sentence."""
 
+import re
+import subprocess
+import sys
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,6 +17,8 @@ from penstock.errors import ModelFileError, NotCompiledError
 from penstock.native.compiler import compile_bytes
 
 W = np.ones((4, 3), np.float32)
+#: Of address space; ONNX Runtime and the core take some of it.
+MEMORY_MAX = 6 << 30
 X4: dict[str, tuple[int, list[Any]]] = {"x": (FLOAT, [None, 4])}
 
 
@@ -51,6 +57,23 @@ def refused(model: ModelProto | bytes, kind: type[Exception] = NotCompiledError)
         (node("Squeeze", "x", "y"), "it removes all dimensions of 1, and so of one row"),
         (node("Scaler", "x", "y", ML, offset=[0.0], scale=[1.0] * 3), "wanted 1 or 4"),
         (node("Scaler", "x", "y", ML, offset=1, scale=[1.0]), "attributes are not those of its"),
+        (node("Scaler", "x", "y", ML, offset=[np.nan], scale=[1.0]), "constants hold NaN or inf"),
+        (node("Scaler", "x", "y", ML, offset=[0.0], scale=[np.inf]), "constants hold NaN or inf"),
+        (node("Add", "x nan", "y"), "its constants hold NaN or infinity"),
+        (node("Mul", "x inf", "y"), "its constants hold NaN or infinity"),
+        (node("Div", "x zero", "y"), "its constants hold NaN or infinity"),
+        (node("Greater", "x nan", "y"), "one of its constants is NaN"),
+        (node("Less", "x nan", "y"), "one of its constants is NaN"),
+        (node("LeakyRelu", "x", "y", alpha=np.nan), "one of its constants is NaN"),
+        (node("BatchNormalization", "x huge ones ones tiny", "y"), "constants hold NaN or inf"),
+        (
+            node("LinearRegressor", "x", "y", ML, coefficients=[1.0] * 4, post_transform="SOFTMAX"),
+            "its post_transform is SOFTMAX of one score, which ONNX Runtime leaves out",
+        ),
+        (
+            node("OneHotEncoder", "x", "y", ML, cats_int64s=list(range(300_000))),
+            "its output has 1200000 columns",
+        ),
         (node("Gather", "x far", "y", axis=1), "it picks a column that is not there: there are 4"),
     ],
     ids=lambda made: made.op_type if hasattr(made, "op_type") else None,
@@ -58,6 +81,8 @@ def refused(model: ModelProto | bytes, kind: type[Exception] = NotCompiledError)
 def test_a_node_without_native_form_is_named(made: Any, sentence: str) -> None:
     constants: dict[str, Any] = {
         "w": W, "v": W[:3], "one": np.float32(1), "s": [-1, 2], "far": [9], "bad": W * np.nan,
+        "nan": np.float32(np.nan), "inf": np.float32(np.inf), "zero": np.zeros(4, np.float32),
+        "ones": W[:, 0], "huge": W[:, 0] * np.float32(3e38), "tiny": W[:, 0] * np.float32(1e-30),
     }  # fmt: skip
     assert sentence in refused(model_of([made], X4, {"y": FLOAT}, constants))
 
@@ -177,3 +202,70 @@ def test_nodes_that_nothing_needs_stop_nobody() -> None:
     model = layer()
     model.graph.node.append(node("Erf", "x", "unused"))
     compile_bytes(model.SerializeToString())
+
+
+def doubled(first: str, by: str, times: int, **attributes: Any) -> list[Any]:
+    """A name that stands for twice as much, again and again."""
+    names = [first, *(f"c{place}" for place in range(times))]
+    return [
+        node("Concat", f"{one} {one}", other, **attributes) for one, other in pairwise(names)
+    ] + [node(by, f"x {names[-1]}", "y", axis=1)]
+
+
+def many() -> list[Any]:
+    made = [node("ConstantOfShape", "s", f"c{place}") for place in range(40)]
+    return [
+        *made,
+        node("Sum", " ".join(one.output[0] for one in made), "c"),
+        node("Add", "x c", "y"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "sentence"),
+    [
+        (
+            [node("ConstantOfShape", "n", "k"), *doubled("k", "Gather", 3, axis=0)],
+            r"a constant of shape \[134217728\] is too large",
+        ),
+        (doubled("x", "Concat", 40, axis=1), "its output has 2097152 columns: wanted"),
+        (many(), r"a constant of shape \[1, 16777216\] is too large"),
+        (
+            [
+                node("Expand", "row wide", "e"),
+                node("Expand", "e wider", "f"),
+                node("MatMul", "x f", "y"),
+            ],
+            r"a constant of shape \[16384, 4, 65536\] is too large",
+        ),
+        (
+            [
+                node("Relu", "x", "a"),
+                node("Expand", "a wider", "b"),
+                node("Erf", "b", "c"),
+                node("Relu", "c", "y"),
+            ],
+            "this operator has no native form",
+        ),
+    ],
+    ids=["doubled", "doubled rows", "many", "expanded", "expanded rows"],
+)
+def test_a_graph_that_makes_up_huge_numbers_takes_little_memory(
+    nodes: list[Any], sentence: str
+) -> None:
+    constants: dict[str, Any] = {
+        "n": [1 << 25], "s": [1, 1 << 24], "row": W[:1, :1], "wide": [4, 1 << 16],
+        "wider": [1 << 14, 4, 1 << 16],
+    }  # fmt: skip
+    content = model_of(nodes, X4, {nodes[-1].output[0]: FLOAT}, constants).SerializeToString()
+    program = (
+        "import resource, sys\n"
+        "from penstock.native.compiler import compile_bytes\n"
+        f"resource.setrlimit(resource.RLIMIT_AS, ({MEMORY_MAX}, {MEMORY_MAX}))\n"
+        "compile_bytes(sys.stdin.buffer.read())\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], input=content, capture_output=True, check=False
+    )
+    last = ran.stderr.decode().strip().splitlines()[-1]
+    assert re.search(f"NotCompiledError: .*{sentence}", last), last
