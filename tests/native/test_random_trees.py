@@ -23,6 +23,7 @@ from tests.native.random_trees import (
 )
 
 from penstock import native
+from penstock.errors import NotCompiledError
 from penstock.native.artifact import CompiledModel, write_artifact
 from penstock.native.compiler import compile_bytes
 from penstock.native.options import CompileOptions
@@ -105,3 +106,28 @@ def test_thresholds_outside_of_float32_part_rows_of_float32_as_they_do_of_float6
     model = compile_bytes(text.encode(), CompileOptions(input_datatype="FP32"))
     assert np.array_equal(answer(model, x), exact)
     assert np.array_equal(natively(model, x), exact)
+
+
+def test_the_deepest_tree_that_compiles_is_loaded() -> None:
+    def chain(depth: int) -> CompiledModel:
+        below = range(depth)
+        lines = {
+            "num_leaves": [depth + 1],
+            "num_cat": [0],
+            "split_feature": [0] * depth,
+            "threshold": [depth - place for place in below],
+            "decision_type": [2] * depth,
+            "left_child": [*range(1, depth), -1],
+            "right_child": [-2 - place for place in below],
+            "leaf_value": range(depth + 1),
+        }
+        block = "\n".join(f"{key}={' '.join(map(str, line))}" for key, line in lines.items())
+        text = lightgbm_text([Leaf(0)])
+        head, end = text.index("Tree=0"), text.index("end of trees")
+        return compile_bytes(f"{text[:head]}Tree=0\n{block}\n\n{text[end:]}".encode())
+
+    x = np.zeros((9, FEATURES))
+    x[:, 0] = [0, 1, 2, 3, 4094, 4095, 4096, 4097, np.inf]
+    assert natively(chain(4096), x).ravel().tolist() == [0, 0, 4096, 4095, 4, 3, 2, 1, 1]
+    with pytest.raises(NotCompiledError, match="a tree is deeper than 4096 tests"):
+        chain(4097)

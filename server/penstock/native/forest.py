@@ -29,7 +29,8 @@ NODES_MAX = 1 << 26
 FEATURES_MAX = 1 << 20
 CATEGORY_MAX = 1 << 24
 CATEGORY_WORDS_MAX = 1 << 26
-DEPTH_MAX = 1 << 14
+#: Tests one after the other, as the core bounds them too.
+DEPTH_MAX = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,8 +163,8 @@ def _ordered(nodes: TreeNodes) -> tuple[Integers, Integers]:
             raise ModelFileError(
                 "a node is the child of two nodes, or of one below itself: these are no trees."
             )
-        if len(levels) == DEPTH_MAX:
-            raise NotCompiledError(f"a tree is deeper than {DEPTH_MAX} nodes.")
+        if len(levels) > DEPTH_MAX:
+            raise NotCompiledError(f"a tree is deeper than {DEPTH_MAX} tests.")
         is_reached[level] = True
         levels.append(level)
         trees.append(tree)
