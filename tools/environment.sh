@@ -145,7 +145,7 @@ pip install "${requirements[@]}"
 say "Building the core"
 .venv/bin/python tools/build.py extension >/dev/null
 say "Installing Penstock and what its tests need"
-pip install --no-build-isolation -e ./client -e '.[demo,dev]'
+pip install --no-build-isolation -e ./client -e '.[demo,dev,training]'
 fetch_prometheus
 install_grpc_js
 touch .venv/ready

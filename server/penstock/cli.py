@@ -5,8 +5,7 @@ Imports inside the verbs are there so that `penstock --help` answers at once.
 """
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,8 +13,8 @@ import typer
 from rich.console import Console
 
 from penstock import __version__
+from penstock.commands.sentences import Debug, sentences
 from penstock.config.flags import OptionCommand, with_option_flags
-from penstock.errors import PenstockError
 
 __all__ = ["app", "main"]
 
@@ -27,7 +26,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")]
 Url = Annotated[str, typer.Option("--url", "-u", metavar="HOST:PORT", help="The server's gRPC.")]
 Inputs = Annotated[
     list[str] | None,
@@ -35,28 +33,7 @@ Inputs = Annotated[
 ]
 Timeout = Annotated[float, typer.Option(help="Seconds to wait for an answer.")]
 LOCAL = "localhost:8001"
-
-
-@contextmanager
-def _sentences(debug: bool) -> Iterator[None]:
-    """Turns what can go wrong into a sentence on standard error and exit status 1."""
-    from penstock_client import PenstockError as CallError
-
-    try:
-        yield
-    except (PenstockError, CallError) as error:
-        if debug:
-            raise
-        Console(stderr=True).print(
-            f"[bold red]penstock:[/] {_escaped(error)}", highlight=False, soft_wrap=True
-        )
-        raise typer.Exit(1) from None
-
-
-def _escaped(error: Exception) -> str:
-    from rich.markup import escape
-
-    return escape(str(error))
+PLUGINS = "penstock.commands"
 
 
 def _version(is_wanted: bool) -> None:
@@ -87,7 +64,7 @@ def serve(
     **flags: Any,
 ) -> None:
     """Serve the models of a repository until SIGTERM or Ctrl-C."""
-    with _sentences(debug):
+    with sentences(debug):
         from penstock.config import options_as_toml, read_options, without_triton_flags
 
         own_flags, unused = without_triton_flags(flags)
@@ -119,7 +96,7 @@ def infer(
     debug: Debug = False,
 ) -> None:
     """Send one request to a model and print its outputs."""
-    with _sentences(debug):
+    with sentences(debug):
         from penstock.commands.infer import print_outputs
         from penstock.commands.tensors import read_inputs
         from penstock_client import Client
@@ -143,7 +120,7 @@ def models(
     debug: Debug = False,
 ) -> None:
     """Show what a server says of its models. Exits 1 if one is not ready."""
-    with _sentences(debug):
+    with sentences(debug):
         from penstock.commands.models import describe_models, print_models
         from penstock.repository.layout import find_models
         from penstock_client import Client
@@ -177,7 +154,7 @@ def bench(
     debug: Debug = False,
 ) -> None:
     """Load a model with requests and check every answer. Exits 1 if one is wrong or fails."""
-    with _sentences(debug):
+    with sentences(debug):
         from penstock.commands.bench import BenchPlan, print_bench, run_bench
 
         plan = BenchPlan(
@@ -213,7 +190,7 @@ def compile_(
     debug: Debug = False,
 ) -> None:
     """Compile a model for backend native. Exits 1 if it has no native form."""
-    with _sentences(debug):
+    with sentences(debug):
         from penstock.commands.compile import compile_to_folder
         from penstock.native.options import CompileOptions
 
@@ -246,7 +223,7 @@ def quantize(
     debug: Debug = False,
 ) -> None:
     """Quantise a model's dense layers as far as a metric allows. Exits 1 if no form passes."""
-    with _sentences(debug):
+    with sentences(debug):
         from penstock.commands.quantize import quantize_to_folder
         from penstock.native.quantize.gate import plan_of
 
@@ -254,6 +231,15 @@ def quantize(
         quantize_to_folder(Console(), model, data, plan, label=label, folder=output)
 
 
+def add_plugged_in() -> None:
+    """Let packages outside the server add their commands: entry points of PLUGINS, each a function
+    that takes the Typer tree. They must be cheap to import.
+    """
+    for entry in sorted(entry_points(group=PLUGINS), key=lambda entry: entry.name):
+        entry.load()(app)
+
+
 def main() -> None:
     """The console script."""
+    add_plugged_in()
     app(prog_name="penstock")
