@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where a model is at its worst: parts of the rows whose loss is greater than the others'.
+
+A slice is a value or a range of one column, or of two together; its mean loss is held against the
+rest's by Welch's test, one-sided, as in Slice Finder (Chung et al., ICDE 2019). Of all that were
+looked at, those are told for sure of which at most a twentieth is expected to be chance (Benjamini
+and Hochberg 1995).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from penstock_training.evaluate.groups import Group, groups_of
+from penstock_training.evaluate.predictions import Floats
+
+__all__ = ["Slice", "worst_slices"]
+
+ROWS_MIN = 20
+#: Slices of one column that are tried together with each other, the worst ones.
+PAIRED_MAX = 24
+SLICES_MAX = 10
+FALSE_SHARE = 0.05
+#: Columns that are looked at, in the order in which they are given.
+COLUMNS_MAX = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """Some rows, and their mean loss beside that of all others."""
+
+    name: str
+    rows: int
+    loss: float
+    loss_of_others: float
+    #: The difference in standard deviations of a row's loss.
+    effect: float
+    #: That so great a difference is chance, for this slice alone.
+    p_value: float
+    #: Whether it stands when so many were looked at.
+    is_significant: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tested:
+    group: Group
+    columns: tuple[str, ...]
+    slice: Slice
+
+
+def worst_slices(
+    frame: Any, columns: Sequence[str], losses: Floats, sensitive: frozenset[str]
+) -> list[Slice]:
+    """The slices with the greatest effect, those that are significant first; SLICES_MAX at most.
+
+    `losses` (n,) of the frame's rows. Sensitive columns' groups are numbered, not named.
+    """
+    singles = []
+    for column in list(columns)[:COLUMNS_MAX]:
+        groups = groups_of(column, frame[column], is_sensitive=column in sensitive)
+        singles += [
+            _Tested(group=g, columns=(column,), slice=s) for g, s in _tested(groups, losses)
+        ]
+    singles.sort(key=_rank)
+    pairs = [
+        pair
+        for one, other in combinations(singles[:PAIRED_MAX], 2)
+        if one.columns != other.columns
+        for pair in _together(one, other, losses)
+    ]
+    everything = sorted(singles + pairs, key=_rank)
+    limit = _significance_limit([tested.slice.p_value for tested in everything])
+    found = [
+        Slice(
+            name=tested.slice.name,
+            rows=tested.slice.rows,
+            loss=tested.slice.loss,
+            loss_of_others=tested.slice.loss_of_others,
+            effect=tested.slice.effect,
+            p_value=tested.slice.p_value,
+            is_significant=tested.slice.p_value <= limit,
+        )
+        for tested in everything
+        if tested.slice.effect > 0
+    ]
+    return sorted(found, key=lambda s: not s.is_significant)[:SLICES_MAX]
+
+
+def _rank(tested: _Tested) -> tuple[float, str]:
+    return -tested.slice.effect, tested.slice.name
+
+
+def _tested(groups: Sequence[Group], losses: Floats) -> list[tuple[Group, Slice]]:
+    found = []
+    for group in groups:
+        rows = int(group.rows.sum())
+        if rows >= ROWS_MIN and len(losses) - rows >= ROWS_MIN:
+            found.append((group, _welch(group, losses)))
+    return found
+
+
+def _together(one: _Tested, other: _Tested, losses: Floats) -> list[_Tested]:
+    """Rows of both, where that is worse than either: else the single slice says it better."""
+    both = Group(
+        name=f"{one.group.name} and {other.group.name}", rows=one.group.rows & other.group.rows
+    )
+    least = max(one.slice.effect, other.slice.effect)
+    return [
+        _Tested(group=group, columns=one.columns + other.columns, slice=found)
+        for group, found in _tested([both], losses)
+        if found.effect > least
+    ]
+
+
+def _welch(group: Group, losses: Floats) -> Slice:
+    from scipy import stats
+
+    inside, outside = losses[group.rows], losses[~group.rows]
+    spread = float(np.sqrt((inside.var(ddof=1) + outside.var(ddof=1)) / 2))
+    difference = float(inside.mean() - outside.mean())
+    p_value = 1.0
+    if spread > 0:
+        tested = stats.ttest_ind(inside, outside, equal_var=False, alternative="greater")
+        p_value = float(tested.pvalue)
+    return Slice(
+        name=group.name,
+        rows=len(inside),
+        loss=float(inside.mean()),
+        loss_of_others=float(outside.mean()),
+        effect=difference / spread if spread > 0 else 0.0,
+        p_value=p_value,
+        is_significant=False,
+    )
+
+
+def _significance_limit(p_values: Sequence[float]) -> float:
+    """The greatest p-value that Benjamini and Hochberg's procedure lets stand; -1: none."""
+    ranked = np.sort(np.asarray(p_values))
+    limits = FALSE_SHARE * np.arange(1, len(ranked) + 1) / max(1, len(ranked))
+    standing = ranked[ranked <= limits]
+    return float(standing[-1]) if len(standing) else -1.0
