@@ -3,8 +3,9 @@
 
 from typing import Any, Literal
 
-from penstock_training.spec.table import Table
 from pydantic import Field, model_validator
+
+from penstock_training.spec.table import Table
 
 __all__ = ["CandidatesSpec", "Family", "SearchSpec"]
 

@@ -3,8 +3,9 @@
 
 from typing import Any
 
-from penstock_training.spec.table import Table
 from pydantic import Field, model_validator
+
+from penstock_training.spec.table import Table
 
 __all__ = ["FeaturesSpec", "StepSpec"]
 

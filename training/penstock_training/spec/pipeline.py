@@ -4,12 +4,13 @@
 from pathlib import Path
 from typing import Literal
 
+from pydantic import Field, PrivateAttr
+
 from penstock_training.spec.candidates import CandidatesSpec, SearchSpec
 from penstock_training.spec.data import DataSpec, SplitSpec
 from penstock_training.spec.features import FeaturesSpec
 from penstock_training.spec.problem import ProblemSpec
 from penstock_training.spec.table import Table
-from pydantic import Field, PrivateAttr
 
 __all__ = ["EvaluateSpec", "ExplainSpec", "PackageSpec", "PipelineSpec", "RegistrySpec"]
 

@@ -3,8 +3,9 @@
 
 from typing import Literal
 
-from penstock_training.spec.table import Table
 from pydantic import Field, model_validator
+
+from penstock_training.spec.table import Table
 
 __all__ = ["METRICS", "GroupSpec", "Guardrail", "Metric", "ProblemSpec", "Task", "is_loss"]
 

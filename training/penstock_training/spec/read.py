@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from penstock_training.errors import SpecError
 from penstock_training.spec.pipeline import PipelineSpec
-from pydantic import ValidationError
 
 __all__ = ["read_spec", "spec_of"]
 

@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which column is what, and the form that every later step finds it in.
+
+    numeric       float64, a missing value is NaN; true and false are 1 and 0
+    categorical   text, a missing value is None; whole numbers as they are written
+    target        a class's place in `classes`, as int64; of a regression, float64
+    others        as the source has them: what rows are split and grouped by
+
+A feature is what is neither target, nor dropped, nor what rows are split by; the split's column is
+one if [features] names it.
+"""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from penstock_training.errors import DataError
+from penstock_training.spec import PipelineSpec
+
+__all__ = ["Columns", "Problem", "assign_columns", "in_form", "refuse_unknown", "retyped"]
+
+_NAMES_SHOWN = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns:
+    """What the columns of the pipeline's rows are. Features are in the source's order."""
+
+    target: str
+    numeric: tuple[str, ...]
+    categorical: tuple[str, ...]
+    #: Kept for splitting, grouping and slicing; no features.
+    others: tuple[str, ...] = ()
+    sensitive: tuple[str, ...] = ()
+    #: Names of classes by their codes; of a binary task, the positive one is the second. Empty: a
+    #: regression.
+    classes: tuple[str, ...] = ()
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Numeric ones, then categorical ones: the order in which a model takes them."""
+        return self.numeric + self.categorical
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Something wrong with a value. `reason` tells no value of a sensitive column."""
+
+    #: Place in the table, from 0.
+    row: int
+    column: str
+    reason: str
+
+
+def assign_columns(spec: PipelineSpec, table: Any) -> Columns:
+    """What each column of `table` is.
+
+    Raises:
+        DataError: no feature is left to learn from, or one holds what no model takes.
+    """
+    names = table.column_names
+    features, target = spec.features, spec.problem.target
+    declared = {*features.numeric, *features.categorical}
+    held_out = {target, *features.drop}
+    if spec.split.column is not None and spec.split.column not in declared:
+        held_out.add(spec.split.column)
+    chosen = [name for name in names if name not in held_out]
+    numeric = tuple(name for name in chosen if _is_numeric(name, table, spec))
+    categorical = tuple(name for name in chosen if name not in numeric)
+    for name in categorical:
+        _refuse_unservable(name, table)
+    if not chosen:
+        raise DataError(
+            f"no features are left: the data have {_listed(names)}, of which one is the target and "
+            "the others are dropped or split by."
+        )
+    wanted = {group.column for group in spec.problem.groups} | set(spec.evaluate.slices or ())
+    wanted |= {spec.split.column} if spec.split.column is not None else set()
+    return Columns(
+        target=target,
+        numeric=numeric,
+        categorical=categorical,
+        others=tuple(n for n in names if n in wanted and n not in chosen and n != target),
+        sensitive=features.sensitive,
+    )
+
+
+def refuse_unknown(spec: PipelineSpec, names: Sequence[str]) -> None:
+    """Check the columns that `spec` names against those of the data.
+
+    Raises:
+        DataError: the data have no such column, or the target is also a feature.
+    """
+    features = spec.features
+    asked = [("[problem] target", [spec.problem.target])]
+    asked += [
+        (f"[features] {kind}", list(getattr(features, kind)))
+        for kind in ("numeric", "categorical", "drop", "sensitive")
+    ]
+    asked += [
+        ("[features] step columns", list(step.columns))
+        for step in features.step
+        if not isinstance(step.columns, str)
+    ]
+    asked.append(("[split] column", [spec.split.column] if spec.split.column else []))
+    asked.append(("[problem] groups", [group.column for group in spec.problem.groups]))
+    asked.append(("[evaluate] slices", list(spec.evaluate.slices or ())))
+    for place, columns in asked:
+        for column in columns:
+            if column not in names:
+                near = difflib.get_close_matches(column, names, n=1)
+                mend = f"did you mean {near[0]!r}?" if near else f"they have {_listed(names)}."
+                raise DataError(f"{place}: the data have no column {column!r}: {mend}")
+    target = spec.problem.target
+    if target in (*features.numeric, *features.categorical, *features.drop):
+        raise DataError(f"[features] names the target {target!r}: it is no feature; take it out.")
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_NAMES_SHOWN])
+    more = len(names) - _NAMES_SHOWN
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _is_numeric(name: str, table: Any, spec: PipelineSpec) -> bool:
+    from pyarrow import types
+
+    if name in spec.features.numeric:
+        return True
+    if name in spec.features.categorical:
+        return False
+    kind = table.column(name).type
+    return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind))
+
+
+def _refuse_unservable(name: str, table: Any) -> None:
+    from pyarrow import types
+
+    kind = table.column(name).type
+    is_servable = types.is_string(kind) or types.is_integer(kind) or types.is_boolean(kind)
+    if is_servable or types.is_floating(kind):
+        return
+    said = "times" if types.is_timestamp(kind) else f"values of {kind}"
+    raise DataError(
+        f"feature {name!r} holds {said}, which no model takes: add it to [features] drop, or make "
+        "numbers of it by [data] sql."
+    )
+
+
+def retyped(table: Any, dtypes: Mapping[str, str]) -> Any:
+    """`table` with the types that a schema file gives: text that it calls numbers, whose other
+    values are put aside by now, and numbers that it calls text.
+    """
+    import pyarrow
+    from pyarrow import types
+
+    made = {}
+    for name in table.column_names:
+        column, wanted = table.column(name), dtypes.get(name, "")
+        is_text = types.is_string(column.type)
+        if is_text and wanted.startswith(("int", "float", "uint", "Int", "Float")):
+            numbers = [_number(value) for value in column.to_pylist()]
+            column = pyarrow.array(numbers, pyarrow.float64())
+        elif is_text and wanted.startswith("datetime"):
+            column = column.cast(pyarrow.timestamp("us"))
+        elif not is_text and wanted.startswith(("str", "object", "category")):
+            column = _texts(column)
+        made[name] = column
+    return pyarrow.table(made)
+
+
+def in_form(table: Any, columns: Columns) -> tuple[Any, list[Problem]]:
+    """`table` with its features in their form, and what could not be brought to it.
+
+    The columns of the result are features, target, others. A value with a problem is missing.
+    """
+    problems: list[Problem] = []
+    made: dict[str, Any] = {}
+    for name in columns.numeric:
+        made[name] = _numbers(name, table.column(name), columns, problems)
+    for name in columns.categorical:
+        made[name] = _texts(table.column(name))
+    for name in (columns.target, *columns.others):
+        made.setdefault(name, table.column(name))
+    import pyarrow
+
+    return pyarrow.table(made), problems
+
+
+def _numbers(name: str, column: Any, columns: Columns, problems: list[Problem]) -> Any:
+    import numpy as np
+    import pyarrow
+    from pyarrow import types
+
+    if types.is_timestamp(column.type) or types.is_nested(column.type):
+        raise DataError(
+            f"[features] numeric: column {name!r} holds values of {column.type}: make numbers of "
+            "it by [data] sql, or drop it."
+        )
+    if types.is_string(column.type):
+        values = column.to_pylist()
+        numbers = [_number(value) for value in values]
+        bad = [i for i, number in enumerate(numbers) if number is None and values[i] is not None]
+        for i in bad:
+            found = "" if name in columns.sensitive else f", found {_shown(values[i])}"
+            problems.append(Problem(row=i, column=name, reason=f"wanted a number{found}"))
+        column = pyarrow.array(numbers, pyarrow.float64())
+    elif types.is_boolean(column.type):
+        column = column.cast(pyarrow.int8()).cast(pyarrow.float64())
+    else:
+        column = column.cast(pyarrow.float64(), safe=False)
+    values = np.asarray(column.to_numpy(zero_copy_only=False), np.float64)
+    is_infinite = np.isinf(values)
+    problems += [
+        Problem(row=int(place), column=name, reason="wanted a finite number")
+        for place in np.flatnonzero(is_infinite)
+    ]
+    values = np.where(is_infinite, np.nan, values)
+    return pyarrow.array(values, pyarrow.float64(), from_pandas=True)
+
+
+def _number(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        return float(text) if "_" not in text else None
+    except ValueError:
+        return None
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def _texts(column: Any) -> Any:
+    import pyarrow
+    import pyarrow.compute as compute
+    from pyarrow import types
+
+    if types.is_floating(column.type):
+        present = compute.drop_null(column)
+        if compute.all(compute.equal(present, compute.floor(present))).as_py():
+            column = column.cast(pyarrow.int64(), safe=False)
+    return column.cast(pyarrow.string())
