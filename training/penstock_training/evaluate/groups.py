@@ -65,9 +65,9 @@ def _ranges(
     inner = np.quantile(values[~is_missing], np.arange(1, _PARTS) / _PARTS)
     edges = np.unique(inner)
     places = np.searchsorted(edges, values, side="right")
-    names = [f"{column} < {edges[0]:.6g}"]
-    names += [f"{low:.6g} <= {column} < {high:.6g}" for low, high in pairwise(edges)]
-    names.append(f"{column} >= {edges[-1]:.6g}")
+    names = [f"{column} < {edges[0]:.4g}"]
+    names += [f"{low:.4g} <= {column} < {high:.4g}" for low, high in pairwise(edges)]
+    names.append(f"{column} >= {edges[-1]:.4g}")
     return [
         Group(name=name, rows=(places == place) & ~is_missing) for place, name in enumerate(names)
     ]

@@ -63,7 +63,7 @@ def feeds_of(frame: Any, inputs: Sequence[Mapping[str, Any]]) -> dict[str, npt.N
     feeds: dict[str, npt.NDArray[Any]] = {}
     for tensor in inputs:
         name = tensor["name"]
-        if "columns" in tensor:
+        if tensor["datatype"] == "FP32":
             numbers = frame[list(tensor["columns"])].to_numpy(np.float32, na_value=np.nan)
             feeds[name] = np.ascontiguousarray(numbers)
         elif tensor["datatype"] == "BYTES":

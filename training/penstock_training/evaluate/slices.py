@@ -116,21 +116,24 @@ def _together(one: _Tested, other: _Tested, losses: Floats) -> list[_Tested]:
 
 
 def _welch(group: Group, losses: Floats) -> Slice:
-    from scipy import stats
+    from scipy.special import stdtr
 
     inside, outside = losses[group.rows], losses[~group.rows]
-    spread = float(np.sqrt((inside.var(ddof=1) + outside.var(ddof=1)) / 2))
+    variances = np.array([inside.var(ddof=1), outside.var(ddof=1)])
+    sizes = np.array([len(inside), len(outside)])
     difference = float(inside.mean() - outside.mean())
-    p_value = 1.0
-    if spread > 0:
-        tested = stats.ttest_ind(inside, outside, equal_var=False, alternative="greater")
-        p_value = float(tested.pvalue)
+    effect, p_value = 0.0, 1.0
+    if variances.sum() > 0:
+        errors = variances / sizes
+        freedom = errors.sum() ** 2 / (errors**2 / (sizes - 1)).sum()
+        effect = difference / float(np.sqrt(variances.mean()))
+        p_value = float(stdtr(freedom, -difference / np.sqrt(errors.sum())))
     return Slice(
         name=group.name,
         rows=len(inside),
         loss=float(inside.mean()),
         loss_of_others=float(outside.mean()),
-        effect=difference / spread if spread > 0 else 0.0,
+        effect=effect,
         p_value=p_value,
         is_significant=False,
     )

@@ -23,6 +23,9 @@ class EvaluateSpec(Table):
     confidence: float = Field(default=0.95, gt=0, lt=1)
     #: Columns whose worst slices are looked for; None: all features.
     slices: tuple[str, ...] | None = None
+    #: The version to be better than: its folder, its model.onnx, or its predictions.parquet if the
+    #: test rows are the same.
+    champion: str | None = None
 
 
 class ExplainSpec(Table):
