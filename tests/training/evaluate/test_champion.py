@@ -3,8 +3,10 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from scipy import stats
 from tests.doubles.chosen_model import ChosenModel, chosen_model
@@ -16,11 +18,11 @@ from penstock_training.evaluate.champion import (
     predictions_table,
 )
 from penstock_training.evaluate.metrics import score
-from penstock_training.evaluate.predictions import Floats, Predictions
+from penstock_training.evaluate.predictions import Predictions
 from penstock_training.evaluate.subject import Subject, read_subject
 
 
-def rows_of(target: Floats, right: Floats) -> Predictions:
+def rows_of(target: npt.NDArray[Any], right: npt.NDArray[np.bool_]) -> Predictions:
     labels = np.where(right, target, 1 - target).astype(np.int64)
     return Predictions(
         task="binary",

@@ -3,6 +3,8 @@
 
 import numpy as np
 import pandas as pd
+import pytest
+from scipy import stats
 
 from penstock_training.evaluate.slices import SLICES_MAX, worst_slices
 
