@@ -28,6 +28,7 @@ from penstock.logs import LogOutput
 from penstock.metrics import ServerMetrics
 from penstock.metrics_server import MetricsServer, listening_socket
 from penstock.open_files import allow_open_files
+from penstock.package.placing import named_packages
 from penstock.repository.controller import RepositoryController
 from penstock.repository.layout import survey
 from penstock.repository.loader import LoadReport
@@ -51,10 +52,10 @@ def serve(options: ServerOptions, console: Console, log_output: LogOutput) -> No
     Raises PenstockError if it cannot start: no repository, a taken port, or with exit_on_error a
     model that fails to load.
     """
-    if not options.model_repository:
+    if not (options.model_repository or options.package):
         raise OptionsError(
-            "There is no model repository: give --model-repository DIR, or model_repository in the "
-            "configuration file."
+            "There is no model repository: give --model-repository DIR or --package DIR, or "
+            "model_repository in the configuration file."
         )
     if not (options.allow_grpc or options.allow_http):
         raise OptionsError(
@@ -64,7 +65,8 @@ def serve(options: ServerOptions, console: Console, log_output: LogOutput) -> No
     _make_room(options)
     # Now, for a wrong flag or folder is to be told before anything starts.
     found = survey(options.repositories)
-    models_at_start(options.model_control_mode, options.load_model, found.names)
+    names = sorted({*found.names, *named_packages(options.package)})
+    models_at_start(options.model_control_mode, options.load_model, names)
     # Kept until the loop has ended: the engine's exit timeout then also bounds what the loop waits
     # for, such as threads of a service that never return.
     server = _Server(options, console, log_output)

@@ -11,6 +11,8 @@
     ├── QuantizeError       a model cannot be quantised: its data, its metric, or none passes
     ├── ArtifactError       a compiled model's file is wrong, or would be
     ├── UnknownModelError   nothing is served under the name or version asked for
+    ├── PackageError        a packaged version is damaged, or not signed as it must be
+    ├── RegistryError       the registry of versions cannot be used, or lacks what is asked for
     ├── BackendError        a model's own code is wrong, or failed
     ├── ListenError         an address cannot be listened on
     ├── ServiceError        a service of --grpc-service cannot be hosted
@@ -31,9 +33,11 @@ __all__ = [
     "ModelFileError",
     "NotCompiledError",
     "OptionsError",
+    "PackageError",
     "PenstockError",
     "QuantizeError",
     "RegionError",
+    "RegistryError",
     "RemoteRepositoryError",
     "RepositoryError",
     "ServiceError",
@@ -82,6 +86,18 @@ class UnknownModelError(PenstockError):
     """Nothing is served under the name or version asked for."""
 
     code = "NOT_FOUND"
+
+
+class PackageError(PenstockError):
+    """A packaged version is damaged, is none, or is not signed as it must be."""
+
+    code = "FAILED_PRECONDITION"
+
+
+class RegistryError(PenstockError):
+    """The registry of versions cannot be used, or has not what is asked for."""
+
+    code = "FAILED_PRECONDITION"
 
 
 class BackendError(PenstockError):

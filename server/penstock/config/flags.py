@@ -37,6 +37,7 @@ PANELS = {
     "load_model": "Models",
     "disable_auto": "Models",
     "model": "Models",
+    "package": "Models",
     "backend": "Models",
     "allow_model": "Models",
     "exit_on": "Models",
@@ -137,8 +138,10 @@ def _default(field: FieldInfo) -> str:
 
 
 def _metavar(name: str, field: FieldInfo) -> str:
-    if name == "model_repository":
+    if name in ("model_repository", "package"):
         return "DIR"
+    if name == "package_public_key":
+        return "FILE"
     if name == "backend_config":
         return "TEXT"
     match field.annotation:

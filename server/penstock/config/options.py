@@ -57,6 +57,16 @@ class ServerOptions(BaseModel):
     model_repository_cache_bytes_max: Annotated[int, Field(ge=1, le=2**50)] = Field(
         1 << 38, description="Bytes of the files of remote repositories, together."
     )
+    package: list[str] = Field(
+        [],
+        description="Folder of a packaged version, to be served as version 1 of the model that it "
+        "names. May be repeated.",
+    )
+    package_public_key: str = Field(
+        "",
+        description="PEM file of an EC key. Every version must then be a package that is signed "
+        "with the private key that belongs to it. Empty: signatures are not looked at.",
+    )
     model_control_mode: Literal["none", "poll", "explicit"] = Field(
         "none",
         description="How models come and go. none: all are loaded at start, and stay; poll: "
@@ -265,6 +275,11 @@ class ServerOptions(BaseModel):
         return [
             Path(folder).expanduser() for folder in self.model_repository if "://" not in folder
         ]
+
+    @property
+    def public_key_of_packages(self) -> Path | None:
+        """The key that packages must be signed for, if there is one."""
+        return Path(self.package_public_key).expanduser() if self.package_public_key else None
 
     @property
     def metrics_host(self) -> str:

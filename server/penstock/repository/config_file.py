@@ -2,6 +2,7 @@
 """A model's config.pbtxt, read."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from google.protobuf import text_format
 
@@ -22,10 +23,13 @@ class WrittenConfig:
 
     In protobuf 0 and nothing are the same; for us `max_batch_size: 0` is a wish not to batch, and
     silence leaves the size to the model's graph.
+
+    `folder`: where the files lie that it names, such as those of labels; None: the model's folder.
     """
 
     config: ModelConfig
     has_batch_size: bool
+    folder: Path | None = None
 
 
 def read_config(model: FoundModel) -> WrittenConfig:

@@ -8,7 +8,7 @@ fails is told to the log and, unless another of its name and number is serving, 
 import logging
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from penstock.backends.isolation import worker_launch
 from penstock.backends.python_class import python_executes
@@ -16,6 +16,7 @@ from penstock.backends.triton.auto_complete import self_completed
 from penstock.config import ServerOptions
 from penstock.engine import Engine, LoadedVersion
 from penstock.errors import PenstockError, RepositoryError
+from penstock.package.placing import version_config
 from penstock.plain_text import sayable
 from penstock.repository.compilation import (
     LeftToOnnxRuntime,
@@ -70,6 +71,7 @@ class Examined:
     wanted: tuple[int, ...]
     snapshot: ModelSnapshot
     is_lazy: bool = False  # its versions sleep until a request asks for them
+    is_overridden: bool = False  # a client sent the configuration
 
     def file_bytes(self, version: int) -> int:
         """The size of the files of `version`."""
@@ -92,6 +94,7 @@ class ModelLoader:
         `written` stands in for its configuration. Raises one of LOAD_ERRORS if the configuration is
         wrong, or wants no version that exists.
         """
+        is_overridden = written is not None
         written = written or read_config(model)
         refuse_unsupported(written.config)
         policy = written.config.version_policy
@@ -108,6 +111,7 @@ class ModelLoader:
             wanted=tuple(wanted),
             snapshot=snapshot,
             is_lazy=mode == "lazy",
+            is_overridden=is_overridden,
         )
 
     def load(self, examined: Examined, version: int, *, is_serving: bool) -> LoadReport:
@@ -164,6 +168,9 @@ class ModelLoader:
         """One attempt to load, from the files on. Raises one of LOAD_ERRORS."""
         model, written, options = examined.model, examined.written, self._options
         began = time.monotonic()
+        own = version_config(model, version, public_key=options.public_key_of_packages)
+        if own is not None:
+            written = replace(written, folder=own.folder) if examined.is_overridden else own
         if options.is_completing_configs:
             written = self_completed(model, version, written)
         plan = _plan(model, version, written, options, self._machine)

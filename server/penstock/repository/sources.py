@@ -8,19 +8,23 @@ import asyncio
 import logging
 import tempfile
 import threading
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
 from penstock.config import ServerOptions
 from penstock.errors import RepositoryError
+from penstock.package.placing import link_packages, named_packages
 from penstock.repository.remote import Fetched, RemoteRepository
 from penstock.repository.remote_urls import is_remote, read_url
 
 __all__ = ["Hold", "Sources"]
 
 log = logging.getLogger(__name__)
+
+#: What the repository of --package is called.
+PACKAGES = "packages"
 
 #: Keeps a model, by name, from being loaded or unloaded meanwhile.
 Hold = Callable[[str], AbstractAsyncContextManager[Any]]
@@ -39,6 +43,7 @@ class Sources:
         self._away: set[RemoteRepository] = set()
         self._ends = threading.Event()
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        self._packages: tempfile.TemporaryDirectory[str] | None = None
         self._remotes: dict[Path, RemoteRepository] = {}
         self.folders: dict[str, Path] = {}
         self.unfetched: dict[str, str] = {}
@@ -48,6 +53,8 @@ class Sources:
                     self._add_remote(given, options.model_repository_cache)
                 else:
                     self.folders[given] = Path(given).expanduser()
+            if options.package:
+                self._add_packages(options.package)
         except BaseException:
             self.close()
             raise
@@ -63,13 +70,23 @@ class Sources:
         self._remotes[remote.cache.models] = remote
         self.folders[address.shown] = remote.cache.models
 
+    def _add_packages(self, folders: Sequence[str]) -> None:
+        packages = named_packages(folders)
+        self._packages = tempfile.TemporaryDirectory(
+            prefix="penstock-packages-", ignore_cleanup_errors=True
+        )
+        folder = Path(self._packages.name)
+        link_packages(packages, folder)
+        self.folders[PACKAGES] = folder
+
     def close(self) -> None:
         """Fetches nothing more. A cache of the server's own is removed. Blocks."""
         self._ends.set()
         for remote in self._remotes.values():
             remote.close()
-        if self._temporary is not None:
-            self._temporary.cleanup()
+        for temporary in (self._temporary, self._packages):
+            if temporary is not None:
+                temporary.cleanup()
 
     def _room(self, asking: RemoteRepository, model: str) -> int:
         used = sum(

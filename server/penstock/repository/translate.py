@@ -85,6 +85,7 @@ def translate(
     on_gpu = is_native_graph and wants_gpu(config, machine)
     inputs = tuple(_input(tensor) for tensor in config.input)
     outputs = tuple(_output(tensor) for tensor in config.output)
+    folder = written.folder or model.folder
     _check_tensors(config, name, backend, is_completing=is_completing)
     batch_rows_max = _batch_rows_max(written, backend)
     return ModelPlan(
@@ -104,8 +105,8 @@ def translate(
         native_threads=_native_threads(config, name),
         notes=notes_plan(config.parameters),
         isolation=isolation_plan(config.parameters, name),
-        label_files=label_files(config, model.folder),
-        warmups=warmup_plans(config, model.folder),
+        label_files=label_files(config, folder),
+        warmups=warmup_plans(config, folder),
         metric_tags=metric_tags(config),
         metric_buckets=metric_buckets(config),
     )

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Packages as models of a repository: a folder of links that is the server's own.
+
+    DIR/churn/1 -> /packages/churn-2026-11      as `penstock serve --package` was given it
+
+A version that is a package has a configuration of its own, which wins over the model's; of the
+model's, what is said of versions still counts. A version's files are checked against its manifest
+each time before it is loaded.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from penstock.errors import OptionsError, PackageError, RepositoryError
+from penstock.package.manifest import MANIFEST_FILE, is_package, read_manifest
+from penstock.package.verify import verify_package
+from penstock.repository.config_file import WrittenConfig, read_config
+from penstock.repository.layout import FoundModel
+from penstock.repository.support import refuse_unsupported
+
+__all__ = ["PACKAGE_VERSION", "link_packages", "named_packages", "version_config"]
+
+#: A package has no number before it is registered.
+PACKAGE_VERSION = 1
+
+
+def named_packages(folders: Sequence[str]) -> dict[str, Path]:
+    """The packages in these folders by name. Only their manifests are read.
+
+    Raises:
+        PackageError: one is no package.
+        OptionsError: two have one name.
+    """
+    found: dict[str, Path] = {}
+    for given in folders:
+        folder = Path(given).expanduser()
+        name = read_manifest(folder).name
+        if name in found:
+            raise OptionsError(
+                f"--package is given twice for the model {name!r}: {found[name]} and {folder}. "
+                "Serve one, or put them into a model repository as versions."
+            )
+        found[name] = folder
+    return found
+
+
+def link_packages(packages: Mapping[str, Path], repository: Path) -> None:
+    """Make `repository`, which is empty, one of these packages. Raises RepositoryError."""
+    try:
+        for name, folder in packages.items():
+            (repository / name).mkdir()
+            (repository / name / str(PACKAGE_VERSION)).symlink_to(folder.resolve())
+    except OSError as error:
+        raise RepositoryError(
+            f"{repository} cannot be written: {error.strerror or error}."
+        ) from None
+
+
+def version_config(
+    model: FoundModel, version: int, *, public_key: Path | None
+) -> WrittenConfig | None:
+    """The own configuration of a version that is a package, whose files were checked just now; None
+    for one that is no package.
+
+    `public_key`: a PEM file; then every version must be a package that is signed with its key.
+
+    Raises:
+        PackageError: the package is not what it should be, or is none and must be.
+        RepositoryError: its configuration is wrong.
+    """
+    folder = model.version_folder(version)
+    if not is_package(folder):
+        if public_key is None:
+            return None
+        raise PackageError(
+            f"Version {version} has no {MANIFEST_FILE}, and --package-public-key is set: wanted a "
+            "signed package."
+        )
+    verify_package(folder, public_key=public_key)
+    written = read_config(FoundModel(name=model.name, folder=folder, versions=()))
+    refuse_unsupported(written.config)
+    return replace(written, folder=folder)
