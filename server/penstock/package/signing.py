@@ -5,7 +5,7 @@ The manifest has the digests of all files, so that its signature is the whole pa
 the library can check it without Penstock:
 
     model_signing verify key DIR/penstock-manifest.json --signature DIR/penstock-manifest.sig \\
-        --public-key FILE
+        --public_key FILE
 
 The library and what it brings take seconds to import and tens of MiB, and a server keeps what it
 has imported. So it is imported by a short-lived process, which this module is as well.
@@ -96,14 +96,16 @@ def _run(verb: str, folder: Path, key: Path) -> str | None:
 def _sign(folder: Path, key: Path) -> None:
     from model_signing import signing
 
-    config = signing.Config().use_elliptic_key_signer(private_key=key)
+    config = signing.Config()  # type: ignore[no-untyped-call]
+    config = config.use_elliptic_key_signer(private_key=key)
     config.sign(folder / MANIFEST_FILE, folder / SIGNING_FILE)
 
 
 def _verify(folder: Path, key: Path) -> None:
     from model_signing import verifying
 
-    config = verifying.Config().use_elliptic_key_verifier(public_key=key)
+    config = verifying.Config()  # type: ignore[no-untyped-call]
+    config = config.use_elliptic_key_verifier(public_key=key)
     config.verify(folder / MANIFEST_FILE, folder / SIGNING_FILE)
 
 

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a version answers, and whether that is what was expected of it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from penstock.errors import PackageError
+
+__all__ = ["Arrays", "difference_of", "graph_answers"]
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+def graph_answers(path: Path, inputs: Arrays) -> dict[str, NDArray[Any]]:
+    """What the ONNX graph at `path` answers, by ONNX Runtime on one thread.
+
+    Raises:
+        PackageError: it cannot be loaded, or refuses the inputs.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    try:
+        session = onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
+        names = [output.name for output in session.get_outputs()]
+        return dict(zip(names, session.run(names, dict(inputs)), strict=True))
+    except Exception as error:  # ONNX Runtime's own classes have no root
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise PackageError(f"{path} does not run: {reason}.") from None
+
+
+def difference_of(found: Arrays, expected: Arrays, *, tolerance: float) -> str:
+    """A clause that says where `found` is not what was expected; empty if it is. Pure.
+
+    `tolerance`: the difference of floats that is let pass, relative to the larger of 1 and the
+    expected value. All else must be equal.
+    """
+    for name, wanted in expected.items():
+        if name not in found:
+            return f"{name} is missing"
+        got = found[name]
+        if got.shape != wanted.shape:
+            return f"{name} has shape {list(got.shape)}, wanted {list(wanted.shape)}"
+        if wanted.dtype.kind == "f":
+            got = np.asarray(got, np.float64)
+            room = tolerance * np.maximum(1.0, np.abs(wanted))
+            is_same = (np.abs(got - wanted) <= room) | (np.isnan(got) & np.isnan(wanted))
+        elif wanted.dtype.kind in "OSU":
+            is_same = np.asarray(_texts(got) == _texts(wanted))
+        else:
+            is_same = np.asarray(got == wanted)
+        if not is_same.all():
+            place = tuple(int(i) for i in np.argwhere(~is_same)[0])
+            return f"{name}{list(place)} is {got[place]!r}, wanted {wanted[place]!r}"
+    return ""
+
+
+def _texts(values: NDArray[Any]) -> NDArray[Any]:
+    flat = [one.decode() if isinstance(one, bytes) else str(one) for one in values.ravel()]
+    return np.array(flat, dtype=object).reshape(values.shape)

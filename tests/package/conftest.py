@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Packages that are made once, and copied by whoever changes one."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.doubles.package_parts import diabetes_parts, iris_parts, spec_for, towns_parts
+
+from penstock_training.stages.package import PACKAGE_FOLDER, STEP
+from penstock_training.steps import QuietProgress, StepRun
+
+MAKERS = {"iris": iris_parts, "diabetes": diabetes_parts, "towns": towns_parts}
+
+
+@pytest.fixture(scope="session")
+def made_inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Path]]:
+    """Model -> the folders of the steps before `package`."""
+    return {name: make(tmp_path_factory.mktemp(name)) for name, make in MAKERS.items()}
+
+
+@pytest.fixture(scope="session")
+def made_packages(
+    tmp_path_factory: pytest.TempPathFactory, made_inputs: dict[str, dict[str, Path]]
+) -> dict[str, Path]:
+    """Model -> its package. To be read only."""
+    packages = {}
+    for name, inputs in made_inputs.items():
+        folder = tmp_path_factory.mktemp(f"{name}-package")
+        spec = spec_for(name, folder)
+        STEP.run(StepRun(spec=spec, folder=folder, inputs=inputs, progress=QuietProgress()))
+        packages[name] = folder / PACKAGE_FOLDER
+    return packages
+
+
+@pytest.fixture
+def package(tmp_path: Path, made_packages: dict[str, Path]) -> Callable[[str], Path]:
+    """A copy of a package, to be changed."""
+
+    def copied(name: str) -> Path:
+        return Path(shutil.copytree(made_packages[name], tmp_path / f"{name}-copy"))
+
+    return copied

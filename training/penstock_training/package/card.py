@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The model card: what a version is for, what it was made of, and how good it is. Markdown.
+
+It says what the package's files say, and nothing that was timed, so that it is the same for the
+same version. Of sensitive columns it has names alone.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from penstock.package import ModelSignature
+from penstock_training.files import read_json
+from penstock_training.package.parts import PackageParts
+from penstock_training.package.smoke_rows import columns_of
+
+__all__ = ["card_markdown", "plain"]
+
+#: Rows of a table, and columns that a line names.
+ROWS_MAX = 20
+COLUMNS_MAX = 40
+_MARKUP = re.compile(r"([\\`*_{}\[\]<>#|!~$&])")
+
+
+def card_markdown(parts: PackageParts, signature: ModelSignature, folder: Path) -> str:
+    """The card of the package in `folder`, all of whose other files are there."""
+    told = {name: _document(path) for name, path in parts.told.items()}
+    evaluation = _document(folder / "evaluation.json")
+    explanation = _document(folder / "explanation.json")
+    lineage = _document(folder / "lineage.json")
+    sections = [
+        _head(parts),
+        _problem(parts),
+        _data(told),
+        _features(signature),
+        _choice(told.get("selection", {})),
+        _quality(evaluation),
+        _importance(explanation),
+        _pictures(folder),
+        _origin(lineage),
+        _use(parts, signature),
+    ]
+    return "\n".join("\n".join(section) + "\n" for section in sections if section)
+
+
+def plain(text: object) -> str:
+    """`text` as Markdown that means nothing but itself, on one line."""
+    return _MARKUP.sub(r"\\\1", " ".join(str(text).split()))
+
+
+def _head(parts: PackageParts) -> list[str]:
+    lines = [f"# {plain(parts.name)}", ""]
+    for label, value in (
+        ("", parts.package.description),
+        ("Intended use: ", parts.package.intended_use),
+        ("Owner: ", parts.package.owner),
+    ):
+        if value:
+            lines += [f"{label}{plain(value)}", ""]
+    return lines
+
+
+def _problem(parts: PackageParts) -> list[str]:
+    problem = parts.problem
+    lines = [
+        "## Problem",
+        "",
+        f"A {plain(problem.task)} task: the target is {plain(problem.target)}, "
+        f"the metric that decides is {plain(problem.metric)}.",
+        "",
+    ]
+    if problem.values:
+        rows = [(plain(name), _number(worth)) for name, worth in sorted(problem.values.items())]
+        lines += [*_table(("Outcome", "Value"), rows), ""]
+    return lines
+
+
+def _data(told: Mapping[str, Any]) -> list[str]:
+    source, checked = told.get("source", {}), told.get("validation", {})
+    rows = [
+        ("Kind", source.get("kind")),
+        ("Digest", source.get("digest")),
+        ("Rows read", source.get("rows")),
+        ("Rows accepted", checked.get("accepted")),
+        ("Rows put aside", checked.get("quarantined")),
+    ]
+    known = [(label, plain(value)) for label, value in rows if value is not None]
+    if not known:
+        return []
+    lines = ["## Data", "", *_table(("", ""), known), ""]
+    for finding in _dicts(checked.get("findings"))[:ROWS_MAX]:
+        lines.append(f"* {plain(finding.get('sentence', finding.get('check', '')))}")
+    return lines if lines[-1] == "" else [*lines, ""]
+
+
+def _features(signature: ModelSignature) -> list[str]:
+    lines = ["## Inputs and outputs", ""]
+    sensitive = signature.sensitive
+    for tensor in signature.inputs:
+        columns = columns_of(tensor)
+        names = ", ".join(
+            plain(one) + (" (sensitive)" if one in sensitive else "")
+            for one in columns[:COLUMNS_MAX]
+        )
+        more = f" and {len(columns) - COLUMNS_MAX} more" if len(columns) > COLUMNS_MAX else ""
+        shape = plain(list(tensor.shape))
+        lines.append(f"* input {plain(tensor.name)}: {tensor.datatype} {shape}: {names}{more}")
+    for tensor in signature.outputs:
+        classes = ", ".join(map(plain, tensor.classes[:COLUMNS_MAX]))
+        ending = f": {classes}" if classes else ""
+        shape = plain(list(tensor.shape))
+        lines.append(f"* output {plain(tensor.name)}: {tensor.datatype} {shape}{ending}")
+    return [*lines, ""]
+
+
+def _choice(selection: Mapping[str, Any]) -> list[str]:
+    if not selection:
+        return []
+    lines = ["## Choice", ""]
+    if why := selection.get("why"):
+        lines += [plain(why), ""]
+    rows = [
+        (plain(one.get("family")), _number(one.get("score")))
+        for one in _dicts(selection.get("ranking"))[:ROWS_MAX]
+    ]
+    if rows:
+        lines += [*_table(("Candidate", "Score on validation rows"), rows), ""]
+    parameters = selection.get("parameters")
+    if isinstance(parameters, dict) and parameters:
+        pairs = [(plain(key), plain(value)) for key, value in sorted(parameters.items())]
+        lines += [*_table(("Parameter", "Value"), pairs[:ROWS_MAX]), ""]
+    return lines
+
+
+def _quality(evaluation: Mapping[str, Any]) -> list[str]:
+    if not evaluation:
+        return []
+    lines = ["## Quality on test rows", ""]
+    metrics = evaluation.get("metrics")
+    if isinstance(metrics, dict) and metrics:
+        rows = [(plain(name), *_estimate(value)) for name, value in sorted(metrics.items())]
+        lines += [*_table(("Metric", "Value", "Interval"), rows), ""]
+    verdict = evaluation.get("verdict")
+    if isinstance(verdict, dict):
+        word = "passed" if verdict.get("accepted") else "missed"
+        lines += [f"What the spec asks for is {word}.", ""]
+        checks = [plain(one.get("sentence", "")) for one in _dicts(verdict.get("checks"))]
+        if checks:
+            lines += [*(f"* {sentence}" for sentence in checks[:ROWS_MAX]), ""]
+    return lines
+
+
+def _importance(explanation: Mapping[str, Any]) -> list[str]:
+    rows = [
+        (plain(one.get("column", one.get("feature", ""))), _number(_importance_of(one)))
+        for one in _dicts(explanation.get("permutation"))[:ROWS_MAX]
+    ]
+    if not rows:
+        return []
+    return ["## Importance", "", *_table(("Column", "Importance by permutation"), rows), ""]
+
+
+def _importance_of(one: Mapping[str, Any]) -> Any:
+    return next((one[key] for key in ("importance", "mean", "value") if key in one), None)
+
+
+def _pictures(folder: Path) -> list[str]:
+    found = sorted((folder / "pictures").glob("*.png"))
+    if not found:
+        return []
+    lines = ["## Pictures", ""]
+    for picture in found:
+        title = picture.stem.replace("-", ": ", 1).replace("_", " ")
+        lines += [f"![{plain(title)}](pictures/{picture.name})", ""]
+    return lines
+
+
+def _origin(lineage: Mapping[str, Any]) -> list[str]:
+    code, parent = lineage.get("code") or {}, lineage.get("parent") or {}
+    serving = lineage.get("serving") or {}
+    commit = code.get("commit")
+    rows = [
+        ("Code", f"{commit}{', with changes' if code.get('is_dirty') else ''}" if commit else None),
+        ("Spec", lineage.get("spec_digest")),
+        ("Seed", lineage.get("seed")),
+        ("Parent", f"{parent.get('name')} {parent.get('version', '')}" if parent else None),
+        ("Penstock", lineage.get("penstock")),
+        ("Backend", serving.get("backend")),
+        ("Not native", serving.get("reason") or None),
+    ]
+    known = [(label, plain(value)) for label, value in rows if value is not None]
+    return ["## Origin", "", *_table(("", ""), known), ""] if known else []
+
+
+def _use(parts: PackageParts, signature: ModelSignature) -> list[str]:
+    names = ", ".join(f'"{tensor.name}": ...' for tensor in signature.inputs)
+    return [
+        "## Use",
+        "",
+        "```",
+        "penstock verify DIR",
+        "penstock serve --package DIR",
+        f"mlflow.pyfunc.load_model(DIR).predict({{{names}}})",
+        "```",
+        "",
+        f"smoke.json holds a request for /v2/models/{plain(parts.name)}/infer and its answer.",
+        "",
+    ]
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(head)} |"
+    yield f"|{'---|' * len(head)}"
+    for row in rows:
+        yield f"| {' | '.join(row)} |"
+
+
+def _number(value: Any) -> str:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return f"{value:.6g}" if is_number else plain("" if value is None else value)
+
+
+def _estimate(value: Any) -> tuple[str, str]:
+    if not isinstance(value, dict):
+        return _number(value), ""
+    low, high = value.get("low"), value.get("high")
+    interval = "" if low is None or high is None else f"{_number(low)} to {_number(high)}"
+    return _number(value.get("value")), interval
+
+
+def _dicts(value: Any) -> list[Mapping[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _document(path: Path) -> dict[str, Any]:
+    found = read_json(path) if path.is_file() else {}
+    return found if isinstance(found, dict) else {}

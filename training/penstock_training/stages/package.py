@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`package`: puts all that the steps have written into one folder, a version."""
+
+from pathlib import Path
+from typing import Any
+
+from penstock_training.errors import PackageError
+from penstock_training.files import read_json, write_json
+from penstock_training.package.lineage import code_state, lineage_of
+from penstock_training.spec import PipelineSpec
+from penstock_training.steps import Step, StepRun
+from penstock_training.steps.digest import digest_of_file
+
+__all__ = ["PACKAGE_FOLDER", "STEP"]
+
+PACKAGE_FOLDER = "package"
+_NEEDS = (
+    "ingest",
+    "validate",
+    "split",
+    "features",
+    "candidates",
+    "select",
+    "evaluate",
+    "explain",
+    "profile",
+)
+
+
+def _run(run: StepRun) -> None:
+    from penstock_training.package import PackageParts, write_package
+
+    inputs, spec = run.inputs, run.spec
+    source = inputs["ingest"] / "source.json"
+    parts = PackageParts(
+        name=spec.name,
+        problem=spec.problem,
+        package=spec.package,
+        model=inputs["select"] / "model.onnx",
+        signature=inputs["select"] / "signature.json",
+        rows=inputs["split"] / "train.parquet",
+        evaluation=inputs["evaluate"] / "evaluation.json",
+        explanation=inputs["explain"] / "explanation.json",
+        profile=inputs["profile"] / "profile.json",
+        told={
+            "source": source,
+            "validation": inputs["validate"] / "validation.json",
+            "split": inputs["split"] / "split.json",
+            "selection": inputs["select"] / "selection.json",
+        },
+        pictures=tuple(
+            (step, picture)
+            for step in ("evaluate", "explain")
+            for picture in sorted(inputs[step].glob("*.png"))
+        ),
+        timings={step: inputs[step] / "timings.json" for step in ("evaluate",)},
+        lineage=lineage_of(
+            spec,
+            code_state(spec.folder),
+            source=read_json(source),
+            parent=_parent(inputs["evaluate"] / "evaluation.json"),
+        ),
+        signing_key=_signing_key(spec),
+    )
+    folder = run.folder / PACKAGE_FOLDER
+    folder.mkdir()
+    manifest = write_package(folder, parts)
+    write_json(run.folder / "package.json", {"digest": manifest.digest, "name": manifest.name})
+    run.note(STEP.name, f"{spec.name}: {len(manifest.files)} files, digest {manifest.digest[:16]}")
+
+
+def _parent(evaluation: Path) -> dict[str, Any] | None:
+    """The champion that the version was compared with."""
+    champion = read_json(evaluation).get("champion")
+    if not isinstance(champion, dict):
+        return None
+    return {key: champion.get(key) for key in ("name", "version", "digest")}
+
+
+def _signing_key(spec: PipelineSpec) -> Path | None:
+    if spec.package.signing_key is None:
+        return None
+    path = spec.folder / Path(spec.package.signing_key).expanduser()
+    if not path.is_file():
+        raise PackageError(
+            f"package.signing_key is {spec.package.signing_key}, and {path} is not there: wanted a "
+            "PEM file with an EC key."
+        )
+    return path
+
+
+def _reads(spec: PipelineSpec) -> Any:
+    key = _signing_key(spec)
+    code = code_state(spec.folder)
+    return {
+        "code": [code.commit, code.is_dirty],
+        "signing_key": digest_of_file(key) if key else None,
+    }
+
+
+STEP = Step(
+    name="package",
+    needs=_NEEDS,
+    run=_run,
+    # The whole spec stands in the lineage.
+    settings=lambda spec: spec.model_dump(mode="json"),
+    reads=_reads,
+)
