@@ -211,8 +211,12 @@ def write_parts(
         "verdict": {"accepted": True, "checks": [{"sentence": sentence}], "reasons": []},
     }
     write_json(inputs["evaluate"] / "evaluation.json", evaluation)
-    latency = {"latency": {"accepted": True, "checks": [], "reasons": []}, "median_us": 3.5}
-    write_json(inputs["evaluate"] / "timings.json", latency)
+    timings = {
+        "latency": {"row_us_median": 3.5},
+        "reason": "",
+        "verdict": {"accepted": True, "checks": [], "reasons": []},
+    }
+    write_json(inputs["evaluate"] / "timings.json", timings)
     (inputs["evaluate"] / "calibration.png").write_bytes(PIXEL)
     importance = [{"column": columns[0]["name"], "importance": 0.4}]
     write_json(inputs["explain"] / "explanation.json", {"permutation": importance})

@@ -184,7 +184,7 @@ def _origin(lineage: Mapping[str, Any]) -> list[str]:
         ("Code", f"{commit}{', with changes' if code.get('is_dirty') else ''}" if commit else None),
         ("Spec", lineage.get("spec_digest")),
         ("Seed", lineage.get("seed")),
-        ("Parent", f"{parent.get('name')} {parent.get('version', '')}" if parent else None),
+        ("Parent", f"{parent.get('name')}, digest {parent.get('digest')}" if parent else None),
         ("Penstock", lineage.get("penstock")),
         ("Backend", serving.get("backend")),
         ("Not native", serving.get("reason") or None),

@@ -61,7 +61,7 @@ def lineage_of(
     """What lineage.json has. Pure.
 
     `source`: what the step ingest says of the data. `parent`: the version that this one was
-    compared with, as {name, version, digest}.
+    compared with, as {name, digest}.
     """
     told = without_secrets(spec.model_dump(mode="json"))
     return {

@@ -58,7 +58,7 @@ def _run(run: StepRun) -> None:
             spec,
             code_state(spec.folder),
             source=read_json(source),
-            parent=_parent(inputs["evaluate"] / "evaluation.json"),
+            parent=_parent(spec),
         ),
         signing_key=_signing_key(spec),
     )
@@ -69,12 +69,17 @@ def _run(run: StepRun) -> None:
     run.note(STEP.name, f"{spec.name}: {len(manifest.files)} files, digest {manifest.digest[:16]}")
 
 
-def _parent(evaluation: Path) -> dict[str, Any] | None:
-    """The champion that the version was compared with."""
-    champion = read_json(evaluation).get("champion")
-    if not isinstance(champion, dict):
+def _parent(spec: PipelineSpec) -> dict[str, Any] | None:
+    """The champion that the version was compared with, if that is a package."""
+    from penstock.package import is_package, read_manifest
+
+    if spec.evaluate.champion is None:
         return None
-    return {key: champion.get(key) for key in ("name", "version", "digest")}
+    folder = spec.folder / spec.evaluate.champion
+    if not is_package(folder):
+        return None
+    manifest = read_manifest(folder)
+    return {"name": manifest.name, "digest": manifest.digest}
 
 
 def _signing_key(spec: PipelineSpec) -> Path | None:
@@ -94,6 +99,7 @@ def _reads(spec: PipelineSpec) -> Any:
     code = code_state(spec.folder)
     return {
         "code": [code.commit, code.is_dirty],
+        "parent": _parent(spec),
         "signing_key": digest_of_file(key) if key else None,
     }
 
