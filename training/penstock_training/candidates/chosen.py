@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Trains the model that a search has found, once more, and joins it to its transformation."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from penstock_training.candidates.model import Classifier
+from penstock_training.candidates.search import training_of
+from penstock_training.candidates.table import fit_family
+from penstock_training.candidates.tables import Transformed
+from penstock_training.features import FeaturePlan
+from penstock_training.spec import PipelineSpec
+from sklearn.pipeline import Pipeline
+
+__all__ = ["pipeline_of"]
+
+
+def pipeline_of(
+    family: str,
+    parameters: Mapping[str, Any],
+    rounds: int | None,
+    rows: Transformed,
+    spec: PipelineSpec,
+    plan: FeaturePlan,
+) -> Pipeline:
+    """A fitted pipeline: it takes the frame of features_of(), and answers as the trial did.
+
+    `rounds`: after how many the trial's training stopped.
+    """
+    training = training_of(rows, parameters, spec, plan)
+    fitted = fit_family(family, replace(training, validation=None, rounds=rounds))
+    model = fitted.estimator
+    if plan.is_classifier:
+        model = Classifier(model, plan.classes)
+    return Pipeline([("features", rows.transformation), ("model", model)])

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""XGBoost's models in ONNX, by onnxmltools."""
+
+import xgboost
+from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgboost
+from skl2onnx import update_registered_converter
+from skl2onnx.common.shape_calculator import (
+    calculate_linear_classifier_output_shapes,
+    calculate_linear_regressor_output_shapes,
+)
+
+__all__ = ["register"]
+
+
+def register() -> None:
+    """Tell skl2onnx of it."""
+    for kind, shape in (
+        (xgboost.XGBClassifier, calculate_linear_classifier_output_shapes),
+        (xgboost.XGBRegressor, calculate_linear_regressor_output_shapes),
+    ):
+        options = {"nocl": [True, False], "zipmap": [True, False, "columns"]}
+        update_registered_converter(
+            kind, f"XGBoost{kind.__name__}", shape, convert_xgboost, options=options
+        )
