@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from sklearn.pipeline import Pipeline
+
 from penstock_training.candidates.model import Classifier
 from penstock_training.candidates.search import training_of
 from penstock_training.candidates.table import fit_family
 from penstock_training.candidates.tables import Transformed
 from penstock_training.features import FeaturePlan
 from penstock_training.spec import PipelineSpec
-from sklearn.pipeline import Pipeline
 
 __all__ = ["pipeline_of"]
 

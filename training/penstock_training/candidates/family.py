@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
 from penstock_training.spec import Task
 
 __all__ = ["Array", "Fitted", "Table", "Training", "Trial"]

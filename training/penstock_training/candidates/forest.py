@@ -3,8 +3,9 @@
 
 from typing import Any
 
-from penstock_training.candidates.family import Fitted, Training
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+
+from penstock_training.candidates.family import Fitted, Training
 
 __all__ = ["fit"]
 

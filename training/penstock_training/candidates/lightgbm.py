@@ -4,6 +4,7 @@
 from typing import Any
 
 import lightgbm
+
 from penstock_training.candidates.family import Fitted, Training
 
 __all__ = ["fit"]

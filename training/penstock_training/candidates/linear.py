@@ -5,9 +5,10 @@ import warnings
 from typing import Any
 
 import numpy as np
-from penstock_training.candidates.family import Fitted, Training
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
+
+from penstock_training.candidates.family import Fitted, Training
 
 __all__ = ["fit"]
 

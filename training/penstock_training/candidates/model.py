@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from penstock_training.candidates.family import Array
 from sklearn.base import BaseEstimator, ClassifierMixin
+
+from penstock_training.candidates.family import Array
 
 __all__ = ["Classifier", "answers_of", "estimator_of"]
 
 
-class Classifier(ClassifierMixin, BaseEstimator):
+class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """A fitted classifier by numbers, with the classes' names and calibrated probabilities."""
 
     def __init__(self, inner: Any, classes: Sequence[Any], calibration: Any = None) -> None:
@@ -48,7 +49,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: Any) -> Array:
         """The name of the likeliest class (n,); of equal ones the first."""
-        return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
+        return np.asarray(self.classes_[np.argmax(self.predict_proba(X), axis=1)])
 
 
 def estimator_of(pipeline: Any) -> Any:

@@ -4,6 +4,7 @@
 import math
 
 import numpy as np
+
 from penstock_training.candidates.family import Array
 from penstock_training.evaluate.metrics import score
 from penstock_training.evaluate.predictions import Predictions, positive_class

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+
 from penstock_training.candidates.family import Array, Training
 from penstock_training.candidates.model import answers_of
 from penstock_training.candidates.score import Scorer

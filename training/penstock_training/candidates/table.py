@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which function trains which family. Libraries are imported when a family is first trained."""
 
+from threadpoolctl import threadpool_limits
+
 from penstock_training.candidates.family import Fitted, Training
 from penstock_training.errors import CandidateError
-from threadpoolctl import threadpool_limits
 
 __all__ = ["fit_family"]
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+
 from penstock_training.candidates.family import Array, Table, balanced_weights
 from penstock_training.errors import CandidateError
 from penstock_training.features import FeaturePlan, features_of, target_of, transformation_of

@@ -4,6 +4,7 @@
 from typing import Any
 
 import xgboost
+
 from penstock_training.candidates.family import Fitted, Training
 
 __all__ = ["fit"]
@@ -12,7 +13,7 @@ __all__ = ["fit"]
 STEP = 25
 
 
-class _Watch(xgboost.callback.TrainingCallback):  # type: ignore[misc]
+class _Watch(xgboost.callback.TrainingCallback):
     """Says how far a trial is."""
 
     def __init__(self, training: Training) -> None:

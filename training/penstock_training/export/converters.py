@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 from onnx import TensorProto
-from penstock_training.candidates.model import Classifier
-from penstock_training.features.transformers import Bins, Clip, Log1p
 from skl2onnx import update_registered_converter
 from skl2onnx._supported_operators import sklearn_operator_name_map
 from skl2onnx.common.data_types import FloatTensorType, Int64TensorType, StringTensorType
+
+from penstock_training.candidates.model import Classifier
+from penstock_training.features.transformers import Bins, Clip, Log1p
 
 __all__ = ["OPSETS", "register_boosters", "register_converters"]
 

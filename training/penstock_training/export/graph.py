@@ -4,12 +4,13 @@
 from typing import Any
 
 import skl2onnx
+from skl2onnx.common.data_types import FloatTensorType, Int64TensorType, StringTensorType
+
 from penstock_training.candidates.model import estimator_of
 from penstock_training.errors import CandidateError
 from penstock_training.export.converters import OPSETS, register_boosters, register_converters
 from penstock_training.export.signature import FEATURES, LABEL, PREDICTION, PROBABILITIES
 from penstock_training.features import FeaturePlan
-from skl2onnx.common.data_types import FloatTensorType, Int64TensorType, StringTensorType
 
 __all__ = ["exported"]
 

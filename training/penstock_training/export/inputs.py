@@ -3,6 +3,7 @@
 
 import numpy as np
 import pandas as pd
+
 from penstock_training.candidates.family import Array
 from penstock_training.export.signature import FEATURES
 from penstock_training.features import FeaturePlan

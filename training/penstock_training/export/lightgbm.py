@@ -19,14 +19,20 @@ __all__ = ["register", "with_rounded_thresholds"]
 
 def register() -> None:
     """Tell skl2onnx of it."""
-    for kind, shape in (
-        (lightgbm.LGBMClassifier, calculate_linear_classifier_output_shapes),
-        (lightgbm.LGBMRegressor, calculate_linear_regressor_output_shapes),
-    ):
-        options = {"nocl": [True, False], "zipmap": [True, False, "columns"], "split": None}
-        update_registered_converter(
-            kind, f"LightGbm{kind.__name__}", shape, _convert, options=options
-        )
+    update_registered_converter(
+        lightgbm.LGBMClassifier,
+        "LightGbmLGBMClassifier",
+        calculate_linear_classifier_output_shapes,
+        _convert,
+        options={"nocl": [True, False], "zipmap": [True, False, "columns"]},
+    )
+    update_registered_converter(
+        lightgbm.LGBMRegressor,
+        "LightGbmLGBMRegressor",
+        calculate_linear_regressor_output_shapes,
+        _convert,
+        options={"split": None},
+    )
 
 
 class _Rounded:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import pandas as pd
+
 from penstock_training.candidates.family import Array
 from penstock_training.candidates.model import answers_of
 from penstock_training.errors import CandidateError

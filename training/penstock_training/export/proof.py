@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
+
 from penstock_training.errors import CandidateError
 from penstock_training.export.parity import Parity, compare
 from penstock_training.features import FeaturePlan, holed

@@ -31,7 +31,6 @@ def signature_of(plan: FeaturePlan) -> dict[str, Any]:
                 "name": one.name,
                 "datatype": one.datatype,
                 "shape": [-1, 1],
-                "columns": [one.name],
                 "sensitive": [one.name] if one.name in plan.sensitive else [],
             }
         )

@@ -14,11 +14,16 @@ __all__ = ["register"]
 
 def register() -> None:
     """Tell skl2onnx of it."""
-    for kind, shape in (
-        (xgboost.XGBClassifier, calculate_linear_classifier_output_shapes),
-        (xgboost.XGBRegressor, calculate_linear_regressor_output_shapes),
-    ):
-        options = {"nocl": [True, False], "zipmap": [True, False, "columns"]}
-        update_registered_converter(
-            kind, f"XGBoost{kind.__name__}", shape, convert_xgboost, options=options
-        )
+    update_registered_converter(
+        xgboost.XGBClassifier,
+        "XGBoostXGBClassifier",
+        calculate_linear_classifier_output_shapes,
+        convert_xgboost,
+        options={"nocl": [True, False], "zipmap": [True, False, "columns"]},
+    )
+    update_registered_converter(
+        xgboost.XGBRegressor,
+        "XGBoostXGBRegressor",
+        calculate_linear_regressor_output_shapes,
+        convert_xgboost,
+    )

@@ -9,10 +9,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from penstock_training.errors import SpecError
-from penstock_training.features.plan import FeaturePlan, PlannedStep
-from penstock_training.features.rows import MISSING_TEXT
-from penstock_training.features.transformers import Bins, Clip, Log1p
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.impute import SimpleImputer
@@ -29,6 +25,11 @@ from sklearn.preprocessing import (
     RobustScaler,
     StandardScaler,
 )
+
+from penstock_training.errors import SpecError
+from penstock_training.features.plan import FeaturePlan, PlannedStep
+from penstock_training.features.rows import MISSING_TEXT
+from penstock_training.features.transformers import Bins, Clip, Log1p
 
 __all__ = ["MAKERS", "transformation_of"]
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+
 from penstock_training.errors import DataError
 from penstock_training.features.plan import ColumnType, FeaturePlan
 
@@ -96,7 +97,7 @@ def _labels(column: Any, name: str) -> npt.NDArray[Any]:
             f"the target {name} holds fractions, which are no classes: set task to regression, "
             "or make them text."
         )
-    return numbers.astype(np.int64)
+    return np.asarray(numbers, np.int64)
 
 
 def target_of(frame: pd.DataFrame, plan: FeaturePlan) -> npt.NDArray[Any]:
@@ -127,7 +128,7 @@ def target_of(frame: pd.DataFrame, plan: FeaturePlan) -> npt.NDArray[Any]:
         ) from None
     if not np.isfinite(values).all():
         raise DataError(f"the target {plan.target} is missing or infinite in some rows.")
-    return values
+    return np.asarray(values)
 
 
 def holed(rows: pd.DataFrame, plan: FeaturePlan, seed: int) -> pd.DataFrame:

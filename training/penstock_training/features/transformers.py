@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 __all__ = ["Bins", "Clip", "Log1p"]
 
 
-class Log1p(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class Log1p(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """log(1 + x) of numbers greater than -1."""
 
     def fit(self, X: Any, y: Any = None) -> "Log1p":
@@ -29,7 +29,7 @@ class Log1p(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             return np.log(np.float32(1) + found)
 
 
-class Clip(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class Clip(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """x, but at least `low` and at most `high`; or quantiles of the rows that it is fitted to."""
 
     def __init__(
@@ -68,7 +68,7 @@ class Clip(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return np.minimum(np.maximum(found, self.low_), self.high_)
 
 
-class Bins(TransformerMixin, BaseEstimator):
+class Bins(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """The number of the bin that x falls in, or a column of 0 and 1 for each bin.
 
     Edges are those of KBinsDiscretizer, rounded to float32, so that all rows fall as they are

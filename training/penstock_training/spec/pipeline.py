@@ -4,12 +4,13 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, model_validator
 
 from penstock_training.spec.candidates import CandidatesSpec, SearchSpec
 from penstock_training.spec.data import DataSpec, SplitSpec
 from penstock_training.spec.features import FeaturesSpec
 from penstock_training.spec.problem import ProblemSpec
+from penstock_training.spec.search_space import space_of
 from penstock_training.spec.table import Table
 
 __all__ = ["EvaluateSpec", "ExplainSpec", "PackageSpec", "PipelineSpec", "RegistrySpec"]
@@ -79,6 +80,16 @@ class PipelineSpec(Table):
     registry: RegistrySpec = RegistrySpec()
 
     _folder: Path = PrivateAttr(default_factory=Path.cwd)
+
+    @model_validator(mode="after")
+    def _has_parameters_that_families_have(self) -> "PipelineSpec":
+        is_classifier = self.problem.task != "regression"
+        for family, given in self.candidates.parameters.items():
+            try:
+                space_of(family, is_classifier=is_classifier, given=given)
+            except ValueError as error:
+                raise ValueError(f"[candidates] parameters: {error}") from None
+        return self
 
     @property
     def folder(self) -> Path:

@@ -34,6 +34,7 @@ def _run(run: StepRun) -> None:
     from dataclasses import asdict
 
     import pandas as pd
+
     from penstock_training.candidates.search import Found, search
     from penstock_training.candidates.tables import parts_of, transformed_for
     from penstock_training.errors import CandidateError

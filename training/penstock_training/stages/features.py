@@ -25,6 +25,7 @@ def _settings(spec: PipelineSpec) -> Any:
 
 def _run(run: StepRun) -> None:
     import pandas as pd
+
     from penstock_training.candidates.tables import parts_of, transformed_for
     from penstock_training.errors import DataError
     from penstock_training.features import plan_of, target_of

@@ -18,6 +18,7 @@ __all__ = ["STEP"]
 def _run(run: StepRun) -> None:
     import joblib
     import pandas as pd
+
     from penstock_training.candidates.chosen import pipeline_of
     from penstock_training.candidates.score import Scorer
     from penstock_training.candidates.tables import parts_of, transformed_for
