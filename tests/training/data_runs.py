@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from penstock_training.data import data_steps
 from penstock_training.spec import PipelineSpec, spec_of
+from penstock_training.stages import ingest, split, validate
 from penstock_training.steps import QuietProgress, StepResult, StepStore, run_steps
 
 METRICS = {"binary": "roc_auc", "multiclass": "accuracy", "regression": "rmse"}
@@ -23,7 +23,8 @@ def pipeline(
 
 def run_data(spec: PipelineSpec, work: Path) -> Mapping[str, StepResult]:
     """Run the data's steps, with what they keep below `work`."""
-    return run_steps(data_steps(spec), spec, StepStore(work), QuietProgress(), libraries={})
+    steps = (ingest.STEP, validate.STEP, split.STEP)
+    return run_steps(steps, spec, StepStore(work), QuietProgress(), libraries={})
 
 
 def said_by(result: StepResult, name: str) -> Any:
@@ -42,3 +43,10 @@ def two_classes(path: Path, rows: int = 40) -> Path:
     """Columns a (whole), b (fractions), c (text), y (text), with no row like another."""
     lines = [f"{i},{i / 7},{'xyz'[i % 3]},{'no' if i % 4 else 'yes'}" for i in range(rows)]
     return write_csv(path, "a,b,c,y", *lines)
+
+
+def frame_of(result: StepResult, name: str) -> Any:
+    """A parquet file of a step, as later steps read it."""
+    import pandas as pd
+
+    return pd.read_parquet(result.folder / f"{name}.parquet")

@@ -1,17 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a source to parts: what steps write, what they keep, and what stops them."""
 
-import csv
 import sqlite3
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from tests.training.data_runs import pipeline, run_data, said_by, two_classes, write_csv
+from tests.training.data_runs import (
+    frame_of,
+    pipeline,
+    run_data,
+    said_by,
+    two_classes,
+    write_csv,
+)
 
-from penstock_training.data import PARTS, read_columns, read_part
 from penstock_training.errors import DataError
+from penstock_training.split import PARTS
+from penstock_training.stages.validate import read_columns
 
 RULES = """
 schema_type: dataframe
@@ -43,27 +49,24 @@ def refused(tmp_path: Path, *lines: str, **tables: Any) -> str:
     return str(error.value)
 
 
-def test_parts_have_the_form_that_models_take(tmp_path: Path) -> None:
+def test_parts_have_the_columns_of_the_source(tmp_path: Path) -> None:
     two_classes(tmp_path / "rows.csv")
     results = run(tmp_path, data={"path": "rows.csv"})
-    folder = results["split"].folder
-    columns = read_columns(folder)
+    columns = read_columns(results["validate"].folder)
     assert (columns.numeric, columns.categorical) == (("a", "b"), ("c",))
-    assert columns.classes == ("no", "yes")
-    parts = [read_part(folder, name) for name in PARTS]
+    parts = [frame_of(results["split"], name) for name in PARTS]
     assert [len(part) for part in parts] == [24, 8, 8]
     for part in parts:
-        assert list(part.features.columns) == ["a", "b", "c"]
-        assert [str(kind) for kind in part.features.dtypes] == ["float64", "float64", "object"]
-        assert part.target.dtype == np.int64
+        assert list(part.columns) == ["a", "b", "c", "y"]
+        assert [str(kind) for kind in part.dtypes] == ["int64", "float64", "object", "object"]
         # The index is the row's place in the source.
-        assert [float(row) for row in part.frame.index] == part.frame["a"].tolist()
-        assert part.target.tolist() == [int(row % 4 == 0) for row in part.frame.index]
-    assert said_by(results["split"], "split.json")["parts"]["test"]["classes"] == {
-        "no": 6,
-        "yes": 2,
-    }
-    assert said_by(results["ingest"], "source.json")["rows"] == 40
+        assert part.index.name == "__row__"
+        assert part.index.tolist() == part["a"].tolist()
+    test = said_by(results["split"], "split.json")["parts"]["test"]
+    assert (test["rows"], test["classes"]) == (8, {"no": 6, "yes": 2})
+    source = said_by(results["ingest"], "source.json")
+    assert (source["kind"], source["rows"]) == ("path", 40)
+    assert source["columns"][0] == {"name": "a", "type": "int64"}
     assert said_by(results["validate"], "validation.json")["accepted"] == 40
 
 
@@ -108,19 +111,20 @@ def test_bad_rows_are_put_aside_with_their_reasons(tmp_path: Path) -> None:
     results = run(tmp_path, data=data)
     said = said_by(results["validate"], "validation.json")
     assert (said["rows"], said["accepted"], said["quarantined"]) == (35, 30, 5)
-    with (results["validate"].folder / "quarantine.csv").open(newline="") as file:
-        lines = list(csv.DictReader(file))
-    found = {(line["row"] or f"line {line['line']}"): line["reasons"] for line in lines}
-    assert list(found) == ["line 35", "31", "32", "33", "34"]
-    assert found["line 35"] == "line has 2 fields: wanted 4"
-    assert found["31"] == "a: wanted in_range(0, 30), found 99.0"
-    assert "a: wanted type float64, found 'many'" in found["32"]
-    assert "c: wanted isin(['x', 'y', 'z']), found 'q'" in found["33"]
-    assert "y: is missing" in found["33"]
-    assert found["34"] == "b: wanted a finite number"
-    assert lines[1]["c"] == "x"
+    aside = frame_of(results["validate"], "quarantine")
+    assert aside["__source__"].tolist() == ["rows.csv"] * 5
+    assert aside["__source_line__"].tolist()[0] == 35
+    assert aside["__source_row__"].tolist()[1:] == [31, 32, 33, 34]
+    line, *reasons = aside["reasons"]
+    assert line == "line has 2 fields: wanted 4"
+    assert reasons[0] == "a: wanted in_range(0, 30), found 99.0"
+    assert "a: wanted type float64, found 'many'" in reasons[1]
+    assert "c: wanted isin(['x', 'y', 'z']), found 'q'" in reasons[2]
+    assert "y: is missing" in reasons[2]
+    assert reasons[3] == "b: wanted a finite number"
+    assert aside["a"].tolist() == [None, "99", "many", "7", "8"]
     # The column was text for one value's sake: without it, it is one of numbers.
-    assert read_columns(results["split"].folder).numeric == ("a", "b")
+    assert read_columns(results["validate"].folder).numeric == ("a", "b")
 
 
 def test_values_of_sensitive_columns_are_never_shown(tmp_path: Path) -> None:
@@ -130,10 +134,11 @@ def test_values_of_sensitive_columns_are_never_shown(tmp_path: Path) -> None:
     (tmp_path / "rules.yaml").write_text(RULES)
     data = {"path": "rows.csv", "schema": "rules.yaml", "quarantine_max": 0.2}
     results = run(tmp_path, data=data, features={"sensitive": ["a", "c"]})
-    for name in ("quarantine.csv", "validation.json"):
-        text = (results["validate"].folder / name).read_text()
-        assert "77" not in text
-        assert "secret" not in text
+    aside = frame_of(results["validate"], "quarantine")
+    shown = aside.to_csv() + (results["validate"].folder / "validation.json").read_text()
+    assert "a: wanted in_range(0, 30)" in shown
+    assert "77" not in shown
+    assert "secret" not in shown
     with pytest.raises(DataError) as error:
         run(tmp_path, data={"path": "rows.csv"}, features={"numeric": ["c"], "sensitive": ["c"]})
     assert "found" not in str(error.value)
@@ -198,11 +203,11 @@ def test_targets_that_teach_nothing_are_refused(tmp_path: Path) -> None:
         "column 'y' is wrong in 13 of 40 rows: in row 3 of rows.csv, the target is missing; mend"
     )
     assert "has one class, 'yes', in all 40 rows" in refused(tmp_path, *rows("yes"))
-    assert "has one class, '1', in all 40 rows" in refused(tmp_path, *rows("1"), task="multiclass")
+    assert "has one class, 1, in all 40 rows" in refused(tmp_path, *rows("1"), task="multiclass")
     assert "is 1 in all 40 rows: there is nothing to learn" in refused(
         tmp_path, *rows("1"), task="regression"
     )
-    assert "a binary task has two classes, and column 'y' has 3 (a, b, c)" in refused(
+    assert "a binary task has two classes, and column 'y' has 3 ('a', 'b', 'c')" in refused(
         tmp_path, *rows("a", "b", "c")
     )
     assert "holds fractions, which are no classes" in refused(tmp_path, *rows("0.5", "1.5"))
@@ -246,7 +251,7 @@ def test_empty_splits_are_refused(tmp_path: Path) -> None:
     said = refused(tmp_path, *few, split={"method": "group", "column": "g"})
     assert said.startswith("[split] column: there are 2 groups: wanted three at least")
     said = refused(tmp_path, *few, split={"method": "time", "column": "g"})
-    assert said.startswith("[split] column: 'g' holds string: wanted times")
+    assert "none of 4 rows" in said or "is in the" in said
     said = refused(tmp_path, "a,y", *("1,2", "1,3"), task="regression")
     assert "rows is left to" in said
     sorted_by_class = ("a,t,y", *(f"{i},{i},{'no' if i < 80 else 'yes'}" for i in range(100)))
@@ -262,10 +267,26 @@ def test_groups_stand_together_and_are_no_feature(tmp_path: Path) -> None:
     lines = [f"{i},{i % 13},{'yn'[i % 2]}" for i in range(130)]
     write_csv(tmp_path / "rows.csv", "a,g,y", *lines)
     results = run(tmp_path, data={"path": "rows.csv"}, split={"method": "group", "column": "g"})
-    folder = results["split"].folder
-    assert read_columns(folder).features == ("a",)
-    groups = [set(read_part(folder, name).frame["g"]) for name in PARTS]
+    assert read_columns(results["validate"].folder).features == ("a",)
+    groups = [set(frame_of(results["split"], name)["g"]) for name in PARTS]
     assert sum(map(len, groups)) == len(set.union(*groups)) == 13
+
+
+def test_the_last_times_test_and_are_text_that_sorts(tmp_path: Path) -> None:
+    lines = [
+        f"{i},{i % 12 + 1}/1/2026,2026-{i % 12 + 1:02}-{i % 28 + 1:02},{i}" for i in range(120)
+    ]
+    write_csv(tmp_path / "rows.csv", "a,b,t,y", *lines)
+    results = run(
+        tmp_path,
+        data={"path": "rows.csv"},
+        features={"drop": ["b"]},
+        split={"method": "time", "column": "t"},
+        task="regression",
+    )
+    train, validation, test = (frame_of(results["split"], name)["t"] for name in PARTS)
+    assert train.max() < validation.min() < validation.max() < test.min()
+    assert train.iloc[0].startswith("2026-01-01T00:00:00")
 
 
 def test_rows_that_are_the_same_stand_in_one_part(tmp_path: Path) -> None:
@@ -273,45 +294,60 @@ def test_rows_that_are_the_same_stand_in_one_part(tmp_path: Path) -> None:
     lines = [f"{i},{'yn'[i % 2]}" for i in [*range(200), *range(10)]]
     write_csv(tmp_path / "rows.csv", "a,y", *lines)
     results = run(tmp_path, data={"path": "rows.csv"})
-    seen = [set(read_part(results["split"].folder, name).frame["a"]) for name in PARTS]
+    seen = [set(frame_of(results["split"], name)["a"]) for name in PARTS]
     assert sum(map(len, seen)) == 200
 
 
-def test_what_is_declared_categorical_is_text(tmp_path: Path) -> None:
-    lines = [f"{i % 5},{i % 2 == 0},{i},{1 if i % 2 else ''},{i}" for i in range(50)]
-    write_csv(tmp_path / "rows.csv", "code,flag,a,gaps,y", *lines)
-    features = {"categorical": ["code", "gaps"], "drop": ["a"]}
-    results = run(tmp_path, data={"path": "rows.csv"}, features=features, task="regression")
-    part = read_part(results["split"].folder, "train")
-    assert part.columns.numeric == ("flag",)
-    assert set(part.frame["code"]) <= {"0", "1", "2", "3", "4"}
-    assert set(part.frame["gaps"]) == {"1", None}
-    assert set(part.frame["flag"]) == {0.0, 1.0}
-    assert "a" not in part.frame
-    assert part.target.dtype == np.float64
+def test_columns_are_of_four_types(tmp_path: Path) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    count = 50
+    table = pyarrow.table(
+        {
+            "code": [i % 5 for i in range(count)],
+            "flag": [i % 2 == 0 for i in range(count)],
+            "gaps": [1 if i % 2 else None for i in range(count)],
+            "list": [[i] for i in range(count)],
+            "name": [f"person {i}" for i in range(count)],
+            "y": [float(i) for i in range(count)],
+        }
+    )
+    pyarrow.parquet.write_table(table, tmp_path / "rows.parquet")
+    features = {
+        "categorical": ["code", "gaps"],
+        "drop": ["list", "name"],
+        "sensitive": ["name"],
+    }
+    data = {"path": "rows.parquet"}
+    results = run(tmp_path, data=data, features=features, task="regression")
+    train = frame_of(results["split"], "train")
+    assert list(train.columns) == table.column_names
+    assert [str(kind) for kind in train.dtypes] == [
+        "int64", "bool", "object", "object", "object", "float64",
+    ]  # fmt: skip
+    assert set(train["gaps"]) == {"1", None}
+    # Nobody uses them: what no column can hold, and what is nobody's business, is left out.
+    assert set(train["list"]) == set(train["name"]) == {None}
 
 
 @pytest.mark.parametrize(
-    ("targets", "positive", "classes"),
+    ("targets", "positive", "kind"),
     [
-        (("1", "0"), None, ("0", "1")),
-        (("1", "0"), 0, ("1", "0")),
-        (("true", "false"), None, ("false", "true")),
-        (("true", "false"), False, ("true", "false")),
-        (("2", "10"), None, ("2", "10")),
-        (("2", "-10"), None, ("-10", "2")),
-        (("good", "bad"), None, ("bad", "good")),
-        (("good", "bad"), "bad", ("good", "bad")),
+        (("1", "0"), 0, "int64"),
+        (("true", "false"), False, "bool"),
+        (("2", "-10"), None, "int64"),
+        (("good", "bad"), "bad", "object"),
     ],
 )
-def test_the_positive_class_is_the_second(
-    tmp_path: Path, targets: tuple[str, str], positive: Any, classes: tuple[str, str]
+def test_classes_are_whole_numbers_truth_values_or_text(
+    tmp_path: Path, targets: tuple[str, str], positive: Any, kind: str
 ) -> None:
     lines = [f"{i},{targets[i % 2]}" for i in range(40)]
     write_csv(tmp_path / "rows.csv", "a,y", *lines)
     problem = {} if positive is None else {"positive": positive}
     results = run(tmp_path, data={"path": "rows.csv"}, problem=problem)
-    assert read_columns(results["split"].folder).classes == classes
+    assert str(frame_of(results["split"], "train")["y"].dtype) == kind
 
 
 def test_the_same_rows_and_seed_give_the_same_parts(tmp_path: Path) -> None:

@@ -1,13 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which column is what, and the form that every later step finds it in.
-
-    numeric       float64, a missing value is NaN; true and false are 1 and 0
-    categorical   text, a missing value is None; whole numbers as they are written
-    target        a class's place in `classes`, as int64; of a regression, float64
-    others        as the source has them: what rows are split and grouped by
+"""Which column is what, and the types that later steps find it in: float, int, bool and text.
 
 A feature is what is neither target, nor dropped, nor what rows are split by; the split's column is
-one if [features] names it.
+one if [features] names it. Numbers are numeric features, the others are categorical.
 """
 
 import difflib
@@ -25,21 +20,19 @@ _NAMES_SHOWN = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Columns:
-    """What the columns of the pipeline's rows are. Features are in the source's order."""
+    """What the columns of the rows are, each in the source's order."""
 
     target: str
     numeric: tuple[str, ...]
     categorical: tuple[str, ...]
-    #: Kept for splitting, grouping and slicing; no features.
+    #: No features, but what rows are split, grouped or sliced by.
     others: tuple[str, ...] = ()
+    #: What no value is told of.
     sensitive: tuple[str, ...] = ()
-    #: Names of classes by their codes; of a binary task, the positive one is the second. Empty: a
-    #: regression.
-    classes: tuple[str, ...] = ()
 
     @property
     def features(self) -> tuple[str, ...]:
-        """Numeric ones, then categorical ones: the order in which a model takes them."""
+        """Numeric ones, then categorical ones."""
         return self.numeric + self.categorical
 
 
@@ -171,20 +164,28 @@ def retyped(table: Any, dtypes: Mapping[str, str]) -> Any:
 
 
 def in_form(table: Any, columns: Columns) -> tuple[Any, list[Problem]]:
-    """`table` with its features in their form, and what could not be brought to it.
+    """`table` with columns of float, int, bool and text alone, and what could not be a number.
 
-    The columns of the result are features, target, others. A value with a problem is missing.
+    Times become text that sorts as they do. Columns that nobody uses are empty if they hold
+    anything else, or what is sensitive. A value with a problem is missing.
     """
-    problems: list[Problem] = []
-    made: dict[str, Any] = {}
-    for name in columns.numeric:
-        made[name] = _numbers(name, table.column(name), columns, problems)
-    for name in columns.categorical:
-        made[name] = _texts(table.column(name))
-    for name in (columns.target, *columns.others):
-        made.setdefault(name, table.column(name))
     import pyarrow
 
+    problems: list[Problem] = []
+    made: dict[str, Any] = {}
+    for name in table.column_names:
+        column = table.column(name)
+        if name in columns.numeric:
+            made[name] = _numbers(name, column, columns, problems)
+        elif name in columns.categorical:
+            # Whole numbers of which some are missing would be fractions to pandas.
+            is_whole = column.null_count == 0 and not pyarrow.types.is_floating(column.type)
+            made[name] = column if is_whole else _texts(column)
+        elif name == columns.target:
+            made[name] = column
+        else:
+            is_used = name in columns.others
+            made[name] = _other(column, is_kept=is_used or name not in columns.sensitive)
     return pyarrow.table(made), problems
 
 
@@ -193,23 +194,21 @@ def _numbers(name: str, column: Any, columns: Columns, problems: list[Problem]) 
     import pyarrow
     from pyarrow import types
 
-    if types.is_timestamp(column.type) or types.is_nested(column.type):
+    if types.is_integer(column.type) or types.is_boolean(column.type):
+        return column
+    if types.is_string(column.type):
+        texts = column.to_pylist()
+        numbers = [_number(text) for text in texts]
+        bad = [i for i, number in enumerate(numbers) if number is None and texts[i] is not None]
+        for i in bad:
+            found = "" if name in columns.sensitive else f", found {_shown(texts[i])}"
+            problems.append(Problem(row=i, column=name, reason=f"wanted a number{found}"))
+        column = pyarrow.array(numbers, pyarrow.float64())
+    elif not types.is_floating(column.type):
         raise DataError(
             f"[features] numeric: column {name!r} holds values of {column.type}: make numbers of "
             "it by [data] sql, or drop it."
         )
-    if types.is_string(column.type):
-        values = column.to_pylist()
-        numbers = [_number(value) for value in values]
-        bad = [i for i, number in enumerate(numbers) if number is None and values[i] is not None]
-        for i in bad:
-            found = "" if name in columns.sensitive else f", found {_shown(values[i])}"
-            problems.append(Problem(row=i, column=name, reason=f"wanted a number{found}"))
-        column = pyarrow.array(numbers, pyarrow.float64())
-    elif types.is_boolean(column.type):
-        column = column.cast(pyarrow.int8()).cast(pyarrow.float64())
-    else:
-        column = column.cast(pyarrow.float64(), safe=False)
     values = np.asarray(column.to_numpy(zero_copy_only=False), np.float64)
     is_infinite = np.isinf(values)
     problems += [
@@ -218,6 +217,19 @@ def _numbers(name: str, column: Any, columns: Columns, problems: list[Problem]) 
     ]
     values = np.where(is_infinite, np.nan, values)
     return pyarrow.array(values, pyarrow.float64(), from_pandas=True)
+
+
+def _other(column: Any, *, is_kept: bool) -> Any:
+    import pyarrow
+    import pyarrow.compute as compute
+    from pyarrow import types
+
+    kind = column.type
+    if is_kept and types.is_timestamp(kind):
+        return compute.strftime(column, format="%Y-%m-%dT%H:%M:%S")
+    is_plain = types.is_integer(kind) or types.is_floating(kind)
+    is_plain = is_plain or types.is_boolean(kind) or types.is_string(kind)
+    return column if is_kept and is_plain else pyarrow.nulls(len(column), pyarrow.string())
 
 
 def _number(text: str | None) -> float | None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from penstock_training.data.columns import Columns
 
-__all__ = ["blocks_of", "kinds_of_rows"]
+__all__ = ["TWINS_MAX", "blocks_of", "codes_of", "kinds_of_rows", "numbers_of"]
 
 #: Where more rows than this have a twin, rows are few of kind by nature, and kept apart no more.
 TWINS_MAX = 0.2
@@ -28,14 +28,31 @@ def kinds_of_rows(table: Any, columns: Columns) -> NDArray[np.int64]:
 def _codes(column: Any, is_numeric: bool) -> NDArray[np.int64]:
     if is_numeric:
         with np.errstate(over="ignore"):
-            values = np.asarray(column.to_numpy(), np.float64).astype(np.float32)
+            values = numbers_of(column).astype(np.float32)
         found = np.unique(values, return_inverse=True)[1]  # NaNs are one value
     else:
-        import pyarrow.compute as compute
-
-        filled = compute.dictionary_encode(column, null_encoding="encode").combine_chunks()
-        found = filled.indices.to_numpy() if hasattr(filled, "indices") else filled
+        found = codes_of(column)
     return np.asarray(found, np.int64).reshape(-1)
+
+
+def numbers_of(column: Any) -> NDArray[np.float64]:
+    """A column of numbers or bools, NaN where one is missing."""
+    import pyarrow
+
+    return np.asarray(column.cast(pyarrow.float64()).to_numpy(), np.float64)
+
+
+def codes_of(column: Any) -> NDArray[np.int64]:
+    """A number for each value of any column, from 0 in the order in which values come; what is
+    missing is a value as well.
+    """
+    import pyarrow
+
+    encoded = column.dictionary_encode(null_encoding="encode")
+    whole = encoded.combine_chunks() if isinstance(encoded, pyarrow.ChunkedArray) else encoded
+    if isinstance(whole, pyarrow.ChunkedArray):
+        whole = whole.chunk(0)
+    return np.asarray(whole.indices.to_numpy(), np.int64)
 
 
 def blocks_of(kinds: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -15,7 +15,7 @@ from penstock_training.errors import DataError
 from penstock_training.spec import DataSpec, PipelineSpec
 from penstock_training.steps import digest_of
 
-__all__ = ["Loaded", "Origin", "load", "marks_of", "shown_source"]
+__all__ = ["Loaded", "Origin", "is_marked", "kind_of", "load", "marks_of", "shown_source"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +42,11 @@ def shown_source(data: DataSpec) -> str:
     if data.sklearn is not None:
         return f"sklearn:{data.sklearn}"
     return f"{shown_database(data.database)}: {data.sql}"
+
+
+def kind_of(data: DataSpec) -> str:
+    """path, sql or sklearn."""
+    return next(kind for kind in ("path", "sql", "sklearn") if getattr(data, kind) is not None)
 
 
 def load(spec: PipelineSpec) -> Loaded:
@@ -119,3 +124,11 @@ def marks_of(spec: PipelineSpec) -> str | None:
         marks = find_files(data.path, spec.folder).marks()
         return None if marks is None else digest_of(marks)
     return None
+
+
+def is_marked(spec: PipelineSpec) -> bool:
+    """Whether marks_of() says anything; of this machine's own files without reading them."""
+    path = spec.data.path
+    if path is not None and "://" not in path:
+        return True
+    return spec.data.sql is None and marks_of(spec) is not None

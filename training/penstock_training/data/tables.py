@@ -7,6 +7,7 @@ A NaN is a missing value, as null is. Timestamps with a time zone become UTC.
 """
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,10 @@ import numpy as np
 
 from penstock_training.errors import DataError
 
-__all__ = ["as_frame", "digest_of_table", "plain", "read_table", "write_table"]
+__all__ = ["ROW", "as_frame", "digest_of_table", "plain", "read_table", "write_table"]
+
+#: The column with a row's place in the source, from 0.
+ROW = "__row__"
 
 
 def plain(table: Any) -> Any:
@@ -71,9 +75,17 @@ def as_frame(table: Any) -> Any:
 
 
 def write_table(table: Any, path: Path) -> None:
-    """Write parquet: the same bytes for the same table."""
+    """Write parquet: the same bytes for the same table.
+
+    pandas.read_parquet makes the column ROW, if there is one, the frame's index.
+    """
     import pyarrow.parquet
 
+    if ROW in table.column_names:
+        index = {"name": ROW, "field_name": ROW, "metadata": None}
+        index |= {"pandas_type": "int64", "numpy_type": "int64"}
+        described = {"index_columns": [ROW], "columns": [index], "column_indexes": []}
+        table = table.replace_schema_metadata({"pandas": json.dumps(described)})
     pyarrow.parquet.write_table(table, path, compression="zstd", store_schema=True)
 
 
@@ -82,7 +94,7 @@ def read_table(path: Path) -> Any:
     import pyarrow.parquet
 
     with path.open("rb") as file:
-        return pyarrow.parquet.read_table(file)
+        return pyarrow.parquet.read_table(file).replace_schema_metadata(None)
 
 
 def digest_of_table(table: Any) -> str:

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The target: what is wrong with it, and the form that models learn from."""
+"""The target: what is wrong with it, and the classes that it has."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from penstock_training.data.columns import Columns, Problem
+from penstock_training.data.columns import Problem
 from penstock_training.errors import DataError
 from penstock_training.spec import ProblemSpec
 
-__all__ = ["CLASSES_MAX", "encode_target", "target_problems"]
+__all__ = ["CLASSES_MAX", "checked_target", "class_codes", "target_problems"]
 
 #: A target with more different values is no class, whatever the spec says.
 CLASSES_MAX = 1000
@@ -50,16 +50,13 @@ def target_problems(table: Any, problem: ProblemSpec) -> list[Problem]:
     ]
 
 
-def encode_target(table: Any, columns: Columns, problem: ProblemSpec) -> tuple[Any, Columns]:
-    """`table` with the target in its form, and `columns` with the names of its classes.
+def checked_target(table: Any, problem: ProblemSpec) -> Any:
+    """`table`, whose rows all have a target; one of classes as whole numbers, bool or text.
 
     Raises:
         DataError: the target is constant, has one class, or not the classes that the task wants.
     """
-    import pyarrow
-
     column = table.column(problem.target)
-    place = table.column_names.index(problem.target)
     if problem.task == "regression":
         values = np.asarray(column.to_numpy(), np.float64)
         if len(values) and values.min() == values.max():
@@ -67,38 +64,44 @@ def encode_target(table: Any, columns: Columns, problem: ProblemSpec) -> tuple[A
                 f"[problem] target: column {problem.target!r} is {values[0]:g} in all "
                 f"{len(values)} rows: there is nothing to learn; name another target."
             )
-        return table.set_column(place, problem.target, pyarrow.array(values)), columns
-    names = _class_names(column, problem.target)
-    classes = _classes(names, problem)
-    codes = {name: code for code, name in enumerate(classes)}
-    coded = pyarrow.array(np.array([codes[name] for name in names], np.int64))
-    return table.set_column(place, problem.target, coded), replace(columns, classes=classes)
+        return table
+    column = _discrete(column, problem.target)
+    _check_classes(sorted(set(column.to_pylist())), len(column), problem)
+    return table.set_column(table.column_names.index(problem.target), problem.target, column)
 
 
-def _class_names(column: Any, target: str) -> list[str]:
-    """Text as it is, whole numbers as they are written, true and false."""
+def class_codes(column: Any) -> tuple[NDArray[np.int64], list[Any]]:
+    """The number of each row's class, and the classes, sorted."""
+    found, codes = np.unique(np.array(column.to_pylist(), dtype=object), return_inverse=True)
+    return codes.reshape(-1).astype(np.int64), found.tolist()
+
+
+def _discrete(column: Any, target: str) -> Any:
     import pyarrow
     import pyarrow.compute as compute
     from pyarrow import types
 
-    if types.is_floating(column.type):
-        is_whole = compute.all(compute.equal(column, compute.floor(column))).as_py()
-        if not is_whole:
+    kind = column.type
+    if types.is_floating(kind):
+        if not compute.all(compute.equal(column, compute.floor(column))).as_py():
             raise DataError(
                 f"[problem] target: column {target!r} holds fractions, which are no classes: set "
                 "task to regression, or make classes of it by [data] sql."
             )
-        column = column.cast(pyarrow.int64(), safe=False)
-    names: list[str] = column.cast(pyarrow.string()).to_pylist()
-    return names
+        return column.cast(pyarrow.int64(), safe=False)
+    if not (types.is_integer(kind) or types.is_boolean(kind) or types.is_string(kind)):
+        raise DataError(
+            f"[problem] target: column {target!r} holds values of {kind}, which are no classes: "
+            "make text of it by [data] sql."
+        )
+    return column
 
 
-def _classes(names: Sequence[str], problem: ProblemSpec) -> tuple[str, ...]:
-    found = sorted(set(names), key=_sorts_as)
+def _check_classes(found: Sequence[Any], rows: int, problem: ProblemSpec) -> None:
     target = problem.target
     if len(found) == 1:
         raise DataError(
-            f"[problem] target: column {target!r} has one class, {found[0]!r}, in all {len(names)} "
+            f"[problem] target: column {target!r} has one class, {found[0]!r}, in all {rows} "
             "rows: wanted two at least; take rows of another class in, or name another target."
         )
     if len(found) > CLASSES_MAX:
@@ -106,28 +109,15 @@ def _classes(names: Sequence[str], problem: ProblemSpec) -> tuple[str, ...]:
             f"[problem] target: column {target!r} has {len(found)} different values: wanted "
             f"{CLASSES_MAX} classes at most; set task to regression if it is a quantity."
         )
-    if problem.task == "multiclass":
-        return tuple(found)
-    if len(found) > 2:
-        shown = ", ".join(found[:_SHOWN]) + (", ..." if len(found) > _SHOWN else "")
+    if problem.task == "binary" and len(found) > 2:
+        shown = ", ".join(map(repr, found[:_SHOWN])) + (", ..." if len(found) > _SHOWN else "")
         raise DataError(
             f"[problem] target: a binary task has two classes, and column {target!r} has "
             f"{len(found)} ({shown}): set task to multiclass."
         )
-    positive = found[1] if problem.positive is None else _written(problem.positive)
-    if positive not in found:
+    if problem.positive is not None and problem.positive not in found:
+        wanted = " or ".join(map(repr, found[:_SHOWN]))
         raise DataError(
-            f"[problem] positive: column {target!r} has no class {positive!r}: wanted "
-            f"{found[0]!r} or {found[1]!r}."
+            f"[problem] positive: column {target!r} has no class {problem.positive!r}: wanted "
+            f"{wanted}."
         )
-    return tuple(sorted(found, key=lambda name: name == positive))
-
-
-def _written(value: str | int | bool) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _sorts_as(name: str) -> tuple[int, int, str]:
-    """Whole numbers by their size, before text."""
-    digits = name.removeprefix("-")
-    return (0, int(name), "") if digits.isdecimal() and digits.isascii() else (1, 0, name)

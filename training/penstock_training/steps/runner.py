@@ -48,7 +48,7 @@ def run_steps(
     with store.locked():
         for step in steps:
             digest = _digest(step, spec, results, libraries)
-            kept = store.find(step.name, digest) if step.is_kept else None
+            kept = store.find(step.name, digest) if step.keeps(spec) else None
             is_cached = kept is not None
             if kept is None:
                 progress.begin(step.name)

@@ -50,4 +50,8 @@ class Step:
     #: Names in its folder that may differ from run to run: what is timed or dated.
     outside: frozenset[str] = frozenset({"timings.json"})
     #: False: it is always run. It must do no harm when it is run again.
-    is_kept: bool = True
+    is_kept: bool | Callable[[PipelineSpec], bool] = True
+
+    def keeps(self, spec: PipelineSpec) -> bool:
+        """Whether an earlier run's result may serve."""
+        return self.is_kept if isinstance(self.is_kept, bool) else self.is_kept(spec)
