@@ -37,6 +37,13 @@ class Subject:
         """The columns that the model reads."""
         return self.numeric + self.categorical
 
+    @property
+    def positive(self) -> int:
+        """The number of the class that is looked for; 0 where there is none."""
+        problem = self.spec.problem
+        is_binary = problem.task == "binary"
+        return positive_class(self.classes, problem.positive) if is_binary else 0
+
     def column(self, name: str) -> Any:
         """A column of the rows, whether it is a feature or not.
 
@@ -61,19 +68,18 @@ class Subject:
             return Predictions(
                 task=problem.task, target=target.to_numpy(np.float64), predicted=predicted
             )
-        is_binary = problem.task == "binary"
         return Predictions(
             task=problem.task,
             target=class_numbers(target.tolist(), self.classes),
             predicted=predicted,
             classes=self.classes,
-            positive=positive_class(self.classes, problem.positive) if is_binary else 0,
+            positive=self.positive,
             values=problem.values,
         )
 
 
 def read_subject(spec: PipelineSpec, inputs: Mapping[str, Path], *, part: str) -> Subject:
-    """What the steps split, features and select wrote; `part`: "validation" or "test".
+    """What the steps split, features and select wrote; `part`: "train", "validation" or "test".
 
     Raises:
         DataError: the part has no rows.
