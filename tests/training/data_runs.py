@@ -16,9 +16,15 @@ METRICS = {"binary": "roc_auc", "multiclass": "accuracy", "regression": "rmse"}
 def pipeline(
     folder: Path, *, task: str = "binary", target: str = "y", **tables: Any
 ) -> PipelineSpec:
-    """A spec in `folder`; `tables` are those of the file, `problem` and all."""
+    """A spec in `folder`; `tables` are those of the file, `problem` and all.
+
+    Checks that nobody asks for are left out: `data` may have a table `checks`.
+    """
+    ignored = dict.fromkeys(("leakage", "duplicates", "contamination", "labels"), "ignore")
+    data = {**tables.pop("data", {})}
+    data["checks"] = {**ignored, **data.get("checks", {})}
     problem = {"task": task, "target": target, "metric": METRICS[task], **tables.pop("problem", {})}
-    return spec_of({"name": "t", "problem": problem, **tables}).in_folder(folder)
+    return spec_of({"name": "t", "problem": problem, "data": data, **tables}).in_folder(folder)
 
 
 def run_data(spec: PipelineSpec, work: Path) -> Mapping[str, StepResult]:

@@ -234,6 +234,8 @@ def test_types_that_clash_are_refused(tmp_path: Path) -> None:
         tmp_path, *lines, "many,2026-01-01,y", features={"numeric": ["a"], "drop": ["t"]}
     )
     assert "row 41 of rows.csv, wanted a number, found 'many'" in said
+    said = refused(tmp_path, *lines, "many,2026-01-01,y", features={"drop": ["t"]})
+    assert said.startswith("column 'a' holds text in 1 of 41 rows and numbers in the others: name")
     said = refused(tmp_path, *lines)
     assert said.startswith("feature 't' holds times, which no model takes: add it to")
     said = refused(tmp_path, *lines, features={"numeric": ["t"]})

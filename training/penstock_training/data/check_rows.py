@@ -12,7 +12,9 @@ from penstock_training.data.columns import (
     Columns,
     Problem,
     assign_columns,
+    blanks,
     in_form,
+    refuse_mixed,
     refuse_unknown,
     retyped,
 )
@@ -39,10 +41,13 @@ def check_rows(
     problems: list[Problem] = []
     places = np.arange(len(table))
     if rules is not None:
+        table = blanks(table, rules.dtypes)
         problems += rules.problems(as_frame(table), sensitive=spec.features.sensitive)
         table, places = _without(table, places, problems)
         table = retyped(table, rules.dtypes)
     columns = assign_columns(spec, table)
+    settled = {*spec.features.categorical, *(rules.dtypes if rules is not None else ())}
+    refuse_mixed(table, columns, settled)
     if not len(table):
         return _numbered(table, places), columns, problems
     formed, more = in_form(table, columns)

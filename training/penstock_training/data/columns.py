@@ -6,15 +6,30 @@ one if [features] names it. Numbers are numeric features, the others are categor
 """
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from penstock_training.data.text_columns import blanked, number_share, parsed_number
 from penstock_training.errors import DataError
 from penstock_training.spec import PipelineSpec
 
-__all__ = ["Columns", "Problem", "assign_columns", "in_form", "refuse_unknown", "retyped"]
+__all__ = [
+    "NUMBERS_MIN",
+    "Columns",
+    "Problem",
+    "assign_columns",
+    "blanks",
+    "in_form",
+    "refuse_mixed",
+    "refuse_unknown",
+    "retyped",
+]
 
+#: How pandas' names of numbers begin.
+NUMBERS = ("int", "float", "uint", "Int", "Float", "UInt")
+#: The share of a column's texts that are numbers, above which all should be.
+NUMBERS_MIN = 0.95
 _NAMES_SHOWN = 8
 
 
@@ -141,6 +156,44 @@ def _refuse_unservable(name: str, table: Any) -> None:
     )
 
 
+def blanks(table: Any, dtypes: Mapping[str, str]) -> Any:
+    """`table` without what stands for a missing number where a schema file wants numbers."""
+    import pyarrow
+    from pyarrow import types
+
+    made = {}
+    for name in table.column_names:
+        column = table.column(name)
+        is_meant = types.is_string(column.type) and dtypes.get(name, "").startswith(NUMBERS)
+        made[name] = blanked(column) if is_meant else column
+    return pyarrow.table(made)
+
+
+def refuse_mixed(table: Any, columns: Columns, settled: Collection[str]) -> None:
+    """Stop at a feature of text that is all but numbers: one mistake would make it categorical.
+
+    `settled`: columns of which somebody has said what they are.
+
+    Raises:
+        DataError: there is one.
+    """
+    from pyarrow import types
+
+    for name in columns.categorical:
+        column = table.column(name)
+        if name in settled or not types.is_string(column.type):
+            continue
+        share = number_share(column)
+        if NUMBERS_MIN <= share < 1:
+            present = len(column) - column.null_count
+            others = round((1 - share) * present)
+            raise DataError(
+                f"column {name!r} holds text in {others} of {present} rows and numbers in the "
+                "others: name it in [features] numeric or categorical, or put those rows aside by "
+                "a schema, which `penstock data schema` writes."
+            )
+
+
 def retyped(table: Any, dtypes: Mapping[str, str]) -> Any:
     """`table` with the types that a schema file gives: text that it calls numbers, whose other
     values are put aside by now, and numbers that it calls text.
@@ -152,8 +205,8 @@ def retyped(table: Any, dtypes: Mapping[str, str]) -> Any:
     for name in table.column_names:
         column, wanted = table.column(name), dtypes.get(name, "")
         is_text = types.is_string(column.type)
-        if is_text and wanted.startswith(("int", "float", "uint", "Int", "Float")):
-            numbers = [_number(value) for value in column.to_pylist()]
+        if is_text and wanted.startswith(NUMBERS):
+            numbers = [parsed_number(value) for value in column.to_pylist()]
             column = pyarrow.array(numbers, pyarrow.float64())
         elif is_text and wanted.startswith("datetime"):
             column = column.cast(pyarrow.timestamp("us"))
@@ -197,8 +250,8 @@ def _numbers(name: str, column: Any, columns: Columns, problems: list[Problem]) 
     if types.is_integer(column.type) or types.is_boolean(column.type):
         return column
     if types.is_string(column.type):
-        texts = column.to_pylist()
-        numbers = [_number(text) for text in texts]
+        texts = blanked(column).to_pylist()
+        numbers = [parsed_number(text) for text in texts]
         bad = [i for i, number in enumerate(numbers) if number is None and texts[i] is not None]
         for i in bad:
             found = "" if name in columns.sensitive else f", found {_shown(texts[i])}"
@@ -230,15 +283,6 @@ def _other(column: Any, *, is_kept: bool) -> Any:
     is_plain = types.is_integer(kind) or types.is_floating(kind)
     is_plain = is_plain or types.is_boolean(kind) or types.is_string(kind)
     return column if is_kept and is_plain else pyarrow.nulls(len(column), pyarrow.string())
-
-
-def _number(text: str | None) -> float | None:
-    if text is None:
-        return None
-    try:
-        return float(text) if "_" not in text else None
-    except ValueError:
-        return None
 
 
 def _shown(value: Any) -> str:

@@ -49,7 +49,8 @@ class Rules:
             if cases is None:
                 break
             more = [_problem(*case, sensitive=sensitive) for case in self._blamed(cases)]
-            found += more
+            # A value of another type breaks two rules of pandera's.
+            found += dict.fromkeys(more)
             good[[problem.row for problem in more]] = False
             if not good.any():
                 break

@@ -5,9 +5,13 @@ train.parquet, validation.parquet, test.parquet   the columns of validate's rows
 split.json                                        method, sizes, classes, digests, findings
 """
 
+from collections.abc import Mapping
 from typing import Any
 
-from penstock_training.data.findings import answered, as_json
+from penstock_training.data.columns import Columns
+from penstock_training.data.findings import Finding, answered, as_json
+from penstock_training.data.repeats import contamination
+from penstock_training.data.same_rows import kinds_of_rows
 from penstock_training.data.tables import digest_of_table, read_table, write_table
 from penstock_training.files import write_json
 from penstock_training.spec import PipelineSpec
@@ -27,7 +31,7 @@ def _run(run: StepRun) -> None:
     table = read_table(folder / "rows.parquet")
     places = split_rows(table, columns, spec)
     parts = {name: table.take(places[name]) for name in PARTS}
-    findings = answered([])
+    findings = _findings(run, table, columns, places)
     described: dict[str, Any] = {}
     for name, part in parts.items():
         write_table(part, run.folder / f"{name}.parquet")
@@ -48,8 +52,26 @@ def _run(run: StepRun) -> None:
     run.note(NAME, f"{method_of(spec)}: {sizes}")
 
 
+def _findings(
+    run: StepRun, table: Any, columns: Columns, places: Mapping[str, Any]
+) -> list[Finding]:
+    answer = run.spec.data.checks.contamination
+    if answer == "ignore":
+        return []
+    kinds = kinds_of_rows(table, columns)
+    found = answered(contamination(kinds, places, columns, answer=answer))
+    for finding in found:
+        run.note(NAME, finding.sentence)
+    return found
+
+
 def _settings(spec: PipelineSpec) -> Any:
-    return {"split": spec.split.model_dump(), "method": method_of(spec), "seed": spec.seed}
+    return {
+        "split": spec.split.model_dump(),
+        "method": method_of(spec),
+        "seed": spec.seed,
+        "contamination": spec.data.checks.contamination,
+    }
 
 
 STEP = Step(name=NAME, needs=("validate",), run=_run, settings=_settings)

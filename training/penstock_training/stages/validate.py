@@ -12,16 +12,22 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 from penstock_training.data.check_rows import check_rows
 from penstock_training.data.columns import Columns
-from penstock_training.data.findings import answered, as_json
+from penstock_training.data.doubted import doubted_table, findings_of, labels_in_doubt
+from penstock_training.data.findings import Finding, answered, as_json
+from penstock_training.data.leakage import identifiers, leaks
 from penstock_training.data.quarantine import (
     quarantined,
     reasons_of,
     refuse_too_many,
     refuse_without_rules,
 )
+from penstock_training.data.repeats import duplicates
 from penstock_training.data.rules import read_rules
+from penstock_training.data.same_rows import kinds_of_rows
 from penstock_training.data.tables import digest_of_table, write_table
 from penstock_training.data.target import checked_target
 from penstock_training.errors import DataError
@@ -34,6 +40,8 @@ from penstock_training.steps.digest import digest_of_file
 __all__ = ["STEP", "read_columns"]
 
 NAME = "validate"
+#: Of samples and folds. What is found does not depend on the pipeline's seed.
+_SEED = 0
 
 
 def _run(run: StepRun) -> None:
@@ -51,7 +59,7 @@ def _run(run: StepRun) -> None:
     if not len(good):
         raise DataError(f"none of {rows} rows is left: all are put aside.")
     good = checked_target(good, spec.problem)
-    findings = answered([])
+    findings = _findings(run, good, columns)
     write_table(good, run.folder / "rows.parquet")
     others = quarantined(
         loaded.table,
@@ -78,6 +86,44 @@ def _run(run: StepRun) -> None:
         run.note(NAME, f"{aside} of {rows} rows are put aside: see quarantine.parquet")
 
 
+def _findings(run: StepRun, table: Any, columns: Columns) -> list[Finding]:
+    """What the checks found. The cheap ones answer first."""
+    spec, checks = run.spec, run.spec.data.checks
+    found = identifiers(table, columns)
+    if checks.duplicates != "ignore":
+        kinds = kinds_of_rows(table, columns)
+        found += answered(duplicates(table, kinds, columns, answer=checks.duplicates))
+    is_classes = spec.problem.task != "regression"
+    with threadpool_limits(spec.threads):
+        if checks.leakage != "ignore":
+            leaking = leaks(
+                table, columns, is_classes=is_classes, answer=checks.leakage, seed=_SEED
+            )
+            found += answered(leaking)
+        if checks.labels != "ignore":
+            found += _doubts(run, table, columns, is_classes=is_classes)
+    for finding in found:
+        if finding.severity == "warn":
+            run.note(NAME, finding.sentence)
+    return found
+
+
+def _doubts(run: StepRun, table: Any, columns: Columns, *, is_classes: bool) -> list[Finding]:
+    checks = run.spec.data.checks
+    doubts = labels_in_doubt(table, columns, is_classes=is_classes, seed=_SEED)
+    if doubts is None:
+        return []
+    write_table(doubted_table(table, doubts, columns), run.folder / "doubted.parquet")
+    found = findings_of(
+        doubts,
+        columns,
+        answer=checks.labels,
+        share_max=checks.doubted_labels_max,
+        is_classes=is_classes,
+    )
+    return answered(found)
+
+
 def _schema_path(spec: PipelineSpec) -> Path | None:
     name = spec.data.schema_file
     return None if name is None else spec.folder / name
@@ -97,6 +143,8 @@ def _settings(spec: PipelineSpec) -> Any:
         "slices": spec.evaluate.slices,
         "split_column": spec.split.column,
         "quarantine_max": spec.data.quarantine_max,
+        "checks": spec.data.checks.model_dump(exclude={"contamination"}),
+        "threads": spec.threads,
         "features": spec.features.model_dump(
             include={"numeric", "categorical", "drop", "sensitive"}
         ),
