@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.training.data_runs import frame_of, pipeline, run_data, said_by, write_csv
 
 from penstock_training.data.columns import Columns
@@ -146,6 +148,31 @@ def test_rows_are_the_same_as_the_served_model_sees_them() -> None:
     assert kinds[0] == kinds[1]
     assert kinds[2] == kinds[3]
     assert len(set(kinds)) == 3
+
+
+CELLS = st.sampled_from([0.0, -0.0, 1.0, 1.0 + 1e-12, -1.0, 1e300, None])
+
+
+@given(
+    rows=st.lists(st.tuples(CELLS, CELLS, st.sampled_from(["x", "y", "", None])), max_size=60),
+)
+@settings(max_examples=60, deadline=None)
+def test_kinds_are_those_of_a_dull_reference(rows: list[tuple[Any, Any, Any]]) -> None:
+    import pyarrow
+
+    names = ("a", "b", "c")
+    kinds = (pyarrow.float64(), pyarrow.float64(), pyarrow.string())
+    arrays = [pyarrow.array([row[i] for row in rows], kinds[i]) for i in range(3)]
+    table = pyarrow.table(dict(zip(names, arrays, strict=True)))
+    columns = Columns(target="y", numeric=("a", "b"), categorical=("c",))
+    found = kinds_of_rows(table, columns).tolist()
+    with np.errstate(over="ignore"):
+        seen = [
+            tuple(None if one is None else float(np.float32(one)) for one in row[:2]) + row[2:]
+            for row in rows
+        ]
+    for i in range(len(rows)):
+        assert [found[i] == found[j] for j in range(i)] == [seen[i] == seen[j] for j in range(i)]
 
 
 def test_rows_of_few_kinds_are_split_one_by_one() -> None:

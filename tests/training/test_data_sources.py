@@ -110,6 +110,14 @@ def test_a_pattern_is_read_and_a_url_gives_the_same(tmp_path: Path) -> None:
     assert [origin.name for origin in again.origins] == ["0.csv", "1.csv", "2.csv"]
 
 
+def test_the_index_of_a_frame_is_no_column(tmp_path: Path) -> None:
+    import pandas as pd
+
+    frame = pd.DataFrame({"a": [1, 2, 3]}).iloc[[2, 0]]
+    frame.to_parquet(tmp_path / "rows.parquet")
+    assert loaded(tmp_path, path="rows.parquet").table.to_pydict() == {"a": [3, 1]}
+
+
 def test_what_fsspec_reads_is_read(tmp_path: Path, table: Any) -> None:
     import fsspec
 

@@ -6,6 +6,7 @@
 .arrow .feather     Arrow's IPC file, or a stream of it
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -18,6 +19,7 @@ __all__ = ["FORMATS", "Malformed", "format_of", "read_format"]
 FORMATS = (".csv", ".tsv", ".parquet", ".arrow", ".feather")
 _TEXT = (".csv", ".tsv")
 _COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz", ".zst": "zstd"}
+_INDEX = re.compile(r"__index_level_\d+__")
 _FIRST_BYTES_OF_ARROW_FILES = b"ARROW1"
 
 
@@ -26,7 +28,7 @@ class Malformed:
     """A line that is no row. Its text is not kept: it may hold what is sensitive."""
 
     file: str
-    #: Counted from 1; the first line has the names.
+    #: Counted from 1; the first line has the names. A line break within quotes does not count.
     line: int
     reason: str
 
@@ -78,14 +80,20 @@ def _read_one(name: str, file: BinaryIO, ending: str, malformed: list[Malformed]
     if ending == ".parquet":
         import pyarrow.parquet
 
-        return pyarrow.parquet.read_table(file)
+        return _without_index(pyarrow.parquet.read_table(file))
     if ending in _TEXT:
         return _read_text(name, file, "\t" if ending == ".tsv" else ",", malformed)
     first = file.read(len(_FIRST_BYTES_OF_ARROW_FILES))
     file.seek(0)
     if first == _FIRST_BYTES_OF_ARROW_FILES:
-        return pyarrow.ipc.open_file(file).read_all()
-    return pyarrow.ipc.open_stream(file).read_all()
+        return _without_index(pyarrow.ipc.open_file(file).read_all())
+    return _without_index(pyarrow.ipc.open_stream(file).read_all())
+
+
+def _without_index(table: Any) -> Any:
+    """pandas writes the numbers of a frame's rows as columns of their own: they are no data."""
+    names = [name for name in table.column_names if _INDEX.fullmatch(name)]
+    return table.drop_columns(names) if names else table
 
 
 def _read_text(name: str, file: BinaryIO, delimiter: str, malformed: list[Malformed]) -> Any:

@@ -123,17 +123,17 @@ def _fill(sizes: Places, wanted: NDArray[np.float64]) -> Places:
     """
     parts = np.zeros(len(sizes), np.int64)
     order = np.argsort(-sizes, kind="stable")
-    missing = wanted.copy()
+    missing = wanted.tolist()
     if len(order) >= len(wanted):
         # However few rows there are, no part goes without.
         for part, place in ((_TEST, order[-1]), (_VALIDATION, order[-2])):
             parts[place] = part
-            missing[part] -= sizes[place]
+            missing[part] -= int(sizes[place])
         order = order[:-2]
     for place in order:
-        part = int(np.argmax(missing))
+        part = missing.index(max(missing))
         parts[place] = part
-        missing[part] -= sizes[place]
+        missing[part] -= int(sizes[place])
     return parts
 
 
