@@ -12,6 +12,7 @@
     ├── ArtifactError       a compiled model's file is wrong, or would be
     ├── UnknownModelError   nothing is served under the name or version asked for
     ├── PackageError        a packaged version is damaged, or not signed as it must be
+    ├── ProfileError        a reference profile cannot be read, or made
     ├── RegistryError       the registry of versions cannot be used, or lacks what is asked for
     ├── BackendError        a model's own code is wrong, or failed
     ├── ListenError         an address cannot be listened on
@@ -35,6 +36,7 @@ __all__ = [
     "OptionsError",
     "PackageError",
     "PenstockError",
+    "ProfileError",
     "QuantizeError",
     "RegionError",
     "RegistryError",
@@ -90,6 +92,12 @@ class UnknownModelError(PenstockError):
 
 class PackageError(PenstockError):
     """A packaged version is damaged, is none, or is not signed as it must be."""
+
+    code = "FAILED_PRECONDITION"
+
+
+class ProfileError(PenstockError):
+    """A reference profile cannot be read, is none, or cannot be made of what there is."""
 
     code = "FAILED_PRECONDITION"
 

@@ -2,7 +2,7 @@
 """What is evaluated: the chosen model, the held-out rows, and what the spec says of both."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,13 @@ class Subject:
         problem = self.spec.problem
         is_binary = problem.task == "binary"
         return positive_class(self.classes, problem.positive) if is_binary else 0
+
+    def in_order_of(self, column: str | None) -> "Subject":
+        """The same with rows in the order of a column's values; None: as they are."""
+        if column is None:
+            return self
+        rows = self.rows.sort_values(column, kind="stable").reset_index(drop=True)
+        return replace(self, rows=rows)
 
     def column(self, name: str) -> Any:
         """A column of the rows, whether it is a feature or not.

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which place of a feature's counts a value is counted at. The dull reference of the bin map.
+
+Numbers are looked at as float32, which is what the served tensor holds. The b-th of the bins that m
+edges part holds edges[b - 1] <= value < edges[b]; then come SPECIALS.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["CATEGORY_SPECIALS", "SPECIALS", "category_places", "number_places"]
+
+#: Places of a feature of numbers after its bins. A profile counts what is below its minimum or
+#: above its maximum in the outer bins: that can only be seen of live rows.
+SPECIALS = ("missing", "infinite")
+#: Places of a feature of categories after those that have a name.
+CATEGORY_SPECIALS = ("other", "missing")
+
+Places = npt.NDArray[np.int64]
+
+
+def number_places(values: npt.ArrayLike, edges: Sequence[float]) -> Places:
+    """The place of each of n values (n,): 0 to m for the bins, m + 1: missing, m + 2: infinite."""
+    numbers = np.asarray(values, dtype=np.float32)
+    bounds = np.asarray(edges, dtype=np.float32)
+    found = np.searchsorted(bounds, numbers, side="right").astype(np.int64)
+    found[np.isnan(numbers)] = len(bounds) + 1
+    found[np.isinf(numbers)] = len(bounds) + 2
+    return found
+
+
+def category_places(values: Sequence[str | int], categories: Sequence[str | int]) -> Places:
+    """The place of each of n values (n,): its category's, then other, then missing: empty text."""
+    known = {category: place for place, category in enumerate(categories)}
+    other, missing = len(known), len(known) + 1
+    return np.fromiter(
+        (missing if value == "" else known.get(value, other) for value in values),
+        np.int64,
+        len(values),
+    )
