@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The step evaluate: what it writes, that it writes it twice the same, what it keeps to itself."""
 
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from tests.doubles.chosen_model import SECRET_ORIGINS, ChosenModel, chosen_model
 
 from penstock_training.errors import DataError, SpecError
 from penstock_training.files import read_json
+from penstock_training.spec import spec_of
 from penstock_training.stages.evaluate import STEP, reasons_against
 from penstock_training.steps import QuietProgress, StepRun, digest_of_folder
 
@@ -178,6 +181,31 @@ def test_a_group_by_a_column_that_is_not_there_is_refused_by_name(tmp_path: Path
     chosen = chosen_model(tmp_path / "chosen", tables={"problem": problem})
     with pytest.raises(SpecError, match="shire is not in the data: wanted one of income"):
         run(chosen, tmp_path / "out")
+
+
+def test_slices_of_a_column_that_is_not_there_are_refused_by_name(tmp_path: Path) -> None:
+    chosen = chosen_model(tmp_path / "chosen", tables={"evaluate": {"slices": ["shire"]}})
+    with pytest.raises(SpecError, match="shire is not in the data"):
+        run(chosen, tmp_path / "out")
+
+
+def test_a_target_cannot_be_sensitive() -> None:
+    tables = {
+        "name": "loans",
+        "problem": {"task": "binary", "target": "outcome", "metric": "accuracy"},
+        "data": {"path": "loans.csv"},
+        "features": {"sensitive": ["outcome"]},
+    }
+    with pytest.raises(SpecError, match="sensitive names the target outcome"):
+        spec_of(tables)
+
+
+def test_the_steps_can_be_named_without_importing_a_heavy_library() -> None:
+    heavy = ["pandas", "sklearn", "scipy", "matplotlib", "shap", "onnxruntime", "pyarrow", "mlflow"]
+    stages = ", ".join(f"penstock_training.stages.{s}" for s in ("evaluate", "explain", "profile"))
+    code = f"import sys, {stages}; print([one for one in {heavy} if one in sys.modules])"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout == "[]\n"
 
 
 def test_a_test_part_without_rows_is_refused(tmp_path: Path) -> None:

@@ -78,6 +78,8 @@ def evaluate(
     groups = [(group, _group_scores(subject, group, predictions)) for group in problem.groups]
     count(2, parts)
     columns = spec.evaluate.slices if spec.evaluate.slices is not None else subject.features
+    for column in columns:
+        subject.column(column)
     slices = worst_slices(subject.rows, columns, predictions.losses(), subject.sensitive)
     count(3, parts)
     probed = probes(

@@ -91,6 +91,15 @@ class PipelineSpec(Table):
                 raise ValueError(f"[candidates] parameters: {error}") from None
         return self
 
+    @model_validator(mode="after")
+    def _has_a_target_that_may_be_seen(self) -> "PipelineSpec":
+        if self.problem.target in self.features.sensitive:
+            raise ValueError(
+                f"[features] sensitive names the target {self.problem.target}, whose values are "
+                "what the model answers"
+            )
+        return self
+
     @property
     def folder(self) -> Path:
         """What relative paths of the spec are relative to: the file's own folder."""
