@@ -2,7 +2,10 @@
 """Every kind of source gives the same rows; what cannot be read is said in a sentence."""
 
 import sqlite3
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -14,6 +17,11 @@ from penstock_training.data.files import shown_url
 from penstock_training.data.source import Loaded, load, marks_of
 from penstock_training.data.tables import digest_of_table
 from penstock_training.errors import DataError
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        pass
 
 
 def loaded(folder: Path, **data: Any) -> Loaded:
@@ -124,9 +132,28 @@ def test_what_fsspec_reads_is_read(tmp_path: Path, table: Any) -> None:
     system = fsspec.filesystem("memory")
     system.pipe("/sources/rows.csv", (tmp_path / "rows.csv").read_bytes())
     assert loaded(tmp_path, path="memory://sources/rows.csv").table.equals(table)
-    assert loaded(tmp_path, path="memory://sources").table.equals(table)
+    whole = loaded(tmp_path, path="memory://sources")
+    assert whole.table.equals(table)
+    assert [origin.name for origin in whole.origins] == ["rows.csv"]
+    assert loaded(tmp_path, path="memory://sources/row?.csv").table.equals(table)
     # It does not say when a file changes, so that the file is read every time.
     assert marks_of(pipeline(tmp_path, data={"path": "memory://sources/rows.csv"})) is None
+
+
+def test_a_web_server_is_read(tmp_path: Path, table: Any) -> None:
+    serves = partial(QuietHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), serves) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            host = f"http://127.0.0.1:{server.server_port}"
+            assert loaded(tmp_path, path=f"{host}/rows.csv?sig=hush").table.equals(table)
+            said = refused(tmp_path, path=f"{host}/away.csv?sig=hush")
+        finally:
+            server.shutdown()
+            thread.join()
+    assert said.startswith(f"{host}/away.csv")
+    assert "hush" not in said
 
 
 def test_the_mark_of_files_changes_with_their_bytes(tmp_path: Path) -> None:

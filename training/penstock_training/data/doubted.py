@@ -27,8 +27,9 @@ from penstock_training.spec.data import Answer
 
 __all__ = ["Doubts", "doubted_table", "findings_of", "labels_in_doubt"]
 
-#: Of more rows a sample is looked at.
+#: Of more rows, or more values, a sample of rows is looked at.
 ROWS_MAX = 10_000
+VALUES_MAX = 1_000_000
 RESIDUALS_MAX = 6.0
 _FOLDS = 5
 _TREES = 50
@@ -57,8 +58,9 @@ class Doubts:
 def labels_in_doubt(table: Any, columns: Columns, *, is_classes: bool, seed: int) -> Doubts | None:
     """Look for labels that other rows contradict; None if a class has too few rows for that."""
     rows = np.arange(len(table))
-    if len(table) > ROWS_MAX:
-        rows = np.sort(np.random.default_rng(seed).choice(rows, ROWS_MAX, replace=False))
+    rows_max = min(ROWS_MAX, max(VALUES_MAX // len(columns.features), 1))
+    if len(table) > rows_max:
+        rows = np.sort(np.random.default_rng(seed).choice(rows, rows_max, replace=False))
         table = table.take(rows)
     x = np.stack([_column(table, name, columns) for name in columns.features], axis=1)
     target = table.column(columns.target)

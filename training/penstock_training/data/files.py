@@ -21,6 +21,7 @@ FILES_MAX = 10_000
 #: What file systems call that which changes with a file's bytes.
 _MARKS = ("etag", "md5hash", "generation", "mtime", "lastmodified", "last_modified", "checksum")
 _PATTERN = re.compile(r"[*?\[]")
+_WEB = ("http://", "https://")
 _SECRETS = re.compile(r"(?<=://)[^/@]*@|\?.*$")
 
 
@@ -72,7 +73,9 @@ def find_files(path: str, folder: Path) -> FoundFiles:
         with _told(shown):
             system, root = _open_system(path)
             paths = _remote_paths(system, root)
-        base = str(PurePosixPath(root).parent) if paths == [root] else _above_pattern(root)
+        is_one = paths == [root]
+        root = shown_url(root) if root.startswith(_WEB) else root
+        base = root.rpartition("/")[0] if is_one else _above_pattern(root)
     else:
         shown, system = path, None
         paths, base = _local_paths(folder / path)
@@ -110,6 +113,8 @@ def _open_system(url: str) -> tuple[Any, str]:
 
 
 def _remote_paths(system: Any, root: str) -> list[str]:
+    if root.startswith(_WEB) and format_of(shown_url(root)):
+        return [root] if system.exists(root) else []  # what stands behind ? is no pattern
     if _PATTERN.search(root):
         return [str(one) for one in system.glob(root)]
     if system.isdir(root) and not system.isfile(root):
@@ -130,6 +135,7 @@ def _told(shown: str) -> Iterator[None]:
 
 
 def _name_below(base: str, path: str) -> str:
+    path = shown_url(path) if path.startswith(_WEB) else path
     return path.removeprefix(base.rstrip("/")).lstrip("/") or PurePosixPath(path).name
 
 
@@ -143,7 +149,8 @@ def _of_one_format(shown: str, paths: Mapping[str, str], system: Any) -> FoundFi
     formats = {name: format_of(name) for name in paths}
     known = {name: ending for name, ending in formats.items() if ending is not None}
     if not paths:
-        raise DataError(f"{shown} names no file: check [data] path, which is relative to the spec.")
+        where = "" if "://" in shown else ", which is relative to the pipeline's file"
+        raise DataError(f"{shown} names no file: check [data] path{where}.")
     if not known:
         found = next(iter(paths))
         raise DataError(f"{shown} has no file of rows: wanted {wanted}, found {found}.")

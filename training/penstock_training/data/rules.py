@@ -15,8 +15,9 @@ import numpy as np
 
 from penstock_training.data.columns import Problem
 from penstock_training.errors import DataError
+from penstock_training.steps import digest_of
 
-__all__ = ["Rules", "read_rules"]
+__all__ = ["Rules", "digest_of_rules", "read_rules"]
 
 #: Each round takes out rows that break rules; a further one may find what their values hid.
 _ROUNDS_MAX = 8
@@ -139,16 +140,27 @@ def read_rules(path: Path) -> Rules:
     Raises:
         DataError: it is not there, or is no schema of pandera.
     """
+    return Rules(_schema(_text(path), path), path)
+
+
+def digest_of_rules(path: Path) -> str:
+    """Of the schema file at `path`.
+
+    Raises:
+        DataError: it is not there.
+    """
+    return digest_of(_text(path))
+
+
+def _text(path: Path) -> str:
     try:
-        text = path.read_text()
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise DataError(
             f"[data] schema: there is no file {path}: `penstock data schema` writes one."
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"[data] schema: {path} cannot be read: {error}.") from None
-    schema = _schema(text, path)
-    return Rules(schema, path)
 
 
 def _schema(text: str, path: Path) -> Any:

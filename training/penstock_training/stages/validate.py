@@ -26,7 +26,7 @@ from penstock_training.data.quarantine import (
     refuse_without_rules,
 )
 from penstock_training.data.repeats import duplicates
-from penstock_training.data.rules import read_rules
+from penstock_training.data.rules import digest_of_rules, read_rules
 from penstock_training.data.same_rows import kinds_of_rows
 from penstock_training.data.tables import digest_of_table, write_table
 from penstock_training.data.target import checked_target
@@ -35,7 +35,6 @@ from penstock_training.files import read_json, write_json
 from penstock_training.spec import PipelineSpec
 from penstock_training.stages.ingest import read_ingested
 from penstock_training.steps import Step, StepRun
-from penstock_training.steps.digest import digest_of_file
 
 __all__ = ["STEP", "read_columns"]
 
@@ -78,7 +77,7 @@ def _run(run: StepRun) -> None:
             "quarantined": aside,
             "reasons": dict(reasons),
             "digest": digest_of_table(good),
-            "schema_digest": None if path is None else digest_of_file(path),
+            "schema_digest": None if path is None else digest_of_rules(path),
             "findings": as_json(findings),
         },
     )
@@ -154,10 +153,7 @@ def _settings(spec: PipelineSpec) -> Any:
 
 def _reads(spec: PipelineSpec) -> Any:
     path = _schema_path(spec)
-    if path is None:
-        return None
-    read_rules(path)
-    return digest_of_file(path)
+    return None if path is None else digest_of_rules(path)
 
 
 STEP = Step(name=NAME, needs=("ingest",), run=_run, settings=_settings, reads=_reads)
