@@ -146,7 +146,7 @@ def findings_of(
         found.append(
             Finding(check="labels", severity=severity, columns=(columns.target,), sentence=sentence)
         )
-    if is_classes and columns.target not in columns.sensitive:
+    if is_classes:
         found += _one_way(doubts, columns, answer=answer)
     return found
 
@@ -174,17 +174,21 @@ def _one_way(doubts: Doubts, columns: Columns, *, answer: Answer) -> list[Findin
 
 
 def doubted_table(table: Any, doubts: Doubts, columns: Columns) -> Any:
-    """An Arrow table: ROW, the given and the expected label unless it is sensitive, the quality."""
+    """An Arrow table: ROW, the given and the expected label, the quality.
+
+    A spec whose target is sensitive is refused, so labels may be told.
+    """
     import pyarrow
 
-    places = table.column(ROW).take(pyarrow.array(doubts.rows, pyarrow.int64()))
-    made: dict[str, Any] = {"quality": pyarrow.array(doubts.quality, pyarrow.float64())}
-    if columns.target not in columns.sensitive:
-        kind = table.column(columns.target).type
-        made["given"] = pyarrow.array(doubts.given, kind)
-        is_whole = pyarrow.types.is_integer(kind) and all(
-            float(one).is_integer() for one in doubts.expected
-        )
-        expected_kind = kind if is_whole or not pyarrow.types.is_integer(kind) else None
-        made["expected"] = pyarrow.array(doubts.expected, expected_kind or pyarrow.float64())
-    return pyarrow.table({**made, ROW: places})
+    rows = table.take(pyarrow.array(doubts.rows, pyarrow.int64()))
+    kind = table.column(columns.target).type
+    is_fraction = any(isinstance(one, float) for one in doubts.expected)
+    expected_kind = pyarrow.float64() if is_fraction else kind
+    return pyarrow.table(
+        {
+            "given": rows.column(columns.target),
+            "expected": pyarrow.array(doubts.expected, expected_kind),
+            "quality": pyarrow.array(doubts.quality, pyarrow.float64()),
+            ROW: rows.column(ROW),
+        }
+    )
