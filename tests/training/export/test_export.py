@@ -66,6 +66,23 @@ def test_the_graph_answers_as_the_pipeline_does(name: str, family: str) -> None:
     np.testing.assert_allclose(answers["probabilities"].sum(axis=1), 1, atol=1e-5)
 
 
+@pytest.mark.parametrize("calibration", ["sigmoid", "isotonic"])
+@pytest.mark.parametrize("name", ["breast_cancer", "wine"])
+def test_calibrated_probabilities_are_served(name: str, calibration: str) -> None:
+    candidates = {"families": ["forest"], "calibration": calibration}
+    spec = spec_for(name, candidates=candidates)
+    frame = table(name)
+    train, validation, test = frame[:100], frame[100:150], frame[150:]
+    plan = plan_of(spec, column_types(train), classes_of(train["target"], "target"))
+    rows = transformed_for("forest", parts_of(train, validation, plan), plan, class_weight=None)
+    pipeline = pipeline_of("forest", SMALL["forest"], None, rows, spec, plan)
+    held_out = features_of(test, plan)
+    plain = pipeline[-1].inner.predict_proba(rows.transformation.transform(held_out))
+    assert np.abs(pipeline.predict_proba(held_out) - plain).max() > 0.01
+    parity = prove(pipeline, exported(pipeline, plan, name), held_out, plan, seed=0)
+    assert parity["rows"]["difference"] < 1e-4
+
+
 def test_numeric_columns_travel_as_one_tensor_and_texts_as_inputs_of_their_own(
     tmp_path: Path,
 ) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 
 from sklearn.pipeline import Pipeline
 
-from penstock_training.candidates.model import Classifier
-from penstock_training.candidates.search import training_of
+from penstock_training.candidates.calibration import calibrated
+from penstock_training.candidates.model import Classifier, answers_of
+from penstock_training.candidates.outcome import TrialSetting, training_of
 from penstock_training.candidates.table import fit_family
 from penstock_training.candidates.tables import Transformed
 from penstock_training.features import FeaturePlan
@@ -29,9 +30,16 @@ def pipeline_of(
 
     `rounds`: after how many the trial's training stopped.
     """
-    training = training_of(rows, parameters, spec, plan)
+    setting = TrialSetting(family=family, rows=rows, spec=spec, plan=plan)
+    training = training_of(setting, parameters)
     fitted = fit_family(family, replace(training, validation=None, rounds=rounds))
     model = fitted.estimator
     if plan.is_classifier:
-        model = Classifier(model, plan.classes)
+        calibration = None
+        if spec.candidates.calibration is not None:
+            held_out = rows.validation
+            calibration = calibrated(
+                spec.candidates.calibration, answers_of(model, held_out.x), held_out.y
+            )
+        model = Classifier(model, plan.classes, calibration)
     return Pipeline([("features", rows.transformation), ("model", model)])

@@ -4,26 +4,21 @@
 The score is [problem] metric of the validation rows. Of equal scores the earlier trial's stands.
 """
 
-import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import optuna
 
-from penstock_training.candidates.family import Array, Training
-from penstock_training.candidates.model import answers_of
+from penstock_training.candidates.outcome import Outcome, Pruned, TrialSetting, run_trial
 from penstock_training.candidates.score import Scorer
-from penstock_training.candidates.table import fit_family
-from penstock_training.candidates.tables import Transformed
 from penstock_training.errors import CandidateError
-from penstock_training.features import FeaturePlan
 from penstock_training.spec import PipelineSpec
 from penstock_training.spec.search_space import Choices, Fixed, Parameter, Range, space_of
 
-__all__ = ["Found", "TrialRecord", "search"]
+__all__ = ["Found", "InProcess", "Runner", "TrialRecord", "best_of", "search"]
 
 #: Trials before any is stopped early, and reports of a trial before it may be.
 STARTUP_TRIALS, WARMUP_REPORTS = 4, 1
@@ -56,43 +51,79 @@ class Found:
     trials: tuple[TrialRecord, ...]
 
 
+class Runner(Protocol):
+    """Runs trials, wherever."""
+
+    #: How many are begun without knowing what becomes of each other.
+    batch: int
+
+    def run(
+        self, setting: TrialSetting, trials: Sequence[tuple[optuna.Trial, Mapping[str, Any]]]
+    ) -> list[Outcome]:
+        """What became of each."""
+
+
+class InProcess:
+    """Here, one after the other; a trial that is worse than half of the others is stopped."""
+
+    batch = 1
+
+    def run(
+        self, setting: TrialSetting, trials: Sequence[tuple[optuna.Trial, Mapping[str, Any]]]
+    ) -> list[Outcome]:
+        """See Runner."""
+        return [self._run(setting, trial, parameters) for trial, parameters in trials]
+
+    @staticmethod
+    def _run(setting: TrialSetting, trial: optuna.Trial, parameters: Mapping[str, Any]) -> Outcome:
+        def watch(round_: int, score: float) -> None:
+            trial.report(score, round_)
+            if trial.should_prune():
+                raise Pruned
+
+        return run_trial(setting, parameters, watch)
+
+
 def search(
-    family: str,
-    rows: Transformed,
-    spec: PipelineSpec,
-    plan: FeaturePlan,
+    setting: TrialSetting,
     *,
     storage: Path,
+    runner: Runner,
     deadline: float | None = None,
     count: Callable[[int], None] = lambda _: None,
 ) -> Found:
-    """Try parameters of `family`.
+    """Try parameters of a family.
 
-    `deadline`: of time.monotonic(); a trial that has begun is finished. `count` is told how many
-    trials have ended.
+    `deadline`: of time.monotonic(); a trial that has begun is finished, and one is always made.
+    `count` is told how many trials have ended.
 
     Raises:
         CandidateError: no trial came to its end.
     """
+    spec, family = setting.spec, setting.family
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     given = spec.candidates.parameters.get(family, {})  # type: ignore[call-overload]
-    space = space_of(family, is_classifier=plan.is_classifier, given=given)
+    space = space_of(family, is_classifier=setting.plan.is_classifier, given=given)
+    scorer = Scorer(spec, setting.plan)
     study = optuna.create_study(
         study_name=family,
         storage=f"sqlite:///{storage}",
-        direction="minimize" if Scorer(spec, plan).is_loss else "maximize",
+        direction="minimize" if scorer.is_loss else "maximize",
         sampler=optuna.samplers.TPESampler(seed=spec.seed),
         pruner=_pruner(spec),
     )
     study.enqueue_trial(_first(space))
-    runner = _Runner(family, rows, spec, plan, space)
-    wanted = _trials(spec, space)
-    while len(runner.records) < wanted:
-        if deadline is not None and runner.records and time.monotonic() >= deadline:
-            break
-        study.optimize(runner, n_trials=1, catch=(Exception,))
-        count(len(runner.records))
-    return _best(family, runner.records, Scorer(spec, plan))
+    records: list[TrialRecord] = []
+    left = _trials(spec, space)
+    while left and not (records and deadline is not None and time.monotonic() >= deadline):
+        asked = [study.ask() for _ in range(min(runner.batch, left))]
+        trials = [(trial, suggested(trial, space)) for trial in asked]
+        for (trial, parameters), outcome in zip(trials, runner.run(setting, trials), strict=True):
+            _tell(study, trial, outcome)
+            records.append(_record(family, trial.number, parameters, outcome))
+        left -= len(asked)
+        count(len(records))
+    return best_of(family, records, scorer)
 
 
 def _pruner(spec: PipelineSpec) -> optuna.pruners.BasePruner:
@@ -131,86 +162,35 @@ def suggested(trial: optuna.Trial, space: Mapping[str, Parameter]) -> dict[str, 
     return found
 
 
-class _Runner:
-    """Runs a trial, and writes down what became of it."""
-
-    def __init__(
-        self,
-        family: str,
-        rows: Transformed,
-        spec: PipelineSpec,
-        plan: FeaturePlan,
-        space: Mapping[str, Parameter],
-    ) -> None:
-        self._family, self._rows, self._spec, self._plan = family, rows, spec, plan
-        self._space = space
-        self._score = Scorer(spec, plan)
-        self.records: list[TrialRecord] = []
-
-    def __call__(self, trial: optuna.Trial) -> float:
-        parameters = suggested(trial, self._space)
-        try:
-            score, rounds = self._run(trial, parameters)
-        except optuna.TrialPruned:
-            self._record(trial, parameters, state="pruned")
-            raise
-        except Exception as error:  # whatever libraries raise for parameters that they cannot take
-            why = " ".join(str(error).split())[:300]
-            self._record(trial, parameters, state="failed", error=f"{type(error).__name__}: {why}")
-            raise
-        self._record(trial, parameters, state="complete", score=score, rounds=rounds)
-        return score
-
-    def _run(self, trial: optuna.Trial, parameters: Mapping[str, Any]) -> tuple[float, int | None]:
-        target = self._rows.validation.y
-
-        def tell(round_: int, answers: Array) -> None:
-            trial.report(self._score(target, answers), round_)
-            if trial.should_prune():
-                raise optuna.TrialPruned
-
-        fitted = fit_family(
-            self._family, training_of(self._rows, parameters, self._spec, self._plan, tell)
-        )
-        answers = answers_of(fitted.estimator, self._rows.validation.x)
-        score = self._score(target, answers)
-        if not math.isfinite(score):
-            metric = self._spec.problem.metric
-            raise CandidateError(f"{metric} is not defined of the validation rows")
-        return score, fitted.rounds
-
-    def _record(self, trial: optuna.Trial, parameters: Mapping[str, Any], **what: Any) -> None:
-        what = {"score": None, **what}
-        record = TrialRecord(
-            family=self._family, number=trial.number, parameters=dict(parameters), **what
-        )
-        self.records.append(record)
+def _tell(study: optuna.Study, trial: optuna.Trial, outcome: Outcome) -> None:
+    states = {
+        "complete": optuna.trial.TrialState.COMPLETE,
+        "pruned": optuna.trial.TrialState.PRUNED,
+        "failed": optuna.trial.TrialState.FAIL,
+    }
+    study.tell(trial, outcome.score, state=states[outcome.state])
 
 
-def training_of(
-    rows: Transformed,
-    parameters: Mapping[str, Any],
-    spec: PipelineSpec,
-    plan: FeaturePlan,
-    trial: Callable[[int, Array], None] | None = None,
-) -> Training:
-    """A trial's training, which looks at the validation rows."""
-    return Training(
-        task=plan.task,
-        classes=len(plan.classes),
-        train=rows.train,
-        validation=rows.validation,
-        parameters=parameters,
-        patience=spec.search.early_stopping_rounds,
-        seed=spec.seed,
-        threads=spec.threads,
-        trial=trial,
-        torch_module=spec.candidates.torch_module,
-        folder=str(spec.folder),
+def _record(
+    family: str, number: int, parameters: Mapping[str, Any], outcome: Outcome
+) -> TrialRecord:
+    return TrialRecord(
+        family=family,
+        number=number,
+        parameters=dict(parameters),
+        score=outcome.score,
+        state=outcome.state,
+        rounds=outcome.rounds,
+        error=outcome.error,
     )
 
 
-def _best(family: str, records: list[TrialRecord], scorer: Scorer) -> Found:
+def best_of(family: str, records: Sequence[TrialRecord], scorer: Scorer) -> Found:
+    """The record of the best score; of equal ones the first.
+
+    Raises:
+        CandidateError: no trial came to its end.
+    """
     best: TrialRecord | None = None
     for one in records:
         if one.score is None:

@@ -47,5 +47,9 @@ def _fit(family: str, training: Training) -> Fitted:
             from penstock_training.candidates import mlp
 
             return mlp.fit(training)
+        case "torch":
+            from penstock_training.candidates import torch
+
+            return torch.fit(training)
         case _:
             raise CandidateError(f"there is no family {family}.")

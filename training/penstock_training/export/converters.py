@@ -7,12 +7,16 @@ skl2onnx keeps its converters in tables of the process, so this is the one place
 from typing import Any
 
 import numpy as np
+import onnx
 from onnx import TensorProto
 from skl2onnx import update_registered_converter
 from skl2onnx._supported_operators import sklearn_operator_name_map
 from skl2onnx.common.data_types import FloatTensorType, Int64TensorType, StringTensorType
+from skl2onnx.helpers.integration import add_onnx_graph
 
 from penstock_training.candidates.model import Classifier
+from penstock_training.candidates.net import NetClassifier, NetRegressor
+from penstock_training.export.calibration import add_calibration
 from penstock_training.features.transformers import Bins, Clip, Log1p
 
 __all__ = ["OPSETS", "register_boosters", "register_converters"]
@@ -26,6 +30,8 @@ def register_converters() -> None:
     update_registered_converter(Log1p, "PenstockLog1p", _same_shape, _log1p)
     update_registered_converter(Clip, "PenstockClip", _same_shape, _clip)
     update_registered_converter(Bins, "PenstockBins", _bins_shape, _bins)
+    update_registered_converter(NetClassifier, "PenstockNetClassifier", _no_shape, _net)
+    update_registered_converter(NetRegressor, "PenstockNetRegressor", _column_shape, _net)
     update_registered_converter(
         Classifier, "PenstockClassifier", _no_shape, _classifier, parser=_classifier_outputs
     )
@@ -108,7 +114,18 @@ def _bins(scope: Any, operator: Any, container: Any) -> None:
 
 
 def _no_shape(operator: Any) -> None:
-    """The parser says it."""
+    """Who declares the operator says it."""
+
+
+def _column_shape(operator: Any) -> None:
+    operator.outputs[0].type = FloatTensorType([_rows_of(operator), 1])
+
+
+def _net(scope: Any, operator: Any, container: Any) -> None:
+    """The graph that torch has written, as a part of ours."""
+    add_onnx_graph(
+        scope, operator, container, onnx.load_model_from_string(operator.raw_operator.graph)
+    )
 
 
 def _classifier_outputs(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> Any:
@@ -127,14 +144,18 @@ def _classifier(scope: Any, operator: Any, container: Any) -> None:
     model = operator.raw_operator
     inner = scope.declare_local_operator(sklearn_operator_name_map[type(model.inner)], model.inner)
     inner.inputs.extend(operator.inputs)
-    inner.outputs.append(scope.declare_local_variable("inner_label", Int64TensorType()))
+    if not isinstance(model.inner, NetClassifier):
+        inner.outputs.append(scope.declare_local_variable("inner_label", Int64TensorType()))
     found = scope.declare_local_variable("inner_probabilities", FloatTensorType())
     inner.outputs.append(found)
     label, probabilities = (one.full_name for one in operator.outputs)
     if model.calibration is None:
         container.add_node("Identity", [found.full_name], [probabilities], op_version=13)
     else:
-        model.calibration.add_to(scope, container, found.full_name, probabilities)
+        classes = len(model.classes)
+        add_calibration(
+            scope, container, model.calibration, classes, found.full_name, probabilities
+        )
     _add_label(scope, container, model.classes, probabilities, label)
 
 

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes the graph, by skl2onnx with converters that converters.py registers."""
 
+from contextlib import suppress
 from typing import Any
 
 import skl2onnx
 from skl2onnx.common.data_types import FloatTensorType, Int64TensorType, StringTensorType
 
+from penstock.errors import NotCompiledError
+from penstock.native.sources.sklearn_amends import amend
 from penstock_training.candidates.model import estimator_of
 from penstock_training.errors import CandidateError
 from penstock_training.export.converters import OPSETS, register_boosters, register_converters
@@ -42,6 +45,8 @@ def exported(pipeline: Any, plan: FeaturePlan, name: str) -> bytes:
             f"the pipeline cannot be exported to ONNX ({type(error).__name__}: {why})."
         ) from None
     graph = made.graph
+    with suppress(NotCompiledError):  # of two trees that it cannot tell apart; parity decides
+        amend(graph, pipeline)
     wanted = [LABEL, PROBABILITIES] if plan.is_classifier else [PREDICTION]
     found = [one.name for one in graph.output]
     if len(found) != len(wanted):

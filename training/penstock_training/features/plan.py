@@ -120,7 +120,7 @@ def plan_of(
         steps=_steps(spec, numeric, tuple(one.name for one in categorical)),
         parity=spec.features.parity,
     )
-    for family in spec.candidates.families:
+    for family in spec.candidates.used:
         _check_chains(plan, family)
     return plan
 

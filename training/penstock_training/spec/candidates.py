@@ -12,11 +12,16 @@ __all__ = ["CandidatesSpec", "Family", "SearchSpec"]
 Family = Literal["linear", "forest", "lightgbm", "xgboost", "mlp", "torch"]
 
 
+#: What FLAML chooses among: its other families have no counterpart here.
+AUTOML_FAMILIES: tuple[Family, ...] = ("forest", "lightgbm", "xgboost")
+
+
 class CandidatesSpec(Table):
     """Families of models."""
 
     families: tuple[Family, ...] = ("linear", "forest", "lightgbm", "xgboost", "mlp")
-    #: FLAML chooses families and parameters; `families` and [search] trials are not used then.
+    #: FLAML chooses among forest, lightgbm and xgboost, and their parameters; `families` and
+    #: `parameters` are not used then. Its choices differ from run to run.
     automl: bool = False
     #: Family -> parameter -> its value, or [low, high], or {choices = [...]}: in place of the
     #: family's own search space.
@@ -29,10 +34,17 @@ class CandidatesSpec(Table):
     #: one of outputs.
     torch_module: str | None = None
 
+    @property
+    def used(self) -> tuple[Family, ...]:
+        """The families that are tried."""
+        return AUTOML_FAMILIES if self.automl else self.families
+
     @model_validator(mode="after")
     def _is_whole(self) -> "CandidatesSpec":
         if not self.families:
             raise ValueError("families is empty: wanted at least one")
+        if len(set(self.families)) < len(self.families):
+            raise ValueError("a family stands twice in families")
         if "torch" in self.families and self.torch_module is None:
             raise ValueError("family torch needs torch_module")
         return self

@@ -6,14 +6,14 @@ failures.json, {family: sentence}, of families that have no model. Outside of th
 timings.json and trials.sqlite, which Optuna's dashboard reads.
 """
 
-import time
 from typing import Any
 
 from penstock_training.files import read_json, write_json
 from penstock_training.spec import PipelineSpec
 from penstock_training.steps import Step, StepRun
+from penstock_training.steps.digest import digest_of_file
 
-__all__ = ["STEP", "settings_of"]
+__all__ = ["STEP", "reads_of", "settings_of"]
 
 
 def settings_of(spec: PipelineSpec) -> Any:
@@ -30,13 +30,22 @@ def settings_of(spec: PipelineSpec) -> Any:
     }
 
 
+def reads_of(spec: PipelineSpec) -> Any:
+    """The file that makes the family torch's module, where it lies beside the spec."""
+    named = spec.candidates.torch_module
+    if named is None:
+        return None
+    path = spec.folder / (named.partition(":")[0].replace(".", "/") + ".py")
+    return digest_of_file(path) if path.is_file() else None
+
+
 def _run(run: StepRun) -> None:
     from dataclasses import asdict
 
     import pandas as pd
 
-    from penstock_training.candidates.search import Found, search
-    from penstock_training.candidates.tables import parts_of, transformed_for
+    from penstock_training.candidates.families import try_families
+    from penstock_training.candidates.tables import parts_of
     from penstock_training.errors import CandidateError
     from penstock_training.features import FeaturePlan
 
@@ -45,53 +54,27 @@ def _run(run: StepRun) -> None:
     train, validation = (
         pd.read_parquet(run.inputs["split"] / f"{part}.parquet") for part in ("train", "validation")
     )
-    parts = parts_of(train, validation, plan)
-    families = spec.candidates.families
-    total = len(families) * spec.search.trials
-    begin = time.monotonic()
-    found: dict[str, Found] = {}
-    failures: dict[str, str] = {}
-    seconds: dict[str, float] = {}
-    for number, family in enumerate(families):
-        since = time.monotonic()
-        deadline = None
-        if spec.search.seconds is not None:
-            left = begin + spec.search.seconds - since
-            deadline = since + max(left, 0) / (len(families) - number)
-        done = number * spec.search.trials
-
-        def count(trials: int, done: int = done) -> None:
-            run.progress.count("candidates", done + trials, total)
-
-        try:
-            rows = transformed_for(family, parts, plan, class_weight=spec.candidates.class_weight)
-            found[family] = search(
-                family,
-                rows,
-                spec,
-                plan,
-                storage=run.folder / "trials.sqlite",
-                deadline=deadline,
-                count=count,
-            )
-            run.note("candidates", f"{family}: {spec.problem.metric} {found[family].score:.6g}")
-        except CandidateError as error:
-            failures[family] = str(error)
-            run.note("candidates", str(error))
-        seconds[family] = round(time.monotonic() - since, 3)
-    if not found:
-        raise CandidateError("no family has a model. " + " ".join(failures.values()))
-    trials = [asdict(one) for family in found.values() for one in family.trials]
+    tried = try_families(
+        spec,
+        plan,
+        parts_of(train, validation, plan),
+        storage=run.folder / "trials.sqlite",
+        note=lambda text: run.note("candidates", text),
+        count=lambda done, total: run.progress.count("candidates", done, total),
+    )
+    if not tried.found:
+        raise CandidateError("no family has a model. " + " ".join(tried.failures.values()))
+    trials = [asdict(one) for family in tried.found.values() for one in family.trials]
     write_json(run.folder / "trials.json", trials)
     write_json(
         run.folder / "best.json",
         {
             family: {"parameters": one.parameters, "rounds": one.rounds, "score": one.score}
-            for family, one in found.items()
+            for family, one in tried.found.items()
         },
     )
-    write_json(run.folder / "failures.json", failures)
-    write_json(run.folder / "timings.json", {"seconds": seconds})
+    write_json(run.folder / "failures.json", tried.failures)
+    write_json(run.folder / "timings.json", {"seconds": tried.seconds})
 
 
 STEP = Step(
@@ -99,5 +82,6 @@ STEP = Step(
     needs=("split", "features"),
     run=_run,
     settings=settings_of,
+    reads=reads_of,
     outside=frozenset({"timings.json", "trials.sqlite"}),
 )

@@ -19,7 +19,7 @@ def _settings(spec: PipelineSpec) -> Any:
         "task": spec.problem.task,
         "target": spec.problem.target,
         "split_column": spec.split.column,
-        "families": list(spec.candidates.families),
+        "families": list(spec.candidates.used),
     }
 
 
@@ -51,7 +51,7 @@ def _run(run: StepRun) -> None:
     parts = parts_of(train, validation, plan)
     widths = {
         family: transformed_for(family, parts, plan, class_weight=None).train.x.shape[1]
-        for family in spec.candidates.families
+        for family in spec.candidates.used
     }
     narrow = [family for family, width in widths.items() if width == 0]
     if narrow:

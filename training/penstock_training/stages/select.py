@@ -9,7 +9,7 @@ bytes.
 from typing import Any
 
 from penstock_training.files import read_json, write_json
-from penstock_training.stages.candidates import settings_of
+from penstock_training.stages.candidates import reads_of, settings_of
 from penstock_training.steps import Step, StepRun
 
 __all__ = ["STEP"]
@@ -35,7 +35,7 @@ def _run(run: StepRun) -> None:
     )
     parts = parts_of(train, validation, plan)
     best = read_json(run.inputs["candidates"] / "best.json")
-    order = {family: place for place, family in enumerate(spec.candidates.families)}
+    order = {family: place for place, family in enumerate(spec.candidates.used)}
     sign = 1 if Scorer(spec, plan).is_loss else -1
     ranking = sorted(best, key=lambda one: (sign * best[one]["score"], order.get(one, 0)))
     refused: dict[str, str] = {}
@@ -93,5 +93,6 @@ STEP = Step(
     needs=("split", "features", "candidates"),
     run=_run,
     settings=lambda spec: {**settings_of(spec), "name": spec.name},
+    reads=reads_of,
     outside=frozenset({"timings.json", "model.joblib"}),
 )
