@@ -26,6 +26,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+registry_app = typer.Typer(no_args_is_help=True, help="Look into the registry of versions.")
+app.add_typer(registry_app, name="registry")
+
 Url = Annotated[str, typer.Option("--url", "-u", metavar="HOST:PORT", help="The server's gRPC.")]
 Inputs = Annotated[
     list[str] | None,
@@ -33,6 +36,16 @@ Inputs = Annotated[
 ]
 Timeout = Annotated[float, typer.Option(help="Seconds to wait for an answer.")]
 LOCAL = "localhost:8001"
+RegistryUri = Annotated[
+    str,
+    typer.Option(
+        "--registry",
+        envvar="MLFLOW_TRACKING_URI",
+        metavar="URI",
+        help="sqlite:///FILE, or an MLflow server.",
+    ),
+]
+LOCAL_REGISTRY = "sqlite:///mlflow.db"
 PLUGINS = "penstock.commands"
 
 
@@ -229,6 +242,49 @@ def quantize(
 
         plan = plan_of(metric=metric, max_drop=max_drop, output=answer, forms=forms, rows=rows)
         quantize_to_folder(Console(), model, data, plan, label=label, folder=output)
+
+
+@app.command()
+def verify(
+    package: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a packaged version.")],
+    public_key: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="PEM file: it must be signed with the key of this one."),
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Check all of a package: its digests, its signature, its parts. Exits 1 if one is wrong."""
+    with sentences(debug):
+        from penstock.commands.verify import verify_folder
+
+        is_right = verify_folder(Console(), package, public_key)
+    if not is_right:
+        raise typer.Exit(1)
+
+
+@registry_app.command("list")
+def registry_list(registry: RegistryUri = LOCAL_REGISTRY, debug: Debug = False) -> None:
+    """List the models that have a registered version."""
+    with sentences(debug):
+        from penstock.commands.registry import show_models
+
+        show_models(Console(), registry)
+
+
+@registry_app.command("show")
+def registry_show(
+    model: str,
+    version: Annotated[
+        str, typer.Option(help="A version's number, or its alias; none: the latest.")
+    ] = "",
+    registry: RegistryUri = LOCAL_REGISTRY,
+    debug: Debug = False,
+) -> None:
+    """Show a registered version of a model."""
+    with sentences(debug):
+        from penstock.commands.registry import show_version
+
+        show_version(Console(), registry, model, version)
 
 
 def add_plugged_in() -> None:

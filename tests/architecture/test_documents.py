@@ -49,9 +49,12 @@ def flags_of_verbs() -> set[str]:
     """What `penstock VERB` takes, of all verbs."""
     command = typer.main.get_command(app)
     assert isinstance(command, typer.core.TyperGroup)
+    verbs = list(command.commands.values())
+    for group in [verb for verb in verbs if isinstance(verb, typer.core.TyperGroup)]:
+        verbs += group.commands.values()
     return {
         flag
-        for verb in command.commands.values()
+        for verb in verbs
         for option in verb.params
         for flag in option.opts
         if flag.startswith("--")

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 from tests.doubles.package_parts import diabetes_parts, iris_parts, spec_for, towns_parts
+from tests.doubles.registries import make_store, registry_in
 
+from penstock.registry.registry import Registry
 from penstock_training.stages.package import PACKAGE_FOLDER, STEP
 from penstock_training.steps import QuietProgress, StepRun
 
@@ -44,3 +46,18 @@ def package(tmp_path: Path, made_packages: dict[str, Path]) -> Callable[[str], P
         return Path(shutil.copytree(made_packages[name], tmp_path / f"{name}-copy"))
 
     return copied
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty registry's database, whose migrations have been run. To be copied."""
+    return make_store(tmp_path_factory.mktemp("store"))
+
+
+Opened = Callable[[], Registry]
+
+
+@pytest.fixture
+def registry(tmp_path: Path, store: Path) -> Opened:
+    """Opens a registry of the test's own."""
+    return lambda: registry_in(tmp_path / "registry", store)

@@ -10,9 +10,25 @@ from numpy.typing import NDArray
 
 from penstock.errors import PackageError
 
-__all__ = ["Arrays", "difference_of", "graph_answers"]
+__all__ = ["Arrays", "compiled_answers", "difference_of", "graph_answers", "graph_tensors"]
 
 Arrays = Mapping[str, NDArray[Any]]
+#: Datatype and shape by name; -1 is any size.
+Tensors = dict[str, tuple[str, list[int]]]
+
+#: ONNX Runtime's names of types -> those of the V2 protocol.
+_TYPES = {
+    "tensor(bool)": "BOOL",
+    "tensor(double)": "FP64",
+    "tensor(float)": "FP32",
+    "tensor(float16)": "FP16",
+    "tensor(string)": "BYTES",
+    **{
+        f"tensor({kind}{n})": f"{kind.upper()}{n}"
+        for kind in ("int", "uint")
+        for n in (8, 16, 32, 64)
+    },
+}
 
 
 def graph_answers(path: Path, inputs: Arrays) -> dict[str, NDArray[Any]]:
@@ -21,20 +37,64 @@ def graph_answers(path: Path, inputs: Arrays) -> dict[str, NDArray[Any]]:
     Raises:
         PackageError: it cannot be loaded, or refuses the inputs.
     """
+    session = _session(path)
+    names = [output.name for output in session.get_outputs()]
+    try:
+        return dict(zip(names, session.run(names, dict(inputs)), strict=True))
+    except Exception as error:  # ONNX Runtime's own classes have no root
+        raise _does_not_run(path, error) from None
+
+
+def graph_tensors(path: Path) -> tuple[Tensors, Tensors]:
+    """The inputs and the outputs of the ONNX graph at `path`.
+
+    Raises:
+        PackageError: it cannot be loaded.
+    """
+    session = _session(path)
+    inputs, outputs = (
+        {
+            one.name: (
+                _TYPES.get(one.type, one.type),
+                [size if isinstance(size, int) else -1 for size in one.shape],
+            )
+            for one in tensors
+        }
+        for tensors in (session.get_inputs(), session.get_outputs())
+    )
+    return inputs, outputs
+
+
+def compiled_answers(path: Path, inputs: Arrays) -> dict[str, NDArray[Any]]:
+    """What the compiled model at `path` answers, by the native core on one thread.
+
+    Raises:
+        PenstockError: it cannot be loaded, or refuses the inputs.
+    """
+    from penstock.native import load
+
+    model = load(path, threads=1)
+    found = model.predict(dict(inputs) if len(inputs) > 1 else next(iter(inputs.values())))
+    if isinstance(found, dict):
+        return found
+    return {model.signature.outputs[0].name: np.asarray(found)}
+
+
+def _session(path: Path) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4
     try:
-        session = onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
-        )
-        names = [output.name for output in session.get_outputs()]
-        return dict(zip(names, session.run(names, dict(inputs)), strict=True))
-    except Exception as error:  # ONNX Runtime's own classes have no root
-        reason = " ".join(str(error).split()).rstrip(".")
-        raise PackageError(f"{path} does not run: {reason}.") from None
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise _does_not_run(path, error) from None
+
+
+def _does_not_run(path: Path, error: Exception) -> PackageError:
+    reason = " ".join(str(error).split()).rstrip(".")
+    return PackageError(f"{path} does not run: {reason}.")
 
 
 def difference_of(found: Arrays, expected: Arrays, *, tolerance: float) -> str:

@@ -4,10 +4,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from penstock.errors import ModelFileError, NotCompiledError
-from penstock.package.answers import Arrays, difference_of
+from penstock.package.answers import Arrays, compiled_answers, difference_of
 
 __all__ = ["COMPILED_FILE", "NativeForm", "add_native_form"]
 
@@ -33,7 +31,6 @@ def add_native_form(
     `tolerance`: the relative difference of numbers that is let pass. A form that differs more is
     removed again.
     """
-    from penstock.native import load
     from penstock.native.artifact import write_artifact
     from penstock.native.compiler import compile_file
 
@@ -43,10 +40,7 @@ def add_native_form(
     except (NotCompiledError, ModelFileError) as error:
         return NativeForm(backend="onnxruntime", reason=str(error).removeprefix(f"{model}: "))
     write_artifact(compiled, path)
-    native = load(path, threads=1)
-    found = native.predict(dict(inputs) if len(inputs) > 1 else next(iter(inputs.values())))
-    if not isinstance(found, dict):
-        found = {native.signature.outputs[0].name: np.asarray(found)}
+    found = compiled_answers(path, inputs)
     if told := difference_of(found, expected, tolerance=tolerance):
         path.unlink()
         return NativeForm(backend="onnxruntime", reason=f"the compiled model differs: {told}")

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where a registry is: a file of SQLite with a folder beside it, or a server of MLflow.
+
+Checked without importing MLflow, so that a wrong URI is told at once.
+"""
+
+import os
+import socket
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from penstock.errors import RegistryError
+
+__all__ = ["RegistryPlace", "check_reachable", "registry_place", "shown_uri"]
+
+_SQLITE = "sqlite:///"
+_SERVERS = {"http": 80, "https": 443}
+_DATABASES = ("postgresql", "mysql", "mssql")
+#: Seconds that a server is given to take a connection.
+_CONNECT_SECONDS = 5.0
+_WANTED = "wanted sqlite:///FILE, http://HOST:PORT or https://HOST"
+#: First bytes of every database of SQLite.
+_SQLITE_MAGIC = b"SQLite format 3\0"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryPlace:
+    """`file`: the database, of an embedded registry; None: `uri` is a server or its database."""
+
+    uri: str
+    file: Path | None = None
+
+    @property
+    def artifacts(self) -> Path | None:
+        """The folder where an embedded registry keeps files."""
+        return self.file.parent / f"{self.file.stem}-artifacts" if self.file else None
+
+
+def registry_place(uri: str, *, folder: Path) -> RegistryPlace:
+    """The place that `uri` names; a relative file is one of `folder`. Pure.
+
+    Raises:
+        RegistryError: it is no URI of a registry.
+    """
+    if uri.startswith(_SQLITE):
+        path = Path(uri.removeprefix(_SQLITE)).expanduser()
+        if not path.name:
+            raise RegistryError(f"The registry {uri!r} names no file: wanted sqlite:///FILE.")
+        file = Path(os.path.abspath(folder / path))
+        return RegistryPlace(uri=f"{_SQLITE}{file}", file=file)
+    try:
+        parts = urlsplit(uri)
+        port = parts.port
+    except ValueError as error:
+        raise RegistryError(f"The registry {shown_uri(uri)!r} is no URI: {error}.") from None
+    scheme = parts.scheme.partition("+")[0]
+    if scheme in _SERVERS and parts.hostname and port != 0:
+        return RegistryPlace(uri=uri.rstrip("/"))
+    if scheme in _DATABASES and parts.hostname:
+        return RegistryPlace(uri=uri)
+    raise RegistryError(f"The registry {shown_uri(uri)!r} cannot be used: {_WANTED}.")
+
+
+def check_reachable(place: RegistryPlace, *, creates: bool) -> None:
+    """Raise RegistryError unless the registry can be spoken to now.
+
+    `creates`: an embedded one that is not there yet may be made.
+    """
+    if place.file is not None:
+        _check_file(place.file, creates=creates)
+        return
+    parts = urlsplit(place.uri)
+    port = parts.port or _SERVERS.get(parts.scheme)
+    if port is None:
+        return  # a database, whose driver knows
+    try:
+        socket.create_connection((parts.hostname or "", port), _CONNECT_SECONDS).close()
+    except OSError as error:
+        raise RegistryError(
+            f"No MLflow server answers at {shown_uri(place.uri)}: {error.strerror or error}. Start "
+            "one, or name another registry."
+        ) from None
+
+
+def _check_file(file: Path, *, creates: bool) -> None:
+    if not file.exists() and not creates:
+        raise RegistryError(
+            f"There is no registry at {file}: `penstock train` makes one, or name another with "
+            "--registry."
+        )
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if file.exists() and file.stat().st_size:
+            with file.open("rb") as opened:
+                is_database = opened.read(len(_SQLITE_MAGIC)) == _SQLITE_MAGIC
+            if not is_database:
+                raise RegistryError(f"{file} is no database of SQLite, so it is no registry.")
+        if creates:
+            # Asks the file system and SQLite at once: permissions, a full disk, a read-only mount.
+            with sqlite3.connect(file, timeout=_CONNECT_SECONDS) as database:
+                database.execute("BEGIN IMMEDIATE")
+                database.rollback()
+            database.close()
+    except (OSError, sqlite3.Error) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise RegistryError(
+            f"The registry {file} cannot be written: {reason}. Name another place, or mend its "
+            "permissions."
+        ) from None
+
+
+def shown_uri(uri: str) -> str:
+    """`uri` without the user and the password that it may hold. Pure."""
+    scheme, has_scheme, rest = uri.partition("://")
+    authority, slash, path = rest.partition("/")
+    return f"{scheme}{has_scheme}{authority.rpartition('@')[2]}{slash}{path}"

@@ -1,0 +1,321 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An open registry: registers packages as versions, and tells what there is.
+
+**The version is created last.** Its files are uploaded and checked before; a model without a
+version is shown by nothing here, and is removed or used by the next registration. Creating the
+version is one transaction, with the package's digest as a tag: whoever registers the same package
+again, because the alias was not set or nobody knows how it ended, gets that version.
+
+Methods block.
+"""
+
+import contextlib
+import fcntl
+import logging
+import os
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from penstock.errors import RegistryError
+from penstock.package.manifest import MANIFEST_FILE, read_manifest
+from penstock.package.verify import verify_package
+from penstock.registry.entries import ModelEntry, VersionEntry
+from penstock.registry.place import RegistryPlace, check_reachable, shown_uri
+
+__all__ = ["DIGEST_TAG", "PACKAGE_PATH", "PENDING_TAG", "Registry"]
+
+#: Of a version: the digest of its package.
+DIGEST_TAG = "penstock.package.digest"
+#: Of a model without a version yet, that Penstock has made.
+PENDING_TAG = "penstock.pending"
+#: Where a run keeps its package, below its artifacts.
+PACKAGE_PATH = "package"
+#: Entries of one answer; further ones are asked for.
+_PAGE = 200
+
+
+class Registry:
+    """Opens a registry, and creates an embedded one if it `creates`.
+
+    `client` is MLflow's own, for whoever tracks runs.
+
+    Raises:
+        RegistryError: it cannot be reached or written, or MLflow is not installed.
+    """
+
+    def __init__(self, place: RegistryPlace, *, creates: bool = False) -> None:
+        check_reachable(place, creates=creates)
+        self.place = place
+        client, self._failure = _mlflow()
+        if place.file is not None:
+            with self.locked():
+                self.asked(_make_database, place.file)
+        self.client: Any = self.asked(client, tracking_uri=place.uri, registry_uri=place.uri)
+
+    # --- what there is ---
+
+    def models(self) -> list[ModelEntry]:
+        """Every model that has a version, by name."""
+        by_name: dict[str, list[VersionEntry]] = {}
+        for version in self._search(""):
+            by_name.setdefault(version.name, []).append(version)
+        return [
+            ModelEntry(
+                name=name,
+                latest=max(one.version for one in versions),
+                aliases={alias: one.version for one in versions for alias in one.aliases},
+                changed_ms=max(one.created_ms for one in versions),
+            )
+            for name, versions in sorted(by_name.items())
+        ]
+
+    def versions(self, name: str) -> list[VersionEntry]:
+        """The versions of a model, the latest first.
+
+        Raises:
+            RegistryError: it has none.
+        """
+        found = self._search(f"name = '{_quoted(name)}'")
+        if not found:
+            known = ", ".join(one.name for one in self.models()) or "none"
+            raise RegistryError(
+                f"The registry {self.shown} has no version of a model {name!r}; models: {known}."
+            )
+        return sorted(found, key=lambda one: -one.version)
+
+    def version(self, name: str, which: str = "") -> VersionEntry:
+        """One version: by its number, its alias, or the latest.
+
+        Raises:
+            RegistryError: there is none.
+        """
+        found = self.versions(name)
+        if not which:
+            return found[0]
+        for one in found:
+            if which == str(one.version) or which in one.aliases:
+                return one
+        known = ", ".join(str(one.version) for one in found)
+        raise RegistryError(
+            f"Model {name!r} has no version or alias {which!r} in {self.shown}: wanted one of "
+            f"{known}, or an alias of theirs."
+        )
+
+    @property
+    def shown(self) -> str:
+        """Where it is, without passwords."""
+        return shown_uri(self.place.uri)
+
+    # --- changes ---
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other processes of this machine from changing an embedded registry meanwhile."""
+        if self.place.file is None:
+            yield
+            return
+        path = self.place.file.with_name(f"{self.place.file.name}.lock")
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def register(
+        self,
+        package: Path,
+        *,
+        run_id: str,
+        alias: str = "",
+        tags: Mapping[str, str] | None = None,
+    ) -> VersionEntry:
+        """Register the package as a version of the model that it names, once, and give it `alias`.
+
+        Its files become artifacts of the run `run_id`, below `package`. A package that is
+        registered already keeps its version.
+
+        Raises:
+            PackageError: it is not what its manifest says.
+            RegistryError: the registry refuses; nothing of it is seen there then.
+        """
+        manifest = verify_package(package)
+        with self.locked():
+            found = self.find(manifest.name, manifest.digest)
+            if found is None:
+                self._upload(package, run_id)
+                found = self._create(manifest.name, manifest.digest, run_id, dict(tags or {}))
+            if alias and alias not in found.aliases:
+                set_alias = self.client.set_registered_model_alias
+                self.asked(set_alias, found.name, alias, str(found.version))
+            return self.version(found.name, str(found.version))
+
+    def find(self, name: str, digest: str) -> VersionEntry | None:
+        """The version of `name` whose package has this digest; the lowest, if there are several."""
+        tag = f"name = '{_quoted(name)}' and tag.`{DIGEST_TAG}` = '{_quoted(digest)}'"
+        return min(self._search(tag), key=lambda one: one.version, default=None)
+
+    def _upload(self, package: Path, run_id: str) -> None:
+        """Put all files into the run, and look whether they have arrived."""
+        self.asked(self.client.log_artifacts, run_id, str(package), PACKAGE_PATH)
+        wanted = {path: mark.bytes for path, mark in read_manifest(package).files.items()}
+        found = self._uploaded(run_id)
+        missing = [path for path in (*wanted, MANIFEST_FILE) if path not in found]
+        if not missing:
+            missing = [path for path, size in wanted.items() if found[path] not in (size, None)]
+        if missing:
+            raise RegistryError(
+                f"{missing[0]} has not arrived whole at {self.shown}: register the package again."
+            )
+
+    def _uploaded(self, run_id: str) -> dict[str, int | None]:
+        """Size by path of the files of a run's package."""
+        found: dict[str, int | None] = {}
+        folders = [PACKAGE_PATH]
+        while folders:
+            folder = folders.pop()
+            for one in self.asked(self.client.list_artifacts, run_id, folder):
+                if one.is_dir:
+                    folders.append(one.path)
+                else:
+                    found[one.path.removeprefix(f"{PACKAGE_PATH}/")] = one.file_size
+        return found
+
+    def _create(self, name: str, digest: str, run_id: str, tags: dict[str, str]) -> VersionEntry:
+        run = self.asked(self.client.get_run, run_id)
+        source = f"{run.info.artifact_uri}/{PACKAGE_PATH}"
+        self._remove_pending(but=name)
+        is_new = self._make_model(name)
+        try:
+            tags = {**tags, DIGEST_TAG: digest}
+            made = self.asked(self.client.create_model_version, name, source, run_id, tags=tags)
+        except BaseException:
+            if is_new:
+                self._remove_pending(but="")
+            raise
+        with contextlib.suppress(RegistryError):  # the tag of a model with a version says nothing
+            self.asked(self.client.delete_registered_model_tag, name, PENDING_TAG)
+        entry = _version_entry(made)
+        first = self.find(name, digest)
+        if first is not None and first.version < entry.version:
+            # Somebody on another machine has registered the same package in this moment.
+            self.asked(self.client.delete_model_version, name, str(entry.version))
+            return first
+        return entry
+
+    def _make_model(self, name: str) -> bool:
+        """Whether there was no model of this name."""
+        try:
+            self.asked(self.client.create_registered_model, name, tags={PENDING_TAG: "true"})
+        except RegistryError:
+            # There it is, or the registry refuses everything: then the next call says so.
+            self.asked(self.client.get_registered_model, name)
+            return False
+        return True
+
+    def _remove_pending(self, *, but: str) -> None:
+        """Remove models that a registration which was killed has left without a version."""
+        models = self._pages(self.client.search_registered_models, f"tag.`{PENDING_TAG}` = 'true'")
+        for model in models:
+            if model.name != but and not self._search(f"name = '{_quoted(model.name)}'"):
+                self.asked(self.client.delete_registered_model, model.name)
+
+    # --- how MLflow is asked ---
+
+    def _search(self, wanted: str) -> list[VersionEntry]:
+        found = self._pages(self.client.search_model_versions, wanted)
+        entries = [_version_entry(one) for one in found]
+        # A search leaves aliases out.
+        aliases: dict[str, dict[str, Any]] = {}
+        for name in {one.name for one in entries}:
+            model = self.asked(self.client.get_registered_model, name)
+            aliases[name] = dict(model.aliases)
+        return [_with_aliases(one, aliases[one.name]) for one in entries]
+
+    def _pages(self, search: Callable[..., Any], wanted: str) -> Iterator[Any]:
+        token: str | None = None
+        while True:
+            page = self.asked(
+                search, filter_string=wanted or None, max_results=_PAGE, page_token=token
+            )
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+    def asked(self, call: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        """What a call of MLflow's answers. Raises RegistryError with its error's first line."""
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of MLflow, to itself and its libraries
+                return call(*arguments, **named)
+        except self._failure as error:
+            reason = str(error).splitlines()[0].rstrip(".")
+            raise RegistryError(f"The registry {self.shown} refuses: {reason}.") from None
+        except OSError as error:
+            raise RegistryError(
+                f"The registry {self.shown} cannot be used: {error.strerror or error}."
+            ) from None
+
+
+def _mlflow() -> tuple[Any, type[Exception]]:
+    """MLflow's client and the root of its errors, imported now."""
+    # Nothing is told to anybody but the registry.
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of libraries that MLflow imports
+            from mlflow import MlflowClient
+            from mlflow.exceptions import MlflowException
+    except ImportError as error:
+        raise RegistryError(
+            f"MLflow cannot be imported ({error}): `pip install 'penstock[training]'`."
+        ) from None
+    for name in ("alembic", "mlflow.store.db.utils"):
+        logging.getLogger(name).setLevel(logging.WARNING)  # a line for each step of a migration
+    return MlflowClient, MlflowException
+
+
+def _make_database(file: Path) -> None:
+    """Make an embedded registry's database whole before anybody sees it: its migrations take
+    seconds, and one that was killed between them could not be gone on with.
+    """
+    if file.exists() and file.stat().st_size:
+        return
+    from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
+
+    partial = file.with_name(f".{file.name}.partial")
+    for left in file.parent.glob(f"{partial.name}*"):
+        left.unlink()
+    store: Any = SqlAlchemyStore(f"sqlite:///{partial}")  # type: ignore[no-untyped-call]
+    store.engine.dispose()
+    partial.replace(file)
+
+
+def _version_entry(found: Any) -> VersionEntry:
+    tags = {str(key): str(value) for key, value in (found.tags or {}).items()}
+    return VersionEntry(
+        name=found.name,
+        version=int(found.version),
+        digest=tags.get(DIGEST_TAG, ""),
+        aliases=tuple(found.aliases or ()),
+        source=found.source or "",
+        run_id=found.run_id or "",
+        created_ms=int(found.creation_timestamp or 0),
+        tags=tags,
+    )
+
+
+def _with_aliases(entry: VersionEntry, aliases: Mapping[str, Any]) -> VersionEntry:
+    own = sorted(alias for alias, version in aliases.items() if int(version) == entry.version)
+    return replace(entry, aliases=tuple(own))
+
+
+def _quoted(text: str) -> str:
+    """`text` inside a string of MLflow's filters, which know no escapes."""
+    if "'" in text:
+        raise RegistryError(f"{text!r} has a quotation mark: no model is called so.")
+    return text
