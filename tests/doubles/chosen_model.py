@@ -142,10 +142,7 @@ def _select(
             "sensitive": [name for name in features if name in SENSITIVE],
         }
     ]
-    told += [
-        {"name": name, "datatype": "BYTES", "shape": [-1, 1], "columns": [name]}
-        for name in CATEGORICAL
-    ]
+    told += [{"name": name, "datatype": "BYTES", "shape": [-1, 1]} for name in CATEGORICAL]
     answers: list[dict[str, Any]] = [{"name": name} for name in outputs]
     if not is_regression:
         answers[1]["classes"] = classes

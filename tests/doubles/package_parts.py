@@ -16,6 +16,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from penstock_monitoring.profile import Reference, build_profile, write_profile
 from penstock_training.files import write_json
 from penstock_training.spec import PipelineSpec, spec_of
 
@@ -23,6 +24,15 @@ from penstock_training.spec import PipelineSpec, spec_of
 PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b55"
     "0000000a49444154789c6368000000820081dd436af40000000049454e44ae426082"
+)
+#: A profile of one row of no column.
+SMALLEST = Reference(
+    model="any",
+    columns=(),
+    answers=["prediction"],
+    answered=np.zeros((1, 1)),
+    losses=np.zeros(1),
+    truth=np.zeros(1),
 )
 OPSET = {"": 21, "ai.onnx.ml": 3}
 STEPS = (
@@ -209,6 +219,17 @@ def write_parts(
     evaluation = {
         "metrics": {"accuracy": {"value": 0.97, "low": 0.95, "high": 0.99}},
         "verdict": {"accepted": True, "checks": [{"sentence": sentence}], "reasons": []},
+        "champion": None,
+        "groups": [],
+        "slices": [
+            {
+                "name": "petal width (cm) < 0.3",
+                "rows": 20,
+                "loss": 0.5,
+                "loss_of_others": 0.1,
+                "is_significant": True,
+            }
+        ],
     }
     write_json(inputs["evaluate"] / "evaluation.json", evaluation)
     timings = {
@@ -218,10 +239,11 @@ def write_parts(
     }
     write_json(inputs["evaluate"] / "timings.json", timings)
     (inputs["evaluate"] / "calibration.png").write_bytes(PIXEL)
-    importance = [{"column": columns[0]["name"], "importance": 0.4}]
-    write_json(inputs["explain"] / "explanation.json", {"permutation": importance})
+    importance = [{"column": columns[0]["name"], "mean": 0.4, "sd": 0.1}]
+    told = {"metric": "accuracy", "rows": 9, "repeats": 5, "columns": importance}
+    write_json(inputs["explain"] / "explanation.json", {"permutation": told, "shap": None})
     (inputs["explain"] / "importance.png").write_bytes(PIXEL)
-    write_json(inputs["profile"] / "profile.json", {"format": 1})
+    write_profile(build_profile(SMALLEST), inputs["profile"] / "profile.json")
     return inputs
 
 

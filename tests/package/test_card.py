@@ -21,6 +21,8 @@ def test_the_card_has_quality_choice_data_importance_and_origin(
         "* 1 row stands twice.",
         "| Rows put aside | 1 |",
         "![evaluate: calibration](pictures/evaluate-calibration.png)",
+        "| sepal length (cm) | 0.4 |",
+        "| petal width (cm) \\< 0.3 | 20 | 0.5 | 0.1 |",
         "penstock serve --package DIR",
     ):
         assert line in card.splitlines(), line

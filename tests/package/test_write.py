@@ -165,6 +165,11 @@ def test_columns_without_names_are_numbered_and_can_be_named() -> None:
     assert (given.columns, given.sensitive) == (("first", "second"), ("second",))
 
 
+def test_an_input_of_one_column_keeps_its_name() -> None:
+    flag = TensorSignature(name="is_new", datatype="INT64", shape=(-1, 1))
+    assert named_columns(signature_of(flag), ()).inputs == (flag,)
+
+
 @pytest.mark.parametrize("names", [("a",), ("a", "b", "c")])
 def test_as_many_names_as_columns_are_wanted(names: tuple[str, ...]) -> None:
     bare = TensorSignature(name="x", datatype="FP32", shape=(-1, 2))

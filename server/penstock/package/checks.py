@@ -16,6 +16,7 @@ from penstock.package.manifest import Manifest
 from penstock.package.signature import SIGNATURE_FILE, ModelSignature, read_signature
 from penstock.package.smoke import SMOKE_FILE, Smoke, read_smoke
 from penstock.package.verify import verify_package
+from penstock.profile import PROFILE_FILE, read_profile
 from penstock.repository.config_file import parse_config
 from penstock.repository.layout import CONFIG_FILE
 from penstock.repository.support import refuse_unsupported
@@ -87,8 +88,10 @@ def _checks(folder: Path, manifest: Manifest) -> Iterator[PackageCheck]:
     if COMPILED_FILE in manifest.files:
         yield _checked("compiled form", lambda: _compiled_answers(folder, smoke))
     for name in sorted(manifest.files):
-        if name.endswith(".json"):
+        if name.endswith(".json") and name != PROFILE_FILE:
             yield _checked(name, lambda name=name: _reads(folder / name))  # type: ignore[misc]
+    if PROFILE_FILE in manifest.files:
+        yield _checked("profile", lambda: _is_profile(folder))
     yield _checked("MLflow model", lambda: _is_mlflow_model(folder))
 
 
@@ -174,6 +177,11 @@ def _reads(path: Path) -> str:
         json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
         return f"{path.name} is not JSON: {error}"
+    return ""
+
+
+def _is_profile(folder: Path) -> str:
+    read_profile(folder)  # raises what is wrong
     return ""
 
 

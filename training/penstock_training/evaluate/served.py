@@ -38,7 +38,10 @@ class ServedModel:
             )
         except Exception as error:  # its own classes, which are not public
             raise CandidateError(f"{path} cannot be run: {error}.") from None
-        self.inputs: Sequence[Mapping[str, Any]] = signature["inputs"]
+        # An input of one column may leave its columns out: it is called like the column.
+        self.inputs: Sequence[Mapping[str, Any]] = [
+            {**one, "columns": one.get("columns") or [one["name"]]} for one in signature["inputs"]
+        ]
         outputs = [output["name"] for output in signature["outputs"]]
         self._output = "probabilities" if "probabilities" in outputs else "prediction"
         self._is_classifier = self._output == "probabilities"

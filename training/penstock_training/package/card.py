@@ -36,12 +36,13 @@ def card_markdown(parts: PackageParts, signature: ModelSignature, folder: Path) 
         _features(signature),
         _choice(told.get("selection", {})),
         _quality(evaluation),
+        _parts_of_rows(evaluation),
         _importance(explanation),
         _pictures(folder),
         _origin(lineage),
         _use(parts, signature),
     ]
-    return "\n".join("\n".join(section) + "\n" for section in sections if section)
+    return "\n".join(line for section in sections for line in section)
 
 
 def plain(text: object) -> str:
@@ -148,21 +149,53 @@ def _quality(evaluation: Mapping[str, Any]) -> list[str]:
         checks = [plain(one.get("sentence", "")) for one in _dicts(verdict.get("checks"))]
         if checks:
             lines += [*(f"* {sentence}" for sentence in checks[:ROWS_MAX]), ""]
+    champion = evaluation.get("champion")
+    if isinstance(champion, dict):
+        lines += [
+            f"Beside its champion: {plain(champion.get('outcome'))}. The champion's "
+            f"{plain(champion.get('metric'))} is {_number(champion.get('champion'))}, this one's "
+            f"{_number(champion.get('value'))} (p = {_number(champion.get('p_value'))}).",
+            "",
+        ]
+    return lines
+
+
+def _parts_of_rows(evaluation: Mapping[str, Any]) -> list[str]:
+    lines = []
+    for group in _dicts(evaluation.get("groups")):
+        rows = [
+            (plain(one.get("name")), _number(one.get("rows")), *_estimate(one))
+            for one in _dicts(group.get("groups"))[:ROWS_MAX]
+        ]
+        head = ("Group", "Rows", plain(group.get("metric")), "Interval")
+        lines += [f"### By {plain(group.get('column'))}", "", *_table(head, rows), ""]
+    slices = [one for one in _dicts(evaluation.get("slices")) if one.get("is_significant")]
+    if slices:
+        rows = [
+            (
+                plain(one.get("name")),
+                _number(one.get("rows")),
+                _number(one.get("loss")),
+                _number(one.get("loss_of_others")),
+            )
+            for one in slices[:ROWS_MAX]
+        ]
+        head = ("Rows with", "Rows", "Loss", "Loss of the others")
+        lines += ["### Worst slices", "", *_table(head, rows), ""]
     return lines
 
 
 def _importance(explanation: Mapping[str, Any]) -> list[str]:
+    told = explanation.get("permutation")
+    found = told if isinstance(told, dict) else {}
     rows = [
-        (plain(one.get("column", one.get("feature", ""))), _number(_importance_of(one)))
-        for one in _dicts(explanation.get("permutation"))[:ROWS_MAX]
+        (plain(one.get("column")), _number(one.get("mean")))
+        for one in _dicts(found.get("columns"))[:ROWS_MAX]
     ]
     if not rows:
         return []
-    return ["## Importance", "", *_table(("Column", "Importance by permutation"), rows), ""]
-
-
-def _importance_of(one: Mapping[str, Any]) -> Any:
-    return next((one[key] for key in ("importance", "mean", "value") if key in one), None)
+    head = ("Column", f"Loss of {plain(found.get('metric'))} without it")
+    return ["## Importance", "", *_table(head, rows), ""]
 
 
 def _pictures(folder: Path) -> list[str]:

@@ -31,7 +31,7 @@ from penstock_training.package.environment import environment_lock, python_env, 
 from penstock_training.package.mlmodel import MLMODEL_FILE, mlmodel_text
 from penstock_training.package.native_form import NativeForm, add_native_form
 from penstock_training.package.parts import PackageParts
-from penstock_training.package.smoke_rows import columns_of, smoke_inputs
+from penstock_training.package.smoke_rows import smoke_inputs
 from penstock_training.steps.digest import digest_of_file
 
 __all__ = ["named_columns", "write_package"]
@@ -77,9 +77,10 @@ def write_package(folder: Path, parts: PackageParts) -> Manifest:
 
 
 def named_columns(signature: ModelSignature, names: Sequence[str]) -> ModelSignature:
-    """`signature` with a name for every column of its numeric inputs. Pure.
+    """`signature` with a name for every column of its inputs of several. Pure.
 
-    Columns that have none are input[0], input[1], ...; `names` overrides all that they are.
+    Columns that have none are input[0], input[1], ...; `names` overrides all that they are. An
+    input of one column goes by its own name, unless it has a list of columns.
 
     Raises:
         PackageError: there are more or fewer `names` than columns.
@@ -87,27 +88,32 @@ def named_columns(signature: ModelSignature, names: Sequence[str]) -> ModelSigna
     wanted = list(names)
     inputs = []
     for tensor in signature.inputs:
-        if tensor.datatype == "BYTES" or len(tensor.shape) != 2 or tensor.shape[1] < 1:
+        count = _named_count(tensor)
+        if not count:
             inputs.append(tensor)
             continue
-        count = tensor.shape[1]
         columns = tensor.columns or tuple(f"input[{i}]" for i in range(count))
         if names:
             columns, wanted = tuple(wanted[:count]), wanted[count:]
             if len(columns) < count:
                 break
-        renamed = dict(zip(columns_of(tensor), columns, strict=False))
+        renamed = dict(zip(tensor.columns, columns, strict=False))
         sensitive = tuple(renamed.get(column, column) for column in tensor.sensitive)
         inputs.append(tensor.model_copy(update={"columns": columns, "sensitive": sensitive}))
     if len(inputs) < len(signature.inputs) or wanted:
-        total = sum(
-            one.shape[1] for one in signature.inputs if one.datatype != "BYTES" and one.shape[1:]
-        )
         raise PackageError(
-            f"feature_names has {len(names)} names, and the model has {total} numeric columns: "
-            "wanted a name for each."
+            f"feature_names has {len(names)} names, and the model has "
+            f"{sum(map(_named_count, signature.inputs))} numeric columns: wanted a name for each."
         )
     return signature.model_copy(update={"inputs": tuple(inputs)})
+
+
+def _named_count(tensor: TensorSignature) -> int:
+    """How many columns of an input have names of their own."""
+    if tensor.columns:
+        return len(tensor.columns)
+    is_several = len(tensor.shape) == 2 and tensor.shape[1] > 1 and tensor.datatype != "BYTES"
+    return tensor.shape[1] if is_several else 0
 
 
 def _without_defaults(signature: ModelSignature) -> dict[str, Any]:
