@@ -3,8 +3,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
 from pathlib import Path
+
+from tests.doubles.processes import wait_until
 
 from penstock.registry import registry_place
 from penstock.registry.registry import Registry
@@ -14,7 +23,8 @@ FILE = "mlflow.db"
 
 
 def make_store(folder: Path) -> Path:
-    """An empty registry's database, made the slow way."""
+    """An empty registry's database, made the slow way, beside what a killed process has left."""
+    (folder / f".{FILE}.partial").write_bytes(b"SQLite format 3\0 and half a migration")
     Registry(registry_place(f"sqlite:///{FILE}", folder=folder), creates=True)
     return folder / FILE
 
@@ -32,3 +42,41 @@ def run_of(registry: Registry, digest: str) -> str:
     told = TrackedRun(name="run", parameters={"seed": "0"}, metrics={"accuracy": 0.9})
     trials = [TrackedRun(name=f"linear-{i}", metrics={"score": 0.5 + i}) for i in range(2)]
     return track(registry, "tests", digest, told, trials)
+
+
+class MlflowServer:
+    """A server of MLflow that keeps its files in a folder, and is there when entered."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.uri = f"http://127.0.0.1:{port}"
+        store = ["--backend-store-uri", f"sqlite:///{folder}/server.db"]
+        files = ["--artifacts-destination", str(folder / "artifacts")]
+        listen = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+        self._log = (folder / "server.log").open("wb")
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "mlflow", "server", *listen, *store, *files],
+            cwd=folder,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def __enter__(self) -> MlflowServer:
+        wait_until(self._answers, "MLflow answered")
+        return self
+
+    def _answers(self) -> bool:
+        assert self._process.poll() is None
+        try:
+            with urllib.request.urlopen(f"{self.uri}/health", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def __exit__(self, *_: object) -> None:
+        os.killpg(self._process.pid, signal.SIGTERM)
+        self._process.wait()
+        self._log.close()

@@ -4,19 +4,22 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from tests.doubles.registries import run_of
+from tests.doubles.registries import MlflowServer, run_of
 from tests.package.conftest import Opened
 
 from penstock.errors import PackageError, RegistryError
 from penstock.package import read_manifest, verify_package, write_manifest
+from penstock.registry import registry_place
 from penstock.registry.registry import PENDING_TAG, Registry
 
 Copy = Callable[[str], Path]
@@ -181,6 +184,26 @@ for name in ("iris", "towns"):
         timeout=120,
     )
     assert done.stdout.splitlines() == ["iris same", "towns same"], done.stderr
+
+
+def test_a_database_that_a_kill_left_half_made_is_not_gone_on_with(store: Path) -> None:
+    assert [path.name for path in store.parent.glob(".*")] == []
+    with closing(sqlite3.connect(store)) as database:
+        assert database.execute("select count(*) from alembic_version").fetchone() == (1,)
+
+
+@pytest.mark.slow
+def test_a_package_is_registered_with_a_server_of_mlflow(
+    made_packages: dict[str, Path], tmp_path: Path
+) -> None:
+    with MlflowServer(tmp_path) as server:
+        opened = Registry(registry_place(server.uri, folder=tmp_path))
+        version = register(opened, made_packages["iris"])
+        assert version.source.startswith("mlflow-artifacts:")
+        assert register(opened, made_packages["iris"]).version == version.version == 1
+        assert opened.models()[0].aliases == {"candidate": 1}
+        files = opened.client.download_artifacts(version.run_id, "package", str(tmp_path))
+        assert verify_package(Path(files)) == read_manifest(made_packages["iris"])
 
 
 #: The calls between which something could be half there.

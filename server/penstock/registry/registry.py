@@ -261,22 +261,24 @@ class Registry:
             ) from None
 
 
-def _mlflow() -> tuple[Any, type[Exception]]:
-    """MLflow's client and the root of its errors, imported now."""
-    # Nothing is told to anybody but the registry.
+def _mlflow() -> tuple[Any, tuple[type[Exception], ...]]:
+    """MLflow's client and the roots of its errors, imported now."""
+    # Nothing is told to anybody but the registry, and nothing is printed.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of libraries that MLflow imports
             from mlflow import MlflowClient
             from mlflow.exceptions import MlflowException
+            from sqlalchemy.exc import SQLAlchemyError
     except ImportError as error:
         raise RegistryError(
             f"MLflow cannot be imported ({error}): `pip install 'penstock[training]'`."
         ) from None
-    for name in ("alembic", "mlflow.store.db.utils"):
+    for name in ("alembic", "mlflow"):
         logging.getLogger(name).setLevel(logging.WARNING)  # a line for each step of a migration
-    return MlflowClient, MlflowException
+    return MlflowClient, (MlflowException, SQLAlchemyError)
 
 
 def _make_database(file: Path) -> None:

@@ -11,7 +11,7 @@ from penstock_training.spec import PipelineSpec
 from penstock_training.steps import Step, StepRun
 from penstock_training.steps.digest import digest_of_file
 
-__all__ = ["PACKAGE_FOLDER", "STEP"]
+__all__ = ["PACKAGE_FOLDER", "STEP", "signing_key_of"]
 
 PACKAGE_FOLDER = "package"
 _NEEDS = (
@@ -60,7 +60,7 @@ def _run(run: StepRun) -> None:
             source=read_json(source),
             parent=_parent(spec),
         ),
-        signing_key=_signing_key(spec),
+        signing_key=signing_key_of(spec),
     )
     folder = run.folder / PACKAGE_FOLDER
     folder.mkdir()
@@ -82,7 +82,13 @@ def _parent(spec: PipelineSpec) -> dict[str, Any] | None:
     return {"name": manifest.name, "digest": manifest.digest}
 
 
-def _signing_key(spec: PipelineSpec) -> Path | None:
+def signing_key_of(spec: PipelineSpec) -> Path | None:
+    """The file of the key that signs the package, if the spec names one. Cheap: a pipeline asks
+    before it begins.
+
+    Raises:
+        PackageError: it is not there.
+    """
     if spec.package.signing_key is None:
         return None
     path = spec.folder / Path(spec.package.signing_key).expanduser()
@@ -95,7 +101,7 @@ def _signing_key(spec: PipelineSpec) -> Path | None:
 
 
 def _reads(spec: PipelineSpec) -> Any:
-    key = _signing_key(spec)
+    key = signing_key_of(spec)
     code = code_state(spec.folder)
     return {
         "code": [code.commit, code.is_dirty],
