@@ -52,6 +52,15 @@ def test_losses_without_a_pattern_give_sure_slices_as_seldom_as_said() -> None:
     assert with_any <= 7
 
 
+def test_rows_that_were_told_of_are_not_told_of_again_under_another_name() -> None:
+    frame = rows()
+    frame["town"] = frame["city"].map({"a": "A", "b": "B", "c": "C"})
+    losses = np.random.default_rng(1).exponential(1, len(frame))
+    losses[frame["city"] == "b"] *= 3
+    names = [one.name for one in worst_slices(frame, list(frame), losses, NOBODY)]
+    assert sum(name in ("city = b", "town = B") for name in names) == 1
+
+
 def test_a_slice_of_few_rows_is_left_alone() -> None:
     frame = pd.DataFrame({"city": ["rare"] * 5 + ["usual"] * 200})
     losses = np.array([100.0] * 5 + [0.1] * 200)

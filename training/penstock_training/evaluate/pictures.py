@@ -98,7 +98,9 @@ def _calibration(p: Predictions, path: Path) -> None:
     low, high = _wilson(y, rows)
     curve.vlines(x, low, high, color=ACCENT, alpha=0.35, linewidth=2)
     curve.plot(x, y, color=ACCENT, marker="o", markersize=4, linewidth=1.4, label="this model")
-    curve.set(xlim=(0, 1), ylim=(0, 1), xlabel="probability given", ylabel="share that came true")
+    curve.set(
+        xlim=(0, 1), ylim=(0, 1.02), xlabel="probability given", ylabel="share that came true"
+    )
     curve.legend(frameon=False, fontsize=8, loc="upper left")
     curve.grid(color=LIGHT, linewidth=0.7)
     curve.set_title(
@@ -131,8 +133,9 @@ def _curves(p: Predictions, path: Path) -> None:
             continue
         colour = CLASS_COLOURS[place % len(CLASS_COLOURS)]
         hits, false, said = _by_threshold(p.predicted[:, k], is_positive)
-        label = shortened(p.classes[k]) if place < 8 else None
-        width, alpha = (1.8, 1.0) if len(named) <= 8 else (1.0, 0.6)
+        is_told = len(named) <= len(CLASS_COLOURS)
+        label = shortened(p.classes[k]) if is_told else None
+        width, alpha = (1.8, 1.0) if is_told else (1.0, 0.6)
         roc.plot(false, hits, color=colour, linewidth=width, alpha=alpha, label=label)
         recall, rate = hits[1:], hits[1:] * is_positive.sum() / said[1:]
         precision.step(recall, rate, where="post", color=colour, linewidth=width, alpha=alpha)
@@ -146,7 +149,8 @@ def _curves(p: Predictions, path: Path) -> None:
         area = f", average {score('average_precision', p):.3f}"
     else:
         area = ", each class against the rest"
-        roc.legend(frameon=False, fontsize=7, loc="lower right")
+        if len(named) <= len(CLASS_COLOURS):
+            roc.legend(frameon=False, fontsize=7, loc="lower right")
     precision.set(xlabel="recall", ylabel="precision")
     precision.set_title(f"Precision by recall{area}", fontsize=9)
     for axes in (roc, precision):

@@ -8,7 +8,7 @@ and Hochberg 1995).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -23,6 +23,8 @@ ROWS_MIN = 20
 #: Slices of one column that are tried together with each other, the worst ones.
 PAIRED_MAX = 24
 SLICES_MAX = 10
+#: Of two slices that have more of their rows in common (intersection by union) the worse is told.
+SHARED_MAX = 0.5
 FALSE_SHARE = 0.05
 #: Columns that are looked at, in the order in which they are given.
 COLUMNS_MAX = 200
@@ -73,20 +75,29 @@ def worst_slices(
     ]
     everything = sorted(singles + pairs, key=_rank)
     limit = _significance_limit([tested.slice.p_value for tested in everything])
-    found = [
-        Slice(
-            name=tested.slice.name,
-            rows=tested.slice.rows,
-            loss=tested.slice.loss,
-            loss_of_others=tested.slice.loss_of_others,
-            effect=tested.slice.effect,
-            p_value=tested.slice.p_value,
-            is_significant=tested.slice.p_value <= limit,
-        )
-        for tested in everything
-        if tested.slice.effect > 0
+    ranked = sorted(
+        (tested for tested in everything if tested.slice.effect > 0),
+        key=lambda tested: tested.slice.p_value > limit,
+    )
+    return [
+        replace(tested.slice, is_significant=tested.slice.p_value <= limit)
+        for tested in _different(ranked)
     ]
-    return sorted(found, key=lambda s: not s.is_significant)[:SLICES_MAX]
+
+
+def _different(ranked: Sequence[_Tested]) -> list[_Tested]:
+    """The first SLICES_MAX that are not much the same rows as one before."""
+    chosen: list[_Tested] = []
+    for tested in ranked:
+        if len(chosen) == SLICES_MAX:
+            break
+        if all(_shared(tested.group, one.group) <= SHARED_MAX for one in chosen):
+            chosen.append(tested)
+    return chosen
+
+
+def _shared(one: Group, other: Group) -> float:
+    return float((one.rows & other.rows).sum() / (one.rows | other.rows).sum())
 
 
 def _rank(tested: _Tested) -> tuple[float, str]:
