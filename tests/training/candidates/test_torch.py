@@ -20,7 +20,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
         importlib.util.find_spec("torch") is None,
-        reason="torch is not installed: pip install torch onnxscript",
+        reason="torch is not installed: pip install 'penstock[torch]'",
     ),
 ]
 
@@ -80,9 +80,9 @@ def test_the_fitted_pipeline_is_read_without_torch_or_the_module(tmp_path: Path)
     rows.to_pickle(tmp_path / "rows.pkl")
     right = joblib.load(tmp_path / "select/model.joblib").predict_proba(rows)
     program = (
-        "import sys, joblib, numpy, pandas; sys.modules['torch'] = None; "
+        "import sys, joblib, numpy, pandas; "
         "found = joblib.load(sys.argv[1]).predict_proba(pandas.read_pickle(sys.argv[2])); "
-        "numpy.save(sys.argv[3], found)"
+        "numpy.save(sys.argv[3], found); assert not {'torch', 'nets'} & set(sys.modules)"
     )
     files = [str(tmp_path / one) for one in ("select/model.joblib", "rows.pkl", "found.npy")]
     subprocess.run(
@@ -98,4 +98,6 @@ def test_a_function_that_makes_no_module_is_refused(
     function: str, sentence: str, tmp_path: Path
 ) -> None:
     with pytest.raises(CandidateError, match=sentence):
-        run_steps(spec_with_net("wine", tmp_path, function), table("wine"), tmp_path)
+        run_steps(
+            spec_with_net("wine", tmp_path, function), table("wine", with_text=True), tmp_path
+        )

@@ -93,7 +93,8 @@ def _runner(spec: PipelineSpec) -> Iterator[Runner]:
         from penstock_training.candidates.cluster import connected
     except ImportError as error:
         raise CandidateError(
-            f"[search] ray_address needs Ray, which cannot be imported ({error}): pip install ray."
+            f"[search] ray_address needs Ray, which cannot be imported ({error}): "
+            "pip install 'penstock[ray]'."
         ) from None
     with connected(address) as runner:
         yield runner
@@ -111,7 +112,7 @@ def _by_flaml(
     except ImportError as error:
         raise CandidateError(
             f"[candidates] automl needs FLAML, which cannot be imported ({error}): "
-            "pip install 'flaml[automl]'."
+            "pip install 'penstock[automl]'."
         ) from None
     total = spec.search.trials * len(FAMILIES)
     begin = time.monotonic()
