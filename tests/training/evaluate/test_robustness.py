@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from penstock_training.errors import CandidateError
 from penstock_training.evaluate.predictions import Floats, Predictions
-from penstock_training.evaluate.robustness import ROWS_MAX, Probe, probes
+from penstock_training.evaluate.robustness import ROWS_MAX, Probe, ProbedColumns, probes
 
 FRAME = pd.DataFrame(
     {
@@ -18,6 +19,7 @@ FRAME = pd.DataFrame(
         "city": np.random.default_rng(3).choice(["a", "b"], 300),
     }
 )
+COLUMNS = ProbedColumns(numeric=("x", "unused", "flag"), texts=("city",))
 
 
 def asking(of_x: Callable[[Floats], Floats]) -> Callable[[Any], Predictions]:
@@ -35,7 +37,7 @@ def asking(of_x: Callable[[Floats], Floats]) -> Callable[[Any], Predictions]:
 
 
 def probed(of_x: Callable[[Floats], Floats], frame: pd.DataFrame = FRAME) -> dict[str, Probe]:
-    found = probes(frame, ["x", "unused", "flag"], ["city"], asking(of_x), "accuracy", seed=0)
+    found = probes(frame, COLUMNS, asking(of_x), "accuracy", seed=0)
     return {probe.name: probe for probe in found}
 
 
@@ -63,6 +65,23 @@ def test_an_answer_that_is_no_number_is_counted() -> None:
     assert found["noise of 0.05 sd"].not_finite == 0.0
 
 
+def test_rows_that_the_model_refuses_have_no_answer() -> None:
+    frame = FRAME.assign(floor=1)
+    columns = ProbedColumns(numeric=("x",), texts=("city",), whole=("floor",))
+
+    def predict(rows: Any) -> Predictions:
+        if not (rows["floor"] == 1).all():
+            raise CandidateError("no such floor")
+        return asking(steep)(rows)
+
+    found = {probe.name: probe for probe in probes(frame, columns, predict, "accuracy", seed=0)}
+    refused = found["floor unknown"]
+    assert (refused.not_finite, refused.changed) == (1.0, 1.0)
+    assert np.isnan(refused.metric)
+    assert found["city unknown"].changed == 0.0
+    assert "floor missing" not in found
+
+
 def test_the_worst_change_is_worse_than_noise_of_the_same_size() -> None:
     found = probed(steep)
     noise, worst = found["noise of 0.2 sd"], found["worst change found within 0.2 sd"]
@@ -88,5 +107,5 @@ def test_a_large_part_is_probed_by_its_first_rows() -> None:
             task="regression", target=np.arange(len(frame)) * 1.0, predicted=np.zeros(len(frame))
         )
 
-    found = probes(many, ["x"], [], predict, "mae", seed=0)
+    found = probes(many, ProbedColumns(numeric=("x",)), predict, "mae", seed=0)
     assert {probe.rows for probe in found} == {ROWS_MAX}

@@ -14,7 +14,7 @@ from penstock_training.evaluate.groups import groups_of
 from penstock_training.evaluate.intervals import Estimate, estimates, resamples_of
 from penstock_training.evaluate.metrics import metrics_of, per_class
 from penstock_training.evaluate.predictions import Predictions
-from penstock_training.evaluate.robustness import Probe, probes
+from penstock_training.evaluate.robustness import Probe, ProbedColumns, probes
 from penstock_training.evaluate.slices import Slice, worst_slices
 from penstock_training.evaluate.subject import Subject
 from penstock_training.evaluate.verdict import GroupScore, Verdict, judge
@@ -84,8 +84,11 @@ def evaluate(
     count(3, parts)
     probed = probes(
         subject.rows,
-        subject.numeric,
-        subject.categorical,
+        ProbedColumns(
+            numeric=subject.numeric,
+            texts=subject.model.columns_of("BYTES"),
+            whole=subject.model.columns_of("INT64"),
+        ),
         subject.predictions,
         problem.metric,
         seed=spec.seed,

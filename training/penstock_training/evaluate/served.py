@@ -46,14 +46,28 @@ class ServedModel:
         self._output = "probabilities" if "probabilities" in outputs else "prediction"
         self._is_classifier = self._output == "probabilities"
 
+    def columns_of(self, datatype: str) -> tuple[str, ...]:
+        """Columns of inputs of a datatype: FP32, BYTES or INT64."""
+        return tuple(
+            column
+            for tensor in self.inputs
+            if tensor["datatype"] == datatype
+            for column in tensor["columns"]
+        )
+
     def predict(self, frame: Any) -> Floats:
-        """Probabilities (n, c) of a pandas frame's n rows, or predictions (n,)."""
-        parts = [
-            self._session.run(
-                [self._output], feeds_of(frame.iloc[first : first + _BLOCK], self.inputs)
-            )[0]
-            for first in range(0, len(frame), _BLOCK)
-        ]
+        """Probabilities (n, c) of a pandas frame's n rows, or predictions (n,).
+
+        Raises:
+            CandidateError: the graph refuses the rows.
+        """
+        parts = []
+        for first in range(0, len(frame), _BLOCK):
+            feeds = feeds_of(frame.iloc[first : first + _BLOCK], self.inputs)
+            try:
+                parts.append(self._session.run([self._output], feeds)[0])
+            except Exception as error:  # its own classes, which are not public
+                raise CandidateError(f"the exported model refuses rows: {error}.") from None
         answers = np.concatenate(parts).astype(np.float64)
         return answers if self._is_classifier else answers.reshape(len(frame))
 
