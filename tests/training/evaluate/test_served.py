@@ -40,7 +40,7 @@ def test_text_that_is_missing_is_empty_and_every_other_value_is_text() -> None:
 
 def test_whole_numbers_stay_whole() -> None:
     floor = feeds_of(FRAME, INPUTS)["floor"]
-    assert (floor.dtype, floor.shape) == (np.int64, (3, 1))
+    assert floor.dtype == np.int64 and floor.shape == (3, 1)
 
 
 @pytest.fixture(scope="module")
