@@ -30,7 +30,6 @@ def write_project(console: Console, folder: Path) -> None:
         (folder / ".gitignore").write_text(_IGNORED)
     except OSError as error:
         raise SpecError(f"{folder} cannot be written to: {error.strerror}.") from None
-    console.print(f"Wrote {folder / 'pipeline.toml'}. Train it:", highlight=False, soft_wrap=True)
-    console.print(
-        f"  penstock train {folder / 'pipeline.toml'}", highlight=False, soft_wrap=True, markup=False
-    )
+    file = folder / "pipeline.toml"
+    console.print(f"Wrote {file}. Train it:", highlight=False, soft_wrap=True)
+    console.print(f"  penstock train {file}", highlight=False, soft_wrap=True, markup=False)
