@@ -142,9 +142,16 @@ say "Installing the build's own requirements"
 read -r -a requirements < <(.venv/bin/python -c 'import tomllib
 print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])')
 pip install "${requirements[@]}"
-say "Building the core"
-.venv/bin/python tools/build.py extension >/dev/null
-say "Installing Penstock and what its tests need"
+say "Building the core, and installing what Penstock and its tests need"
+.venv/bin/python tools/build.py extension >/dev/null &
+building=$!
+mapfile -t libraries < <(.venv/bin/python -c 'import tomllib
+project = tomllib.load(open("pyproject.toml", "rb"))["project"]
+extras = project["optional-dependencies"]
+lines = [*project["dependencies"], *extras["demo"], *extras["dev"], *extras["training"]]
+print(*(line for line in lines if not line.startswith("penstock")), sep="\n")')
+pip install "${libraries[@]}"
+wait $building
 pip install --no-build-isolation -e ./client -e '.[demo,dev,training]'
 fetch_prometheus
 install_grpc_js

@@ -129,7 +129,7 @@ class Pipeline:
         return Outcome(
             steps=results,
             reasons=tuple(registration["reasons"]),
-            version=registration["version"],
+            version=str(registration["version"]) if registration["is_registered"] else None,
         )
 
 

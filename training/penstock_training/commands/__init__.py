@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from penstock.commands.sentences import Debug, sentences
+from penstock_training.commands_data import add_to as add_data_commands
 
 __all__ = ["add_to"]
 
@@ -16,6 +17,7 @@ def add_to(app: typer.Typer) -> None:
     app.command()(train)
     app.command()(init)
     app.command()(image)
+    add_data_commands(app)
 
 
 def train(

@@ -64,10 +64,11 @@ def _normal(name: str) -> str:
 
 
 def _licence(one: metadata.Distribution) -> str:
-    for key in ("License-Expression", "License"):
-        said = one.metadata[key] if key in one.metadata else ""
+    told = dict(one.metadata.json)
+    for key in ("license_expression", "license"):
+        said = str(told.get(key) or "")
         if said and "\n" not in said and len(said) < 100:
-            return str(said)
+            return said
     kinds = [
         line.rpartition(" :: ")[2]
         for line in one.metadata.get_all("Classifier", [])
