@@ -37,13 +37,6 @@ inline __mmask64 rights(const RowColumns& columns, const std::uint8_t* column,
                                 _mm512_load_si512(index));
 }
 
-// Of the intrinsic for it, gcc 12 makes two copies of what is left.
-inline void take_away(__m512i& left, __mmask16 of_trees, const std::uint32_t* masks) {
-  asm("vpandd %2, %0, %0 %{%1%}"
-      : "+v"(left)
-      : "Yk"(of_trees), "m"(*reinterpret_cast<const __m512i*>(masks)));
-}
-
 template <bool kIsWide>
 inline __m512i exits32(const MaskForest& forest, const RowColumns& columns, std::size_t first,
                        std::size_t end) {
@@ -55,10 +48,13 @@ inline __m512i exits32(const MaskForest& forest, const RowColumns& columns, std:
   for (std::size_t at = first * kMaskTrees; at < end * kMaskTrees; at += 64) {
     const __mmask64 right = rights<kIsWide>(columns, forest.column + at, forest.index + at);
     const std::uint32_t* const mask = masks + at;
-    take_away(a, static_cast<__mmask16>(right), mask);
-    take_away(b, static_cast<__mmask16>(right >> 16), mask + 16);
-    take_away(c, static_cast<__mmask16>(right >> 32), mask + 32);
-    take_away(d, static_cast<__mmask16>(right >> 48), mask + 48);
+    a = _mm512_mask_and_epi32(a, static_cast<__mmask16>(right), a, _mm512_load_si512(mask));
+    b = _mm512_mask_and_epi32(b, static_cast<__mmask16>(right >> 16), b,
+                              _mm512_load_si512(mask + 16));
+    c = _mm512_mask_and_epi32(c, static_cast<__mmask16>(right >> 32), c,
+                              _mm512_load_si512(mask + 32));
+    d = _mm512_mask_and_epi32(d, static_cast<__mmask16>(right >> 48), d,
+                              _mm512_load_si512(mask + 48));
   }
   a = _mm512_and_epi32(_mm512_and_epi32(a, b), _mm512_and_epi32(c, d));
   const __m512i lowest = _mm512_and_epi32(a, _mm512_sub_epi32(_mm512_setzero_si512(), a));
