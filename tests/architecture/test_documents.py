@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from penstock.cli import app
+from penstock.cli import add_plugged_in, app
 from penstock.config import ServerOptions
 from penstock.config.sources import flag_name
 from penstock.config.triton_flags import TRITON_FLAGS
@@ -47,6 +47,7 @@ def cpp_tests() -> set[str]:
 @cache
 def flags_of_verbs() -> set[str]:
     """What `penstock VERB` takes, of all verbs."""
+    add_plugged_in()
     command = typer.main.get_command(app)
     assert isinstance(command, typer.core.TyperGroup)
     verbs = list(command.commands.values())
