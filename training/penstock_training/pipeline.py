@@ -110,11 +110,13 @@ class Pipeline:
         Raises:
             TrainingError: a step cannot go on. The ones before it are kept, and the next run begins
                 with it.
+            RegistryError: the registry cannot be used; asked before anything is run.
         """
         if until is not None and until not in STEP_NAMES:
             raise SpecError(f"there is no step {until}: wanted one of {', '.join(STEP_NAMES)}.")
         names = STEP_NAMES if until is None else STEP_NAMES[: STEP_NAMES.index(until) + 1]
         steps = _steps(names)
+        _check_early(self._spec, names)
         with _threads(self._spec.threads):
             results = run_steps(
                 steps,
@@ -131,6 +133,17 @@ class Pipeline:
             reasons=tuple(registration["reasons"]),
             version=str(registration["version"]) if registration["is_registered"] else None,
         )
+
+
+def _check_early(spec: PipelineSpec, names: Sequence[str]) -> None:
+    """Asks what the last steps need, before the first ones take their time."""
+    from penstock_training.stages.package import signing_key_of
+    from penstock_training.tracking import check_registry
+
+    if "package" in names:
+        signing_key_of(spec)
+    if "register" in names:
+        check_registry(spec)
 
 
 def _steps(names: Sequence[str]) -> list[Step]:

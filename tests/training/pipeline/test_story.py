@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """init, train, register, serve the package, infer: as a user does it, by the command."""
 
+import json
 import subprocess
 import sys
 import tomllib
@@ -93,6 +94,49 @@ def test_an_error_of_the_file_is_told_before_anything_heavy_is_imported(tmp_path
     assert run.returncode == 0, run.stderr
     assert "[problem] target: is missing." in run.stdout
     assert "[data]: is missing." in run.stdout
+
+
+@pytest.mark.parametrize(
+    ("table", "sentence"),
+    [
+        ('uri = "ftp://nowhere"', "registry"),
+        ('uri = "sqlite:////proc/nowhere/mlflow.db"', "nowhere"),
+    ],
+)
+def test_a_registry_that_cannot_be_used_is_told_before_anything_runs(
+    project: Path, tmp_path: Path, table: str, sentence: str
+) -> None:
+    file = project / "elsewhere.toml"
+    file.write_text(
+        (project / "pipeline.toml").read_text().replace("[registry]", f"[registry]\n{table}")
+    )
+    trained = penstock("train", str(file), "--work", str(tmp_path / "work"))
+    assert trained.returncode == 1
+    assert sentence in trained.stderr
+    assert not (tmp_path / "work" / "steps").exists()
+
+
+def test_an_image_has_the_package_the_libraries_and_no_root(project: Path, tmp_path: Path) -> None:
+    package = Pipeline.read(project / "pipeline.toml").run().package
+    run = penstock("image", str(package), "-o", str(tmp_path / "context"))
+    assert run.returncode == 0, run.stderr
+    context = tmp_path / "context"
+    assert (context / "model" / "model.onnx").is_file()
+    assert "--package" in (context / "Dockerfile").read_text()
+    assert "USER 10001" in (context / "Dockerfile").read_text()
+    pinned = (context / "requirements.txt").read_text().splitlines()
+    assert any(line.startswith("penstock==") for line in pinned)
+    assert not any(line.startswith("mlflow") for line in pinned)
+    named = {one["name"] for one in json.loads((context / "sbom.json").read_text())["components"]}
+    assert {line.partition("==")[0] for line in pinned} == named
+
+    (tmp_path / "empty").mkdir()
+    run = penstock("image", str(tmp_path / "empty"), "-o", str(tmp_path / "other"))
+    assert run.returncode == 1
+    assert "neither a package" in run.stderr
+    run = penstock("image", str(package), "-o", str(package / "context"))
+    assert run.returncode == 1
+    assert "lies in" in run.stderr
 
 
 def test_a_step_that_is_not_there_is_refused_by_name(project: Path) -> None:

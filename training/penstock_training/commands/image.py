@@ -34,6 +34,8 @@ def write_context(console: Console, source: Path, folder: Path) -> None:
         PackageError: `source` is neither a package nor a repository, or `folder` is in use.
     """
     flag = _flag_of(source)
+    if folder.resolve().is_relative_to(source.resolve()):
+        raise PackageError(f"{folder} lies in {source}, and would be copied into itself.")
     libraries = serving_libraries()
     try:
         if folder.exists() and any(folder.iterdir()):
