@@ -31,7 +31,9 @@ def quantile_edges(values: npt.NDArray[np.float32], bins: int) -> list[float]:
     unique, counts = np.unique(values, return_counts=True)
     commonest = np.argsort(-counts, kind="stable")[: (bins - 1) // 2]
     alone = unique[commonest[counts[commonest] * bins >= len(values)]]
-    edges = np.unique(np.concatenate([alone, np.nextafter(alone, np.float32(np.inf))]))
+    with np.errstate(over="ignore"):  # behind the greatest number is infinity, which is no edge
+        behind = np.nextafter(alone, np.float32(np.inf))
+    edges = np.unique(np.concatenate([alone, behind]))
     rest = np.sort(values[~np.isin(values, alone)])
     left = bins - 1 - len(edges)
     if left > 0 and len(rest):

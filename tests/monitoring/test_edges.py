@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sklearn.isotonic import IsotonicRegression
 
@@ -36,6 +36,7 @@ def test_a_value_that_many_rows_have_stands_alone() -> None:
         assert int(number_places([nearest], edges)[0]) == place + 1
 
 
+@example(numbers=[3.4028234663852886e38], bins=4)
 @given(
     st.lists(
         st.one_of(

@@ -134,7 +134,7 @@ def test_an_image_has_the_package_the_libraries_and_no_root(project: Path, tmp_p
     run = penstock("image", str(tmp_path / "empty"), "-o", str(tmp_path / "other"))
     assert run.returncode == 1
     assert "neither a package" in run.stderr
-    run = penstock("image", str(package), "-o", str(package / "context"))
+    run = penstock("image", str(package), "-o", f"{package}/context")
     assert run.returncode == 1
     assert "lies in" in run.stderr
 
