@@ -3,7 +3,6 @@
 #include "kernels/isa/begin_avx512.h"
 #include "kernels/isa/forest_avx512.h"
 #include "kernels/isa/forest_kinds.h"
-#include "kernels/isa/forest_leaves-inl.h"
 
 // Forests of which 64 rows at a time are computed, a bit each.
 namespace penstock::kernels::isa::avx512 {

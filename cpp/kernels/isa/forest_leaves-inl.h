@@ -3,7 +3,7 @@
 
 #include "kernels/isa/forest_kinds.h"
 
-// What the kernels of forests share. Included after begin_avx512.h.
+// Leaves of trees that stand anywhere. Included after begin_avx512.h.
 namespace penstock::kernels::isa::avx512 {
 namespace {
 
