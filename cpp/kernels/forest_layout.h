@@ -62,11 +62,12 @@ struct MaskForest {
   std::size_t columns = 0;
   std::uint32_t targets = 0;
   const std::uint32_t* target_groups = nullptr;  // [targets + 1]
-  const std::uint32_t* group_slots = nullptr;    // [groups + 1]: where each group's nodes begin
+  const std::uint32_t* group_nodes = nullptr;    // [groups]: its first node, a multiple of 64
+  const std::uint32_t* group_masks = nullptr;    // [groups + 1]: its first mask, likewise of 32
   std::uint32_t mask_bits = 0;                   // 32 or 64
-  const std::uint8_t* column = nullptr;          // [slot][16]; slots of a group are a multiple of 4
+  const std::uint8_t* column = nullptr;          // by node: [slot][16], four slots to a register
   const std::uint8_t* index = nullptr;           // as above; 255: never goes right
-  const void* masks = nullptr;                   // as above
+  const void* masks = nullptr;                   // [slot][16], an even number of slots to a group
   const void* leaves = nullptr;                  // [tree][mask_bits] floats or doubles
 };
 

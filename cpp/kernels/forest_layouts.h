@@ -57,7 +57,8 @@ class MaskLayout {
   void set_mask(std::size_t at, std::uint64_t mask);
 
   TreeGroups groups_;
-  std::vector<std::uint32_t> slots_;
+  std::vector<std::uint32_t> group_nodes_;
+  std::vector<std::uint32_t> group_masks_;
   AlignedVector<std::uint8_t> column_;
   AlignedVector<std::uint8_t> index_;
   AlignedVector<std::uint32_t> masks32_;

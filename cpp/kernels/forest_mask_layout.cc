@@ -7,7 +7,12 @@ namespace penstock::kernels {
 namespace {
 
 constexpr std::uint8_t kNeverRight = 255;
-constexpr std::size_t kSlotsMultiple = 4;
+constexpr std::size_t kMaskSlots = 2;  // what a group's slots are a multiple of
+constexpr std::size_t kNodeSlots = 4;  // and those that its columns and indices have room for
+
+std::uint32_t places(std::size_t slots, std::size_t multiple) {
+  return static_cast<std::uint32_t>((slots + multiple - 1) / multiple * multiple * kMaskTrees);
+}
 
 }  // namespace
 
@@ -34,7 +39,8 @@ void MaskLayout::set_mask(std::size_t at, std::uint64_t mask) {
 void MaskLayout::lay_out(const ForestSource& source, std::span<const ByteTest> tests) {
   const ForestView& view = source.view;
   forest_.mask_bits = source.trees.leaves_max <= 32 ? 32 : 64;
-  slots_.push_back(0);
+  group_nodes_.push_back(0);
+  group_masks_.push_back(0);
   for (std::size_t group = 0; group < groups_.tree.size() / kMaskTrees; ++group) {
     std::size_t most = 1;
     for (std::size_t lane = 0; lane < kMaskTrees; ++lane) {
@@ -43,14 +49,13 @@ void MaskLayout::lay_out(const ForestSource& source, std::span<const ByteTest> t
         most = std::max<std::size_t>(most, source.trees.shapes[tree].leaves - 1);
       }
     }
-    const std::size_t slots = (most + kSlotsMultiple - 1) / kSlotsMultiple * kSlotsMultiple;
-    slots_.push_back(slots_.back() + static_cast<std::uint32_t>(slots));
+    group_nodes_.push_back(group_nodes_.back() + places(most, kNodeSlots));
+    group_masks_.push_back(group_masks_.back() + places(most, kMaskSlots));
   }
-  const std::size_t places = slots_.back() * kMaskTrees;
-  column_.resize(places);
-  index_.resize(places, kNeverRight);
-  masks32_.resize(forest_.mask_bits == 32 ? places : 0, UINT32_MAX);
-  masks64_.resize(forest_.mask_bits == 64 ? places : 0, UINT64_MAX);
+  column_.resize(group_nodes_.back());
+  index_.resize(group_nodes_.back(), kNeverRight);
+  masks32_.resize(forest_.mask_bits == 32 ? group_masks_.back() : 0, UINT32_MAX);
+  masks64_.resize(forest_.mask_bits == 64 ? group_masks_.back() : 0, UINT64_MAX);
   leaves_.resize(groups_.tree.size() * forest_.mask_bits);
 
   std::vector<std::uint32_t> leaves_below(view.flags.size());
@@ -64,23 +69,26 @@ void MaskLayout::lay_out(const ForestSource& source, std::span<const ByteTest> t
       leaves_below[*node] =
           is_leaf ? 1 : leaves_below[view.left[*node]] + leaves_below[view.right[*node]];
     }
-    std::size_t slot = slots_[place / kMaskTrees];
-    std::size_t leaf = 0;  // that comes next
+    const std::size_t group = place / kMaskTrees;
+    std::size_t at = place % kMaskTrees;  // of the next node, within its group
+    std::size_t leaf = 0;                 // that comes next
     for (const std::uint32_t node : nodes) {
       if ((view.flags[node] & kForestLeaf) != 0) {
         leaves_.set(place * forest_.mask_bits + leaf++, view.leaf_values[view.left[node]]);
         continue;
       }
-      const std::size_t at = slot++ * kMaskTrees + place % kMaskTrees;
-      column_[at] = static_cast<std::uint8_t>(tests[node].column);
-      index_[at] = tests[node].index;
+      column_[group_nodes_[group] + at] = static_cast<std::uint8_t>(tests[node].column);
+      index_[group_nodes_[group] + at] = tests[node].index;
       // In order, the leaves on a node's left are those that come next.
-      set_mask(at, ~(((std::uint64_t{1} << leaves_below[view.left[node]]) - 1) << leaf));
+      set_mask(group_masks_[group] + at,
+               ~(((std::uint64_t{1} << leaves_below[view.left[node]]) - 1) << leaf));
+      at += kMaskTrees;
     }
   }
   forest_.targets = static_cast<std::uint32_t>(groups_.target.size() - 1);
   forest_.target_groups = groups_.target.data();
-  forest_.group_slots = slots_.data();
+  forest_.group_nodes = group_nodes_.data();
+  forest_.group_masks = group_masks_.data();
   forest_.column = column_.data();
   forest_.index = index_.data();
   forest_.masks = forest_.mask_bits == 32 ? static_cast<const void*>(masks32_.data())

@@ -60,12 +60,14 @@ inline __m256i keep(__m256i leaves, __m256i is_left, const void* mask) {
 
 template <int kTables>
 inline void exits_of(const MaskForest& forest, const RowColumns<kTables>& columns,
-                     std::size_t first, std::size_t end, std::uint32_t* exits) {
+                     std::size_t group, std::uint32_t* exits) {
   const auto* const masks = static_cast<const std::uint32_t*>(forest.masks);
+  const std::size_t end = forest.group_masks[group + 1];
+  std::size_t node = forest.group_nodes[group];
   __m256i low = _mm256_set1_epi32(-1);
   __m256i high = low;
-  for (std::size_t at = first * kMaskTrees; at < end * kMaskTrees; at += 32) {
-    const __m256i left = lefts<kTables>(columns, forest.column + at, forest.index + at);
+  for (std::size_t at = forest.group_masks[group]; at < end; at += 32, node += 32) {
+    const __m256i left = lefts<kTables>(columns, forest.column + node, forest.index + node);
     const __m128i one = _mm256_castsi256_si128(left);
     const __m128i two = _mm256_extracti128_si256(left, 1);
     low = keep(low, _mm256_cvtepi8_epi32(one), masks + at);
@@ -90,8 +92,7 @@ void masks_of(const MaskForest& forest, const std::uint8_t* bytes, void* sums) {
     Sum sum = kLeaves == kExits ? 0 : to[target];
     for (std::uint32_t group = forest.target_groups[target]; group < end; ++group) {
       std::uint32_t exits[kMaskTrees];
-      exits_of<kTables>(forest, columns, forest.group_slots[group], forest.group_slots[group + 1],
-                        exits);
+      exits_of<kTables>(forest, columns, group, exits);
       for (std::size_t i = 0; i < kMaskTrees; ++i) {
         const std::size_t tree = group * kMaskTrees + i;
         if constexpr (kLeaves == kExits) {

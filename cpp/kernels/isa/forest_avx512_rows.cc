@@ -37,24 +37,35 @@ inline __mmask64 rights(const RowColumns& columns, const std::uint8_t* column,
                                 _mm512_load_si512(index));
 }
 
+// Takes away the leaves on the left of nodes that send the row to the right.
+inline __m512i keep32(__m512i leaves, __mmask64 right, const std::uint32_t* mask) {
+  return _mm512_mask_and_epi32(leaves, static_cast<__mmask16>(right), leaves,
+                               _mm512_load_si512(mask));
+}
+
+// Where sixteen trees are left. The slots take turns at four registers, so that none waits for the
+// one before it.
 template <bool kIsWide>
-inline __m512i exits32(const MaskForest& forest, const RowColumns& columns, std::size_t first,
-                       std::size_t end) {
+inline __m512i exits32(const MaskForest& forest, const RowColumns& columns, std::size_t group) {
   const auto* const masks = static_cast<const std::uint32_t*>(forest.masks);
+  const std::size_t end = forest.group_masks[group + 1];
+  std::size_t node = forest.group_nodes[group];
+  std::size_t at = forest.group_masks[group];
   __m512i a = _mm512_set1_epi32(-1);
   __m512i b = a;
   __m512i c = a;
   __m512i d = a;
-  for (std::size_t at = first * kMaskTrees; at < end * kMaskTrees; at += 64) {
-    const __mmask64 right = rights<kIsWide>(columns, forest.column + at, forest.index + at);
-    const std::uint32_t* const mask = masks + at;
-    a = _mm512_mask_and_epi32(a, static_cast<__mmask16>(right), a, _mm512_load_si512(mask));
-    b = _mm512_mask_and_epi32(b, static_cast<__mmask16>(right >> 16), b,
-                              _mm512_load_si512(mask + 16));
-    c = _mm512_mask_and_epi32(c, static_cast<__mmask16>(right >> 32), c,
-                              _mm512_load_si512(mask + 32));
-    d = _mm512_mask_and_epi32(d, static_cast<__mmask16>(right >> 48), d,
-                              _mm512_load_si512(mask + 48));
+  for (; at + 64 <= end; at += 64, node += 64) {
+    const __mmask64 right = rights<kIsWide>(columns, forest.column + node, forest.index + node);
+    a = keep32(a, right, masks + at);
+    b = keep32(b, right >> 16, masks + at + 16);
+    c = keep32(c, right >> 32, masks + at + 32);
+    d = keep32(d, right >> 48, masks + at + 48);
+  }
+  if (at < end) {  // two slots
+    const __mmask64 right = rights<kIsWide>(columns, forest.column + node, forest.index + node);
+    a = keep32(a, right, masks + at);
+    b = keep32(b, right >> 16, masks + at + 16);
   }
   a = _mm512_and_epi32(_mm512_and_epi32(a, b), _mm512_and_epi32(c, d));
   const __m512i lowest = _mm512_and_epi32(a, _mm512_sub_epi32(_mm512_setzero_si512(), a));
@@ -62,19 +73,20 @@ inline __m512i exits32(const MaskForest& forest, const RowColumns& columns, std:
 }
 
 template <bool kIsWide>
-inline __m512i exits64(const MaskForest& forest, const RowColumns& columns, std::size_t first,
-                       std::size_t end) {
+inline __m512i exits64(const MaskForest& forest, const RowColumns& columns, std::size_t group) {
   const auto* const masks = static_cast<const std::uint64_t*>(forest.masks);
+  const std::size_t end = forest.group_masks[group + 1];
+  std::size_t node = forest.group_nodes[group];
   __m512i low = _mm512_set1_epi64(-1);
   __m512i high = low;
-  for (std::size_t at = first * kMaskTrees; at < end * kMaskTrees; at += 64) {
-    const __mmask64 right = rights<kIsWide>(columns, forest.column + at, forest.index + at);
-    const std::uint64_t* const mask = masks + at;
-    for (std::size_t i = 0; i < 64; i += 16) {
-      low = _mm512_mask_and_epi64(low, static_cast<__mmask8>(right >> i), low,
-                                  _mm512_load_si512(mask + i));
-      high = _mm512_mask_and_epi64(high, static_cast<__mmask8>(right >> (i + 8)), high,
-                                   _mm512_load_si512(mask + i + 8));
+  for (std::size_t at = forest.group_masks[group]; at < end; node += 64) {
+    const __mmask64 right = rights<kIsWide>(columns, forest.column + node, forest.index + node);
+    const std::size_t step_end = at + 64 < end ? at + 64 : end;
+    for (std::size_t bit = 0; at < step_end; at += 16, bit += 16) {
+      low = _mm512_mask_and_epi64(low, static_cast<__mmask8>(right >> bit), low,
+                                  _mm512_load_si512(masks + at));
+      high = _mm512_mask_and_epi64(high, static_cast<__mmask8>(right >> (bit + 8)), high,
+                                   _mm512_load_si512(masks + at + 8));
     }
   }
   const __m512i zero = _mm512_setzero_si512();
@@ -102,10 +114,8 @@ void masks_of(const MaskForest& forest, const std::uint8_t* bytes, void* sums) {
     for (std::size_t group = forest.target_groups[target]; group < end; group += kMaskGroups) {
       const std::size_t count = end - group < kMaskGroups ? end - group : kMaskGroups;
       for (std::size_t i = 0; i < count; ++i) {
-        const std::size_t first = forest.group_slots[group + i];
-        const std::size_t last = forest.group_slots[group + i + 1];
-        const __m512i of_group = kBits == 32 ? exits32<kIsWide>(forest, columns, first, last)
-                                             : exits64<kIsWide>(forest, columns, first, last);
+        const __m512i of_group = kBits == 32 ? exits32<kIsWide>(forest, columns, group + i)
+                                             : exits64<kIsWide>(forest, columns, group + i);
         _mm512_store_si512(exits + i * kMaskTrees, of_group);
       }
       const std::size_t tree = group * kMaskTrees;
