@@ -5,7 +5,6 @@ Rows that the model learnt from must not be among them: its answers to those are
 that it will give. Of a sensitive column nothing is kept but how many values it has not.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from penstock.digests import canonical_json
 from penstock.errors import ProfileError
 from penstock.profile import (
     ReferenceProfile,
@@ -111,8 +111,7 @@ def build_profile(reference: Reference) -> ReferenceProfile:
 def write_profile(profile: ReferenceProfile, path: Path) -> None:
     """Write profile.json: the same bytes for the same profile."""
     content = profile.model_dump(mode="json")
-    text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    path.write_text(text + "\n", encoding="utf-8")
+    path.write_text(canonical_json(content) + "\n", encoding="utf-8")
 
 
 def _feature(column: Column, reference: Reference) -> dict[str, Any]:

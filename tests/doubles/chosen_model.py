@@ -23,6 +23,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from penstock_training.spec import PipelineSpec, spec_of
+from penstock_training.steps import QuietProgress, Step, StepRun
 
 NUMERIC = ("income", "debt", "age", "visits")
 CATEGORICAL = ("city", "origin")
@@ -38,6 +39,14 @@ class ChosenModel:
 
     spec: PipelineSpec
     inputs: Mapping[str, Path]
+
+    def run(self, step: Step, folder: Path) -> Path:
+        """Run a later step, which writes to `folder`."""
+        folder.mkdir()
+        step.run(
+            StepRun(spec=self.spec, folder=folder, inputs=self.inputs, progress=QuietProgress())
+        )
+        return folder
 
 
 def applicants(rows: int, seed: int = 0, *, task: str = "binary") -> pd.DataFrame:

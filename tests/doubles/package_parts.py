@@ -19,6 +19,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from penstock_monitoring.profile import Reference, build_profile, write_profile
 from penstock_training.files import write_json
 from penstock_training.spec import PipelineSpec, spec_of
+from penstock_training.stages.package import STEP
 
 #: The smallest PNG: one grey pixel.
 PIXEL = bytes.fromhex(
@@ -35,17 +36,6 @@ SMALLEST = Reference(
     truth=np.zeros(1),
 )
 OPSET = {"": 21, "ai.onnx.ml": 3}
-STEPS = (
-    "ingest",
-    "validate",
-    "split",
-    "features",
-    "candidates",
-    "select",
-    "evaluate",
-    "explain",
-    "profile",
-)
 
 
 def iris_parts(folder: Path) -> dict[str, Path]:
@@ -183,7 +173,7 @@ def write_parts(
     folder: Path, table: pd.DataFrame, model: bytes, signature: dict[str, Any]
 ) -> dict[str, Path]:
     """Writes the folders of all steps; the result is by step."""
-    inputs = {step: folder / step for step in STEPS}
+    inputs = {step: folder / step for step in STEP.needs}
     for step in inputs.values():
         step.mkdir(parents=True)
     columns = [{"name": one, "type": str(table[one].dtype)} for one in table.columns]

@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Small real tables, split into parts, and what the steps from features to select make of them."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow
 from sklearn import datasets
 
+from penstock_training.data.columns import Columns, assign_columns
+from penstock_training.features import FeaturePlan, plan_of
+from penstock_training.features.rows import classes_of, column_types
+from penstock_training.files import write_json
 from penstock_training.spec import PipelineSpec, spec_of
 from penstock_training.stages import candidates, features, select
 from penstock_training.steps import QuietProgress, StepRun
@@ -75,11 +81,26 @@ def spec_for(name: str, *, with_text: bool = False, **tables: Any) -> PipelineSp
     return spec_of(given)
 
 
+def columns_of(spec: PipelineSpec, frame: pd.DataFrame) -> Columns:
+    """What the columns of `frame` are."""
+    return assign_columns(spec, pyarrow.Table.from_pandas(frame, preserve_index=False))
+
+
+def planned(spec: PipelineSpec, train: pd.DataFrame) -> FeaturePlan:
+    """The plan for rows that train."""
+    target = spec.problem.target
+    is_classifier = spec.problem.task != "regression"
+    classes = classes_of(train[target], target) if is_classifier else ()
+    return plan_of(spec, columns_of(spec, train), column_types(train), classes)
+
+
 def run_steps(
     spec: PipelineSpec, frame: pd.DataFrame, root: Path, *, until: str = "select"
 ) -> Notes:
     """Run the steps after split; each writes to ROOT/NAME."""
     write_split(frame, root / "split")
+    (root / "validate").mkdir()
+    write_json(root / "validate/columns.json", asdict(columns_of(spec, frame)))
     notes = Notes()
     for step in (features.STEP, candidates.STEP, select.STEP):
         folder = root / step.name

@@ -16,7 +16,7 @@ from tests.training.data_runs import (
 )
 from typer.testing import CliRunner
 
-from penstock_training.commands_data import add_to
+from penstock_training.commands.data import add_to
 from penstock_training.data.bundled import BUNDLED
 from penstock_training.data.draft_schema import draft_schema
 from penstock_training.data.infer_rules import rules_of

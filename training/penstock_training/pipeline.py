@@ -10,6 +10,7 @@ from pathlib import Path
 from penstock_training.errors import SpecError, TrainingError
 from penstock_training.files import read_json
 from penstock_training.spec import PipelineSpec, read_spec
+from penstock_training.stages import STEP_NAMES
 from penstock_training.steps import (
     Progress,
     QuietProgress,
@@ -19,23 +20,8 @@ from penstock_training.steps import (
     run_steps,
 )
 
-__all__ = ["STEP_NAMES", "Outcome", "Pipeline"]
+__all__ = ["Outcome", "Pipeline"]
 
-#: In their order; the module of each is penstock_training.stages.NAME.
-STEP_NAMES = (
-    "ingest",
-    "validate",
-    "split",
-    "features",
-    "candidates",
-    "select",
-    "evaluate",
-    "explain",
-    "profile",
-    "package",
-    "verify",
-    "register",
-)
 #: Results depend on the versions of these.
 _LIBRARIES = (
     "cleanlab",

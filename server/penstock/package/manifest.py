@@ -12,7 +12,6 @@ it. The digest of a package is that of its name and files, without those that ho
 two runs that make the same version give it the same digest.
 """
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -21,6 +20,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from penstock.digests import digest_of, digest_of_file
 from penstock.errors import PackageError
 
 __all__ = [
@@ -50,7 +50,6 @@ TIMED = frozenset({"timings.json"})
 #: Bytes of a manifest, and files that it may list.
 MANIFEST_BYTES_MAX = 4 << 20
 FILES_MAX = 10_000
-_BLOCK = 1 << 20
 
 
 class _Strict(BaseModel):
@@ -87,8 +86,7 @@ class Manifest(_Strict):
             "name": self.name,
             "files": {path: mark.sha256 for path, mark in self.files.items() if path not in TIMED},
         }
-        text = json.dumps(told, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        return digest_of(told)
 
 
 def _is_below(path: str) -> bool:
@@ -182,13 +180,7 @@ def write_manifest(folder: Path, name: str) -> Manifest:
 
 def mark_of(path: Path) -> FileMark:
     """Size and digest of a file. Raises OSError."""
-    found = hashlib.sha256()
-    size = 0
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            found.update(block)
-            size += len(block)
-    return FileMark(bytes=size, sha256=found.hexdigest())
+    return FileMark(bytes=path.stat().st_size, sha256=digest_of_file(path))
 
 
 def files_below(folder: Path) -> Iterator[tuple[str, bool]]:

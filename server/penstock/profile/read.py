@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """profile.json, read and checked."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from penstock.digests import digest_of
 from penstock.errors import ProfileError
 from penstock.profile.reference import ReferenceProfile
 
@@ -65,5 +65,4 @@ def profile_of(content: Any) -> ReferenceProfile:
 def digest_of_profile(content: Mapping[str, Any]) -> str:
     """The hex digest of a profile's content: of its JSON by sorted keys, without `digest`."""
     rest = {key: value for key, value in content.items() if key != "digest"}
-    text = json.dumps(rest, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return digest_of(rest)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.training.tables import Notes, run_steps, spec_for, table
+from tests.training.tables import Notes, planned, run_steps, spec_for, table
 
 from penstock_training.candidates.family import Array, Table, Training, balanced_weights
 from penstock_training.candidates.model import Classifier, answers_of
@@ -14,8 +14,6 @@ from penstock_training.candidates.search import InProcess, search
 from penstock_training.candidates.table import fit_family
 from penstock_training.candidates.tables import parts_of, transformed_for
 from penstock_training.errors import CandidateError
-from penstock_training.features import plan_of
-from penstock_training.features.rows import classes_of, column_types
 from penstock_training.files import read_json
 
 
@@ -23,7 +21,7 @@ def setting_for(family: str, **tables: Any) -> TrialSetting:
     spec = spec_for("breast_cancer", **tables)
     frame = table("breast_cancer")
     train, validation = frame[:180], frame[180:240]
-    plan = plan_of(spec, column_types(train), classes_of(train["target"], "target"))
+    plan = planned(spec, train)
     rows = transformed_for(family, parts_of(train, validation, plan), plan, class_weight=None)
     return TrialSetting(family=family, rows=rows, spec=spec, plan=plan)
 

@@ -15,21 +15,13 @@ from penstock_training.errors import DataError, SpecError
 from penstock_training.files import read_json
 from penstock_training.spec import spec_of
 from penstock_training.stages.evaluate import STEP, reasons_against
-from penstock_training.steps import QuietProgress, StepRun, digest_of_folder
+from penstock_training.steps import digest_of_folder
 
 GROUPS = [
     {"column": "city", "metric": "accuracy", "at_least": 0.75},
     {"column": "origin", "metric": "accuracy"},
     {"column": "age", "metric": "accuracy"},
 ]
-
-
-def run(chosen: ChosenModel, folder: Path) -> Path:
-    folder.mkdir()
-    STEP.run(
-        StepRun(spec=chosen.spec, folder=folder, inputs=chosen.inputs, progress=QuietProgress())
-    )
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +32,7 @@ def chosen(tmp_path_factory: pytest.TempPathFactory) -> ChosenModel:
 
 @pytest.fixture(scope="module")
 def folder(chosen: ChosenModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return run(chosen, tmp_path_factory.mktemp("out") / "evaluate")
+    return chosen.run(STEP, tmp_path_factory.mktemp("out") / "evaluate")
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +114,7 @@ def test_values_of_sensitive_columns_are_in_no_file(folder: Path, chosen: Chosen
 def test_a_second_run_writes_the_same_bytes_but_for_the_timings(
     folder: Path, chosen: ChosenModel, tmp_path: Path
 ) -> None:
-    again = run(chosen, tmp_path / "again")
+    again = chosen.run(STEP, tmp_path / "again")
     assert digest_of_folder(again, outside=STEP.outside) == digest_of_folder(
         folder, outside=STEP.outside
     )
@@ -141,7 +133,7 @@ def test_a_latency_bound_is_judged_outside_of_the_digest(tmp_path: Path) -> None
         "package": {"backend": "onnxruntime"},
         "evaluate": {"bootstrap": 0},
     }
-    folder = run(chosen_model(tmp_path / "slow", tables=tables), tmp_path / "out")
+    folder = chosen_model(tmp_path / "slow", tables=tables).run(STEP, tmp_path / "out")
     assert read_json(folder / "evaluation.json")["verdict"]["accepted"] is True
     timings = read_json(folder / "timings.json")
     assert timings["latency"]["executor"] == "onnxruntime"
@@ -157,7 +149,7 @@ def test_other_tasks_have_their_own_numbers_and_pictures(
     task: str, picture: str, tmp_path: Path
 ) -> None:
     chosen = chosen_model(tmp_path / "chosen", task=task, tables={"evaluate": {"bootstrap": 20}})
-    folder = run(chosen, tmp_path / "out")
+    folder = chosen.run(STEP, tmp_path / "out")
     evaluation = read_json(folder / "evaluation.json")
     assert (folder / f"{picture}.png").is_file()
     assert ("confusion" in evaluation) is (task == "multiclass")
@@ -169,7 +161,7 @@ def test_a_champion_is_compared_and_counts_as_an_input(tmp_path: Path) -> None:
     tables = {"evaluate": {"champion": str(older.inputs["select"]), "bootstrap": 100}}
     newer = chosen_model(tmp_path / "newer", tables=tables)
     before = STEP.reads(newer.spec)
-    comparison = read_json(run(newer, tmp_path / "out") / "evaluation.json")["champion"]
+    comparison = read_json(newer.run(STEP, tmp_path / "out") / "evaluation.json")["champion"]
     assert comparison["outcome"] == "better"
     assert comparison["p_value"] < 0.05
     (older.inputs["select"] / "model.onnx").write_bytes(b"another")
@@ -180,13 +172,13 @@ def test_a_group_by_a_column_that_is_not_there_is_refused_by_name(tmp_path: Path
     problem = {"groups": [{"column": "shire", "metric": "accuracy"}]}
     chosen = chosen_model(tmp_path / "chosen", tables={"problem": problem})
     with pytest.raises(SpecError, match="shire is not in the data: wanted one of income"):
-        run(chosen, tmp_path / "out")
+        chosen.run(STEP, tmp_path / "out")
 
 
 def test_slices_of_a_column_that_is_not_there_are_refused_by_name(tmp_path: Path) -> None:
     chosen = chosen_model(tmp_path / "chosen", tables={"evaluate": {"slices": ["shire"]}})
     with pytest.raises(SpecError, match="shire is not in the data"):
-        run(chosen, tmp_path / "out")
+        chosen.run(STEP, tmp_path / "out")
 
 
 def test_a_target_cannot_be_sensitive() -> None:
@@ -213,4 +205,4 @@ def test_a_test_part_without_rows_is_refused(tmp_path: Path) -> None:
     path = chosen.inputs["split"] / "test.parquet"
     pd.read_parquet(path).iloc[:0].to_parquet(path)
     with pytest.raises(DataError, match="test part has no rows"):
-        run(chosen, tmp_path / "out")
+        chosen.run(STEP, tmp_path / "out")

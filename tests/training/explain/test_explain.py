@@ -19,7 +19,7 @@ from penstock_training.explain.shapley import (
 )
 from penstock_training.files import read_json
 from penstock_training.stages.explain import STEP
-from penstock_training.steps import QuietProgress, StepRun, digest_of_folder
+from penstock_training.steps import digest_of_folder
 
 INPUTS = [
     {"name": "features", "datatype": "FP32", "columns": ["a", "b"]},
@@ -90,14 +90,6 @@ def test_few_rows_are_all_explained() -> None:
     assert budget(7, 3, 10) == (7, 3)
 
 
-def run(chosen: ChosenModel, folder: Path) -> Path:
-    folder.mkdir()
-    STEP.run(
-        StepRun(spec=chosen.spec, folder=folder, inputs=chosen.inputs, progress=QuietProgress())
-    )
-    return folder
-
-
 @pytest.fixture(scope="module")
 def chosen(tmp_path_factory: pytest.TempPathFactory) -> ChosenModel:
     tables = {"explain": {"rows": 60}}
@@ -106,7 +98,7 @@ def chosen(tmp_path_factory: pytest.TempPathFactory) -> ChosenModel:
 
 @pytest.fixture(scope="module")
 def folder(chosen: ChosenModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return run(chosen, tmp_path_factory.mktemp("out") / "explain")
+    return chosen.run(STEP, tmp_path_factory.mktemp("out") / "explain")
 
 
 @pytest.fixture(scope="module")
@@ -141,13 +133,13 @@ def test_values_of_sensitive_columns_are_in_no_file(
 def test_a_second_run_writes_the_same_bytes(
     folder: Path, chosen: ChosenModel, tmp_path: Path
 ) -> None:
-    assert digest_of_folder(run(chosen, tmp_path / "again")) == digest_of_folder(folder)
+    assert digest_of_folder(chosen.run(STEP, tmp_path / "again")) == digest_of_folder(folder)
 
 
 def test_what_is_not_asked_for_is_not_done(tmp_path: Path) -> None:
     tables = {"explain": {"rows": 40, "shap": False}}
     chosen = chosen_model(tmp_path / "chosen", task="regression", tables=tables)
-    folder = run(chosen, tmp_path / "out")
+    folder = chosen.run(STEP, tmp_path / "out")
     assert sorted(path.name for path in folder.iterdir()) == ["explanation.json", "importance.png"]
     assert read_json(folder / "explanation.json")["shap"] is None
 
@@ -156,7 +148,7 @@ def test_many_classes_and_regression_are_drawn_too(tmp_path: Path) -> None:
     for task in ("multiclass", "regression"):
         tables = {"explain": {"rows": 20, "permutation": False}}
         chosen = chosen_model(tmp_path / task, task=task, tables=tables)
-        folder = run(chosen, tmp_path / f"{task}-out")
+        folder = chosen.run(STEP, tmp_path / f"{task}-out")
         shap = read_json(folder / "explanation.json")["shap"]
         assert len(shap["base"]) == (3 if task == "multiclass" else 1)
         assert (folder / "shap.png").read_bytes().startswith(b"\x89PNG")

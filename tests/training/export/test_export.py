@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 import pandas as pd
 import pytest
-from tests.training.tables import TASKS, run_steps, spec_for, table
+from tests.training.tables import TASKS, planned, run_steps, spec_for, table
 
 from penstock_training.candidates.chosen import pipeline_of
 from penstock_training.candidates.family import Array
@@ -15,8 +15,7 @@ from penstock_training.candidates.tables import parts_of, transformed_for
 from penstock_training.export import compare, exported
 from penstock_training.export.parity import run_graph
 from penstock_training.export.proof import prove
-from penstock_training.features import FeaturePlan, features_of, plan_of
-from penstock_training.features.rows import classes_of, column_types
+from penstock_training.features import FeaturePlan, features_of
 from penstock_training.files import read_json
 
 FAMILIES = ("linear", "forest", "lightgbm", "xgboost", "mlp")
@@ -41,8 +40,7 @@ def test_the_graph_answers_as_the_pipeline_does(name: str, family: str) -> None:
     frame = table(name, with_text=True, rows=200)
     train, validation, test = frame[:120], frame[120:160], frame[160:]
     spec = spec_for(name, with_text=True, candidates={"families": [family]})
-    classes = classes_of(train["target"], "target") if TASKS[name] != "regression" else ()
-    plan = plan_of(spec, column_types(train), classes)
+    plan = planned(spec, train)
     rows = transformed_for(family, parts_of(train, validation, plan), plan, class_weight=None)
     pipeline = pipeline_of(family, SMALL.get(family, {}), None, rows, spec, plan)
     model = exported(pipeline, plan, name)
@@ -73,7 +71,7 @@ def test_calibrated_probabilities_are_served(name: str, calibration: str) -> Non
     spec = spec_for(name, candidates=candidates)
     frame = table(name)
     train, validation, test = frame[:100], frame[100:150], frame[150:]
-    plan = plan_of(spec, column_types(train), classes_of(train["target"], "target"))
+    plan = planned(spec, train)
     rows = transformed_for("forest", parts_of(train, validation, plan), plan, class_weight=None)
     pipeline = pipeline_of("forest", SMALL["forest"], None, rows, spec, plan)
     held_out = features_of(test, plan)

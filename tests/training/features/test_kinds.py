@@ -6,16 +6,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from tests.training.tables import spec_for, table
+from tests.training.tables import planned, spec_for, table
 
 from penstock_training.candidates.chosen import pipeline_of
 from penstock_training.candidates.tables import parts_of, transformed_for
 from penstock_training.errors import CandidateError, SpecError
 from penstock_training.export import exported
 from penstock_training.export.proof import prove
-from penstock_training.features import features_of, plan_of
+from penstock_training.features import features_of
 from penstock_training.features.kinds import MAKERS
-from penstock_training.features.rows import classes_of, column_types
 from penstock_training.features.transformers import Bins, Clip, Log1p
 from penstock_training.spec.feature_kinds import KINDS, UNSERVED
 
@@ -45,7 +44,7 @@ def proof(
 ) -> dict[str, Any]:
     spec = spec_for("wine", features={"categorical": ["rank"], "step": steps})
     train, validation, test = frame[:100], frame[100:140], frame[140:]
-    plan = plan_of(spec, column_types(train), classes_of(train["target"], "target"))
+    plan = planned(spec, train)
     rows = transformed_for(family, parts_of(train, validation, plan), plan, class_weight=None)
     pipeline = pipeline_of(family, {}, None, rows, spec, plan)
     return prove(pipeline, exported(pipeline, plan, "x"), features_of(test, plan), plan, seed=0)

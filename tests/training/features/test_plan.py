@@ -6,21 +6,26 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from tests.training.tables import run_steps, spec_for, table
+from tests.training.tables import planned, run_steps, spec_for, table
 
-from penstock_training.errors import DataError, SpecError, TrainingError
-from penstock_training.features import FeaturePlan, features_of, plan_of, target_of
-from penstock_training.features.plan import ColumnType
-from penstock_training.features.rows import classes_of, column_types
+from penstock_training.errors import DataError, SpecError
+from penstock_training.features import FeaturePlan, features_of, target_of
+from penstock_training.features.rows import classes_of
 
-TYPES: dict[str, ColumnType] = {
-    "age": "float", "visits": "int", "member": "bool", "city": "string", "when": "int",
-    "target": "string",
-}  # fmt: skip
+ROWS = pd.DataFrame(
+    {
+        "age": [0.1, None],
+        "visits": [1, 2],
+        "member": [True, False],
+        "city": ["Rom", None],
+        "when": [1, 2],
+        "target": ["a", "b"],
+    }
+)
 
 
-def plan_for(types: dict[str, ColumnType] = TYPES, **features: Any) -> FeaturePlan:
-    return plan_of(spec_for("wine", features=features), types, ("a", "b", "c"))
+def plan_for(**features: Any) -> FeaturePlan:
+    return planned(spec_for("wine", features=features), ROWS)
 
 
 def test_numbers_are_numeric_and_texts_categorical() -> None:
@@ -40,9 +45,9 @@ def test_whole_numbers_may_be_named_categorical() -> None:
 
 def test_a_column_that_only_splits_rows_is_no_feature() -> None:
     split = {"method": "time", "column": "when"}
-    assert "when" not in plan_of(spec_for("wine", split=split), TYPES, ("a", "b")).columns
+    assert "when" not in planned(spec_for("wine", split=split), ROWS).columns
     named = spec_for("wine", split=split, features={"numeric": ["when"]})
-    assert "when" in plan_of(named, TYPES, ("a", "b")).columns
+    assert "when" in planned(named, ROWS).columns
 
 
 def test_columns_without_steps_get_the_usual_ones() -> None:
@@ -70,62 +75,39 @@ def test_a_plan_comes_back_from_its_file() -> None:
 
 
 @pytest.mark.parametrize(
-    ("features", "error", "sentence"),
+    ("features", "sentence"),
     [
-        ({"numeric": ["height"]}, DataError, r"\[features\] numeric names the column height"),
-        ({"drop": ["height"]}, DataError, r"\[features\] drop names the column height"),
-        ({"numeric": ["city"]}, DataError, "city, which holds text"),
-        ({"categorical": ["age"]}, DataError, "age, which holds numbers with fractions"),
-        ({"numeric": ["target"]}, SpecError, "target, which is the target"),
-        ({"drop": [one for one in TYPES if one != "target"]}, DataError, "no columns left"),
-        ({"step": [{"kind": "log1p", "columns": ["city"]}]}, SpecError, "log1p takes numbers"),
-        ({"step": [{"kind": "onehot", "columns": ["age"]}]}, SpecError, "onehot takes categories"),
-        ({"step": [{"kind": "keep", "columns": ["city"]}]}, SpecError, "add onehot or ordinal"),
-        ({"step": [{"kind": "log1p", "columns": ["height"]}]}, DataError, "step 1 columns"),
+        ({"step": [{"kind": "log1p", "columns": ["city"]}]}, "log1p takes numbers"),
+        ({"step": [{"kind": "onehot", "columns": ["age"]}]}, "onehot takes categories"),
+        ({"step": [{"kind": "keep", "columns": ["city"]}]}, "add onehot or ordinal"),
         (
             {"drop": ["age"], "step": [{"kind": "log1p", "columns": ["age"]}]},
-            SpecError,
             "age, which is no feature",
         ),
         (
             {"step": [{"kind": "impute", "columns": ["city"], "options": {"strategy": "mean"}}]},
-            SpecError,
             "city, which holds text: wanted most_frequent or constant",
         ),
         (
             {"categorical": ["visits"], "step": [{"kind": "impute", "columns": ["visits"]}]},
-            SpecError,
             "has none that are missing",
         ),
     ],
 )
-def test_what_does_not_fit_the_columns_is_refused(
-    features: dict[str, Any], error: type[TrainingError], sentence: str
-) -> None:
-    with pytest.raises(error, match=sentence):
+def test_what_does_not_fit_the_columns_is_refused(features: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(SpecError, match=sentence):
         plan_for(**features)
 
 
 def test_rows_are_what_the_graph_will_see() -> None:
-    frame = pd.DataFrame(
-        {
-            "age": [0.1, None],
-            "visits": [1, 2],
-            "member": [True, False],
-            "city": ["Rom", None],
-            "when": [1, 2],
-            "target": ["a", "b"],
-        }
-    )
-    assert column_types(frame) == TYPES
     plan = plan_for(categorical=["visits"])
-    rows = features_of(frame, plan)
+    rows = features_of(ROWS, plan)
     assert list(rows.columns) == list(plan.columns)
     assert rows["age"].dtype == np.float32 and rows["age"][0] == np.float32(0.1)
     assert rows["member"].tolist() == [1.0, 0.0]
     assert rows["visits"].dtype == np.int64
     assert rows["city"].tolist() == ["Rom", ""]
-    assert target_of(frame, plan).tolist() == [0, 1]
+    assert target_of(ROWS, plan).tolist() == [0, 1]
 
 
 @pytest.mark.parametrize(

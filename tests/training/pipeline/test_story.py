@@ -15,7 +15,7 @@ from penstock.package.answers import difference_of
 from penstock.package.smoke import read_smoke
 from penstock_client import Client
 from penstock_training import Pipeline, SpecError
-from penstock_training.pipeline import STEP_NAMES
+from penstock_training.stages import STEP_NAMES
 
 
 def penstock(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from penstock.commands.sentences import Debug, sentences
-from penstock_training.commands_data import add_to as add_data_commands
+from penstock_training.commands.data import add_to as add_data_commands
 
 __all__ = ["add_to"]
 

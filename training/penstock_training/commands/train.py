@@ -10,7 +10,8 @@ from rich.spinner import Spinner
 from rich.table import Table
 
 from penstock_training.files import read_json
-from penstock_training.pipeline import STEP_NAMES, Outcome, Pipeline
+from penstock_training.pipeline import Outcome, Pipeline
+from penstock_training.stages import STEP_NAMES
 
 __all__ = ["print_outcome", "run_with_progress"]
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, cast
 
+from penstock.digests import digest_of, digest_of_file
 from penstock.repository.remote_urls import PACKAGES
 from penstock_training.data.formats import FORMATS, Malformed, format_of, read_format
 from penstock_training.errors import DataError
-from penstock_training.steps.digest import digest_of, digest_of_file
 
 __all__ = ["FILES_MAX", "FoundFiles", "find_files", "read_files", "shown_url"]
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from penstock.digests import digest_of
 from penstock_training.data.columns import Problem
 from penstock_training.errors import DataError
-from penstock_training.steps import digest_of
 
 __all__ = ["Rules", "digest_of_rules", "read_rules"]
 

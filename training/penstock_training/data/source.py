@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from penstock.digests import digest_of
 from penstock_training.data.bundled import read_bundled
 from penstock_training.data.databases import query, shown_database
 from penstock_training.data.files import find_files, read_files, shown_url
@@ -13,7 +14,6 @@ from penstock_training.data.formats import Malformed
 from penstock_training.data.tables import plain
 from penstock_training.errors import DataError
 from penstock_training.spec import DataSpec, PipelineSpec
-from penstock_training.steps import digest_of
 
 __all__ = ["Loaded", "Origin", "is_marked", "kind_of", "load", "marks_of", "shown_source"]
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which columns are features and what happens to each: decided from a spec and types of columns.
+"""What happens to each feature: decided from a spec and what `validate` says the columns are.
 
 It is written to features.json, which all later steps read.
 """
@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from penstock_training.errors import DataError, SpecError
+from penstock_training.data.columns import Columns
+from penstock_training.errors import SpecError
 from penstock_training.spec import PipelineSpec, Task
 from penstock_training.spec.feature_kinds import KINDS
 
@@ -100,24 +101,24 @@ class FeaturePlan:
 
 
 def plan_of(
-    spec: PipelineSpec, types: Mapping[str, ColumnType], classes: Sequence[str | int] = ()
+    spec: PipelineSpec,
+    columns: Columns,
+    types: Mapping[str, ColumnType],
+    classes: Sequence[str | int] = (),
 ) -> FeaturePlan:
-    """The plan for rows with columns of these types, of which the target takes these classes.
+    """The plan for rows of these columns, of these types, whose target takes these classes.
 
     Raises:
-        DataError: a column is not there, or is of a type that cannot be what the spec says.
         SpecError: a step does not fit its columns.
     """
-    _refuse_unknown(spec, types)
-    numeric, categorical = _columns(spec, types)
     plan = FeaturePlan(
         task=spec.problem.task,
-        target=spec.problem.target,
-        numeric=numeric,
-        categorical=categorical,
-        sensitive=spec.features.sensitive,
+        target=columns.target,
+        numeric=columns.numeric,
+        categorical=tuple(_categorical(name, types[name]) for name in columns.categorical),
+        sensitive=columns.sensitive,
         classes=tuple(classes),
-        steps=_steps(spec, numeric, tuple(one.name for one in categorical)),
+        steps=_steps(spec, columns.numeric, columns.categorical),
         parity=spec.features.parity,
     )
     for family in spec.candidates.used:
@@ -125,59 +126,8 @@ def plan_of(
     return plan
 
 
-def _refuse_unknown(spec: PipelineSpec, types: Mapping[str, ColumnType]) -> None:
-    named = spec.features
-    wanted = [("[problem] target", spec.problem.target)]
-    for key in ("numeric", "categorical", "drop", "sensitive"):
-        wanted += [(f"[features] {key}", column) for column in getattr(named, key)]
-    for number, step in enumerate(named.step, 1):
-        if not isinstance(step.columns, str):
-            wanted += [(f"[features] step {number} columns", column) for column in step.columns]
-    for place, column in wanted:
-        if column not in types:
-            raise DataError(
-                f"{place} names the column {column}, which the data have not: wanted one of "
-                f"{', '.join(sorted(types))}."
-            )
-
-
-def _columns(
-    spec: PipelineSpec, types: Mapping[str, ColumnType]
-) -> tuple[tuple[str, ...], tuple[Categorical, ...]]:
-    """Numeric and categorical features, each in the order of the data."""
-    named = spec.features
-    target = spec.problem.target
-    if target in (*named.numeric, *named.categorical):
-        raise SpecError(f"[features] names {target}, which is the target.")
-    numeric: list[str] = []
-    categorical: list[Categorical] = []
-    for column, kind in types.items():
-        is_named = column in named.numeric or column in named.categorical
-        if column == target or column in named.drop:
-            continue
-        if column == spec.split.column and not is_named:
-            continue
-        if column in named.numeric and kind == "string":
-            raise DataError(
-                f"[features] numeric names the column {column}, which holds text: name it in "
-                "categorical, or mend the data."
-            )
-        if column in named.categorical or (not is_named and kind == "string"):
-            categorical.append(_categorical(column, kind))
-        else:
-            numeric.append(column)
-    if not numeric and not categorical:
-        raise DataError("the data have no columns left that could be features.")
-    return tuple(numeric), tuple(categorical)
-
-
-def _categorical(column: str, kind: ColumnType) -> Categorical:
-    if kind == "float":
-        raise DataError(
-            f"[features] categorical names the column {column}, which holds numbers with fractions "
-            "or missing ones: name it in numeric, or make it text."
-        )
-    return Categorical(name=column, datatype="BYTES" if kind == "string" else "INT64")
+def _categorical(name: str, kind: ColumnType) -> Categorical:
+    return Categorical(name=name, datatype="INT64" if kind in ("int", "bool") else "BYTES")
 
 
 def _steps(

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from penstock import __version__
+from penstock.digests import digest_of
 from penstock_training.spec import PipelineSpec
-from penstock_training.steps.digest import digest_of
 
 __all__ = ["CodeState", "code_state", "lineage_of", "without_secrets"]
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from penstock.digests import digest_of_file
 from penstock.errors import PackageError as DamagedPackage
 from penstock.package import (
     Manifest,
@@ -32,7 +33,6 @@ from penstock_training.package.mlmodel import MLMODEL_FILE, mlmodel_text
 from penstock_training.package.native_form import NativeForm, add_native_form
 from penstock_training.package.parts import PackageParts
 from penstock_training.package.smoke_rows import smoke_inputs
-from penstock_training.steps.digest import digest_of_file
 
 __all__ = ["named_columns", "write_package"]
 

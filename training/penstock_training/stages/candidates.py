@@ -8,10 +8,10 @@ timings.json and trials.sqlite, which Optuna's dashboard reads.
 
 from typing import Any
 
+from penstock.digests import digest_of_file
 from penstock_training.files import read_json, write_json
 from penstock_training.spec import PipelineSpec
 from penstock_training.steps import Step, StepRun
-from penstock_training.steps.digest import digest_of_file
 
 __all__ = ["STEP", "reads_of", "settings_of"]
 

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from penstock.digests import digest_of_file
 from penstock_training.evaluate.champion import (
     champion_file,
     champion_predictions,
@@ -24,7 +25,6 @@ from penstock_training.evaluate.verdict import Verdict, judge_latency
 from penstock_training.files import read_json, write_json
 from penstock_training.spec import PipelineSpec
 from penstock_training.steps import Step, StepRun
-from penstock_training.steps.digest import digest_of_file
 
 __all__ = ["STEP", "reasons_against"]
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""features: which columns are features, and whether the training rows take the steps.
+"""features: what happens to each feature, and whether the training rows take the steps.
 
 Writes features.json, a FeaturePlan.
 """
@@ -18,7 +18,6 @@ def _settings(spec: PipelineSpec) -> Any:
         "features": spec.features.model_dump(mode="json"),
         "task": spec.problem.task,
         "target": spec.problem.target,
-        "split_column": spec.split.column,
         "families": list(spec.candidates.used),
     }
 
@@ -30,6 +29,7 @@ def _run(run: StepRun) -> None:
     from penstock_training.errors import DataError
     from penstock_training.features import plan_of, target_of
     from penstock_training.features.rows import classes_of, column_types
+    from penstock_training.stages.validate import read_columns
 
     spec = run.spec
     train, validation, test = (
@@ -37,15 +37,16 @@ def _run(run: StepRun) -> None:
         for part in ("train", "validation", "test")
     )
     target = spec.problem.target
-    plan = plan_of(spec, column_types(train))
-    if plan.is_classifier:
-        plan = plan_of(spec, column_types(train), classes_of(train[target], target))
-        if spec.problem.task == "binary" and len(plan.classes) != 2:
-            raise DataError(
-                f"the task is binary, and the target {target} has {len(plan.classes)} classes: "
-                "set task to multiclass, or mend the data."
-            )
-    elif train[target].nunique() < 2:
+    is_classifier = spec.problem.task != "regression"
+    classes = classes_of(train[target], target) if is_classifier else ()
+    columns = read_columns(run.inputs["validate"])
+    plan = plan_of(spec, columns, column_types(train), classes)
+    if spec.problem.task == "binary" and len(classes) != 2:
+        raise DataError(
+            f"the task is binary, and the target {target} has {len(classes)} classes: "
+            "set task to multiclass, or mend the data."
+        )
+    if not is_classifier and train[target].nunique() < 2:
         raise DataError(f"the target {target} is the same in all rows that train.")
     target_of(test, plan)
     parts = parts_of(train, validation, plan)
@@ -64,4 +65,4 @@ def _run(run: StepRun) -> None:
     )
 
 
-STEP = Step(name="features", needs=("split",), run=_run, settings=_settings)
+STEP = Step(name="features", needs=("validate", "split"), run=_run, settings=_settings)

@@ -4,27 +4,18 @@
 from pathlib import Path
 from typing import Any
 
+from penstock.digests import digest_of_file
 from penstock_training.errors import PackageError
 from penstock_training.files import read_json, write_json
 from penstock_training.package.lineage import code_state, lineage_of
 from penstock_training.spec import PipelineSpec
+from penstock_training.stages import STEP_NAMES
 from penstock_training.steps import Step, StepRun
-from penstock_training.steps.digest import digest_of_file
 
 __all__ = ["PACKAGE_FOLDER", "STEP", "signing_key_of"]
 
+NAME = "package"
 PACKAGE_FOLDER = "package"
-_NEEDS = (
-    "ingest",
-    "validate",
-    "split",
-    "features",
-    "candidates",
-    "select",
-    "evaluate",
-    "explain",
-    "profile",
-)
 
 
 def _run(run: StepRun) -> None:
@@ -66,7 +57,7 @@ def _run(run: StepRun) -> None:
     folder.mkdir()
     manifest = write_package(folder, parts)
     write_json(run.folder / "package.json", {"digest": manifest.digest, "name": manifest.name})
-    run.note(STEP.name, f"{spec.name}: {len(manifest.files)} files, digest {manifest.digest[:16]}")
+    run.note(NAME, f"{spec.name}: {len(manifest.files)} files, digest {manifest.digest[:16]}")
 
 
 def _parent(spec: PipelineSpec) -> dict[str, Any] | None:
@@ -111,8 +102,8 @@ def _reads(spec: PipelineSpec) -> Any:
 
 
 STEP = Step(
-    name="package",
-    needs=_NEEDS,
+    name=NAME,
+    needs=STEP_NAMES[: STEP_NAMES.index(NAME)],
     run=_run,
     # The whole spec stands in the lineage.
     settings=lambda spec: spec.model_dump(mode="json"),

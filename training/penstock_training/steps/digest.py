@@ -1,30 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SHA-256 of values and of folders, the same on every machine."""
+"""SHA-256 of what a step wrote."""
 
-import hashlib
-import json
 from collections.abc import Set
 from pathlib import Path
-from typing import Any
 
-__all__ = ["digest_of", "digest_of_file", "digest_of_folder"]
+from penstock.digests import digest_of, digest_of_file
 
-_BLOCK = 1 << 20
-
-
-def digest_of(value: Any) -> str:
-    """Hex digest of what json.dumps takes: dictionaries by sorted keys."""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def digest_of_file(path: Path) -> str:
-    """Hex digest of a file's bytes."""
-    found = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            found.update(block)
-    return found.hexdigest()
+__all__ = ["digest_of_folder"]
 
 
 def digest_of_folder(folder: Path, *, outside: Set[str] = frozenset()) -> str:

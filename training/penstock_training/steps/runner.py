@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from penstock.digests import digest_of
 from penstock_training.spec import PipelineSpec
-from penstock_training.steps.digest import digest_of, digest_of_folder
+from penstock_training.steps.digest import digest_of_folder
 from penstock_training.steps.progress import Progress
 from penstock_training.steps.step import Step, StepRun
 from penstock_training.steps.store import Kept, StepStore
