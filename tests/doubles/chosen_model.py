@@ -152,9 +152,12 @@ def _select(
         }
     ]
     told += [{"name": name, "datatype": "BYTES", "shape": [-1, 1]} for name in CATEGORICAL]
-    answers: list[dict[str, Any]] = [{"name": name} for name in outputs]
+    answers: list[dict[str, Any]] = [
+        {"name": name, "datatype": "BYTES" if name == "label" else "FP32", "shape": [-1, 1]}
+        for name in outputs
+    ]
     if not is_regression:
-        answers[1]["classes"] = classes
+        answers[1] |= {"shape": [-1, len(classes)], "classes": classes}
     _write(inputs["select"] / "signature.json", {"inputs": told, "outputs": answers})
     _write(
         inputs["features"] / "features.json",

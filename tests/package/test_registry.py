@@ -202,6 +202,12 @@ def test_a_package_is_registered_with_a_server_of_mlflow(
         assert version.source.startswith("mlflow-artifacts:")
         assert register(opened, made_packages["iris"]).version == version.version == 1
         assert opened.models()[0].aliases == {"candidate": 1}
+        # Another machine may be about to give it a version.
+        opened.client.create_registered_model("begun", tags={PENDING_TAG: "true"})
+        register(opened, made_packages["diabetes"])
+        assert {model.name for model in opened.client.search_registered_models()} == {
+            "begun", "diabetes", "iris",
+        }  # fmt: skip
         files = opened.client.download_artifacts(version.run_id, "package", str(tmp_path))
         assert verify_package(Path(files)) == read_manifest(made_packages["iris"])
 

@@ -56,6 +56,7 @@ def test_a_registry_is_made_only_by_who_may(tmp_path: Path) -> None:
         check_reachable(place, creates=False)
     assert not (tmp_path / "new").exists()
     check_reachable(place, creates=True)
+    assert list((tmp_path / "new").iterdir()) == []
 
 
 @pytest.mark.parametrize("creates", [True, False])

@@ -216,6 +216,25 @@ def test_a_wrong_database_is_one_sentence(tmp_path: Path) -> None:
     assert "gives no rows: wanted some" in refused(tmp_path, sql="SET threads = 1")
 
 
+def test_a_database_that_quotes_a_value_is_not_quoted_if_there_are_sensitive_columns(
+    tmp_path: Path,
+) -> None:
+    data = {"sql": "SELECT CAST(a AS INT) AS a FROM (SELECT 'hush hush' AS a)"}
+    assert "hush hush" in refused(tmp_path, **data)
+    with pytest.raises(DataError, match=r"Could not convert string \*\*\* to INT32") as error:
+        load(pipeline(tmp_path, data=data, features={"sensitive": ["a"]}))
+    assert "hush" not in str(error.value)
+
+
+def test_a_text_of_another_encoding_is_told_as_such(tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_bytes("a,y\nÅrhus,1\n".encode("latin-1"))
+    said = "rows.csv cannot be read as .csv: it is not UTF-8; save it with that encoding."
+    assert refused(tmp_path, path="rows.csv") == said
+    file.write_bytes("Århus,y\n1,1\n".encode("latin-1"))
+    assert "its first line is not UTF-8; save it" in refused(tmp_path, path="rows.csv")
+
+
 def test_columns_that_no_table_can_have_are_refused(tmp_path: Path) -> None:
     (tmp_path / "none.db").write_bytes(b"")
     database = "sqlite:///none.db"

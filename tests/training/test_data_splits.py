@@ -100,7 +100,7 @@ def test_rows_of_one_time_are_not_cut() -> None:
 def test_parts_without_rows_are_refused() -> None:
     with pytest.raises(DataError, match="none of 2 rows is left to"):
         random(alone(2), SHARES, 0)
-    with pytest.raises(DataError, match="there are 2 groups: wanted three at least"):
+    with pytest.raises(DataError, match="has 2 different values: wanted three groups at least"):
         by_group(np.array([1, 1, 2]), SHARES, 0)
-    with pytest.raises(DataError, match="none of 50 rows is left to validate with"):
+    with pytest.raises(DataError, match="has 1 different values: wanted three times at least"):
         by_time(np.zeros(50), SHARES)

@@ -4,7 +4,17 @@
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ACCENT", "CLASS_COLOURS", "GREY", "LIGHT", "WARNING", "new_figure", "save", "shortened"]
+__all__ = [
+    "ACCENT",
+    "CLASS_COLOURS",
+    "DPI",
+    "GREY",
+    "LIGHT",
+    "WARNING",
+    "new_figure",
+    "save",
+    "shortened",
+]
 
 # Okabe and Ito's colours, which people who see few colours tell apart.
 ACCENT = "#0072B2"

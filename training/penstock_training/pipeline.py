@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """From data to a registered version: the one place where the steps are wired."""
 
+import platform
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,7 +26,11 @@ __all__ = ["Outcome", "Pipeline"]
 #: Results depend on the versions of these.
 _LIBRARIES = (
     "cleanlab",
+    "duckdb",
+    "flaml",
     "lightgbm",
+    "matplotlib",
+    "mlflow",
     "numpy",
     "onnx",
     "onnxmltools",
@@ -39,6 +44,7 @@ _LIBRARIES = (
     "scipy",
     "shap",
     "skl2onnx",
+    "torch",
     "xgboost-cpu",
 )
 _MEND = "pip install 'penstock[training]'"
@@ -77,13 +83,17 @@ class Pipeline:
         self._work = work or spec.folder / ".penstock"
 
     @classmethod
-    def read(cls, path: Path | str, *, work: Path | None = None) -> "Pipeline":
+    def read(
+        cls, path: Path | str, *, work: Path | None = None, feature_names: Sequence[str] = ()
+    ) -> "Pipeline":
         """The pipeline of the TOML file at `path`.
+
+        `feature_names`: in place of those of its [package], if there are any.
 
         Raises:
             SpecError: it says what cannot be.
         """
-        return cls(read_spec(Path(path)), work=work)
+        return cls(read_spec(Path(path), feature_names=feature_names), work=work)
 
     @property
     def spec(self) -> PipelineSpec:
@@ -123,9 +133,12 @@ class Pipeline:
 
 def _check_early(spec: PipelineSpec, names: Sequence[str]) -> None:
     """Asks what the last steps need, before the first ones take their time."""
+    from penstock_training.evaluate.champion import champion_file
     from penstock_training.stages.package import signing_key_of
     from penstock_training.tracking import check_registry
 
+    if "evaluate" in names and spec.evaluate.champion is not None:
+        champion_file(spec.folder / spec.evaluate.champion)
     if "package" in names:
         signing_key_of(spec)
     if "register" in names:
@@ -145,7 +158,7 @@ def _steps(names: Sequence[str]) -> list[Step]:
 
 
 def _versions() -> dict[str, str]:
-    versions = {}
+    versions = {"python": platform.python_version()}
     for name in _LIBRARIES:
         try:
             versions[name] = metadata.version(name)

@@ -145,6 +145,10 @@ def track(
         where = _experiment(registry, experiment)
         for found in _runs(registry, where, f"tags.`{DIGEST_TAG}` = '{digest}'"):
             if found.info.status == _FINISHED:
+                # The verdict of a latency may be another one by now.
+                for key, value in told.tags.items():
+                    if found.data.tags.get(key) != value:
+                        asked(client.set_tag, found.info.run_id, key, value)
                 return str(found.info.run_id)
             if found.info.status == "RUNNING":
                 for child in _runs(registry, where, f"tags.`{_PARENT}` = '{found.info.run_id}'"):

@@ -75,7 +75,9 @@ def sign_manifest(folder: Path, private_key: Path) -> None:
 
 def _run(verb: str, folder: Path, key: Path) -> str | None:
     """None, or why not. Raises PackageError if the library is missing."""
-    command = [sys.executable, "-m", "penstock.package.signing", verb, str(folder), str(key)]
+    # -P: a file of the current folder is no library.
+    module = ["-P", "-m", "penstock.package.signing"]
+    command = [sys.executable, *module, verb, str(folder), str(key)]
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=_SECONDS_MAX, stdin=subprocess.DEVNULL

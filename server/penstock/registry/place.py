@@ -7,6 +7,7 @@ Checked without importing MLflow, so that a wrong URI is told at once.
 import os
 import socket
 import sqlite3
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -97,7 +98,11 @@ def _check_file(file: Path, *, creates: bool) -> None:
                 is_database = opened.read(len(_SQLITE_MAGIC)) == _SQLITE_MAGIC
             if not is_database:
                 raise RegistryError(f"{file} is no database of SQLite, so it is no registry.")
-        if creates:
+        if creates and not file.exists():
+            # Nothing is left there: the run may fail before it has anything to register.
+            with tempfile.TemporaryFile(dir=file.parent):
+                pass
+        elif creates:
             # Asks the file system and SQLite at once: permissions, a full disk, a read-only mount.
             with sqlite3.connect(file, timeout=_CONNECT_SECONDS) as database:
                 database.execute("BEGIN IMMEDIATE")

@@ -13,6 +13,7 @@ import contextlib
 import fcntl
 import logging
 import os
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -33,6 +34,8 @@ DIGEST_TAG = "penstock.package.digest"
 PENDING_TAG = "penstock.pending"
 #: Where a run keeps its package, below its artifacts.
 PACKAGE_PATH = "package"
+#: A model without a version that is younger may be another machine's, on a server that both use.
+_PENDING_SECONDS = 600.0
 #: Entries of one answer; further ones are asked for.
 _PAGE = 200
 
@@ -220,8 +223,17 @@ class Registry:
         """Remove models that a registration which was killed has left without a version."""
         models = self._pages(self.client.search_registered_models, f"tag.`{PENDING_TAG}` = 'true'")
         for model in models:
-            if model.name != but and not self._search(f"name = '{_quoted(model.name)}'"):
+            if model.name == but or self._may_be_at_work(model):
+                continue
+            if not self._search(f"name = '{_quoted(model.name)}'"):
                 self.asked(self.client.delete_registered_model, model.name)
+
+    def _may_be_at_work(self, model: Any) -> bool:
+        """Whether another machine may be about to give a model its first version."""
+        if self.place.file is not None:
+            return False  # the lock keeps others out
+        age_s = time.time() - int(model.last_updated_timestamp or 0) / 1000
+        return age_s < _PENDING_SECONDS
 
     # --- how MLflow is asked ---
 

@@ -141,7 +141,7 @@ def test_the_best_family_by_the_specs_metric_is_selected(tmp_path: Path) -> None
     scores = [one["score"] for one in found["ranking"]]
     assert scores == sorted(scores), "log loss: less is better"
     assert found["family"] == found["ranking"][0]["family"]
-    assert found["why"].startswith("its log_loss of the validation rows")
+    assert found["why"].startswith("Its log_loss of the validation rows")
 
 
 def test_balanced_weights_make_classes_weigh_the_same() -> None:

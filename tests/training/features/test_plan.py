@@ -99,6 +99,21 @@ def test_what_does_not_fit_the_columns_is_refused(features: dict[str, Any], sent
         plan_for(**features)
 
 
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        (["one"], "has 1 names, and the model has 4 numeric"),
+        (["one", "two", "three", "city"], "has 'city', which a column of text"),
+    ],
+)
+def test_names_that_do_not_fit_the_columns_are_refused_before_anything_is_trained(
+    names: list[str], sentence: str
+) -> None:
+    spec = spec_for("wine", package={"feature_names": names})
+    with pytest.raises(SpecError, match=sentence):
+        planned(spec, ROWS)
+
+
 def test_rows_are_what_the_graph_will_see() -> None:
     plan = plan_for(categorical=["visits"])
     rows = features_of(ROWS, plan)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from tests.doubles.running import RunningServer
 from penstock.package.answers import difference_of
 from penstock.package.smoke import read_smoke
 from penstock_client import Client
-from penstock_training import Pipeline, SpecError
+from penstock_training import DataError, Pipeline, SpecError
 from penstock_training.stages import STEP_NAMES
 
 
@@ -47,6 +48,13 @@ def test_a_project_trains_registers_and_answers_its_smoke_request(project: Path)
     trained = penstock("train", str(project / "pipeline.toml"))
     assert trained.returncode == 0, trained.stdout + trained.stderr
     assert "breast-cancer version 1 is registered, with the alias candidate." in trained.stdout
+    ignored = [line.rstrip("/") for line in (project / ".gitignore").read_text().splitlines()]
+    kept = [
+        path.name
+        for path in project.iterdir()
+        if not any(fnmatch(path.name, pattern) for pattern in ignored)
+    ]
+    assert {Path(name).suffix for name in kept if name != ".gitignore"} == {".toml"}
 
     again = Pipeline.read(project / "pipeline.toml").run()
     assert again.version == "1"
@@ -137,6 +145,25 @@ def test_an_image_has_the_package_the_libraries_and_no_root(project: Path, tmp_p
     run = penstock("image", str(package), "-o", f"{package}/context")
     assert run.returncode == 1
     assert "lies in" in run.stderr
+
+
+def test_names_of_columns_and_a_champion_are_checked_before_anything_is_trained(
+    project: Path, tmp_path: Path
+) -> None:
+    file, work = project / "pipeline.toml", tmp_path / "work"
+    trained = penstock("train", str(file), "--work", str(work), "--feature-names", "one,two")
+    assert trained.returncode == 1
+    assert "feature_names has 2 names, and the model has 30 numeric columns" in trained.stderr
+    assert not (work / "steps" / "candidates").exists()
+    assert not (work / "partial").exists()
+    trained = penstock("train", str(file), "--feature-names", "one,one")
+    assert "a name stands twice in feature_names" in trained.stderr
+    away = project / "away.toml"
+    text = file.read_text()
+    away.write_text(text.replace("[evaluate]", '[evaluate]\nchampion = "nowhere"'))
+    with pytest.raises(DataError, match=r"\[evaluate\] champion .*nowhere: wanted"):
+        Pipeline.read(away, work=tmp_path / "other").run()
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_step_that_is_not_there_is_refused_by_name(project: Path) -> None:

@@ -63,6 +63,15 @@ def test_every_task_has_a_profile_of_its_test_part(
     assert [secret for secret in (*SECRET_ORIGINS, ".4242") if secret in text] == []
 
 
+def test_columns_are_called_as_in_the_package(tmp_path: Path) -> None:
+    tables = {"package": {"feature_names": ["one", "two", "three", "four"]}}
+    profile = run(chosen_model(tmp_path / "chosen", tables=tables), tmp_path / "run")
+    names = [feature.name for feature in profile.features]
+    assert names == ["one", "two", "three", "four", "city", "origin"]
+    [two] = [one for one in profile.features if one.name == "two"]
+    assert isinstance(two, NumericFeature) and two.importance == 0.125
+
+
 def test_sensitive_texts_that_are_missing_are_counted(tmp_path: Path) -> None:
     chosen = chosen_model(tmp_path / "chosen", rows=300)
     path = chosen.inputs["split"] / "test.parquet"

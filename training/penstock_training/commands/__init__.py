@@ -27,6 +27,14 @@ def train(
         Path | None,
         typer.Option(metavar="DIR", help="Keep finished steps here; none: .penstock beside FILE."),
     ] = None,
+    feature_names: Annotated[
+        str,
+        typer.Option(
+            metavar="NAMES",
+            help="Names of the numeric columns, with commas between them, in the model's order; "
+            "none: those of [package] feature_names, or of the data.",
+        ),
+    ] = "",
     debug: Debug = False,
 ) -> None:
     """Take data to a registered version. Exits 1 if a step fails, or the version misses its goals.
@@ -40,7 +48,8 @@ def train(
         from penstock_training.pipeline import Pipeline
 
         console = Console()
-        made = Pipeline.read(pipeline, work=work)
+        names = tuple(one.strip() for one in feature_names.split(",")) if feature_names else ()
+        made = Pipeline.read(pipeline, work=work, feature_names=names)
         outcome = run_with_progress(console, made, until=until or None)
         print_outcome(console, made, outcome)
     if outcome.reasons:

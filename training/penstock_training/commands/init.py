@@ -11,7 +11,7 @@ from penstock_training.errors import SpecError
 __all__ = ["write_project"]
 
 _FILES = ("pipeline.toml",)
-_IGNORED = ".penstock/\nmlflow.db\nmlartifacts/\n"
+_IGNORED = ".penstock/\nmlflow.db*\nmlflow-artifacts/\n"
 
 
 def write_project(console: Console, folder: Path) -> None:

@@ -2,6 +2,7 @@
 """`penstock train`: a line per step while it runs, and what came of it."""
 
 import time
+from pathlib import Path
 
 from rich.console import Console
 from rich.live import Live
@@ -102,14 +103,18 @@ def print_outcome(console: Console, pipeline: Pipeline, outcome: Outcome) -> Non
             f"with the alias {escape(spec.registry.alias)}."
         )
     if outcome.package is not None:
-        console.print("Its card:  ", end="")
-        console.print(f"{outcome.package / 'card.html'}", soft_wrap=True, highlight=False)
-        console.print(
-            f"Serve it:  penstock serve --package {outcome.package}",
-            soft_wrap=True,
-            highlight=False,
-            markup=False,
-        )
+        package = _from_here(outcome.package)
+        for line in (
+            f"Its card:  {package / 'card.html'}",
+            f"Serve it:  penstock serve --package {package}",
+        ):
+            console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+
+def _from_here(path: Path) -> Path:
+    """`path` as seen from the current folder, if it lies below."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _print_metrics(console: Console, pipeline: Pipeline, evaluation: dict[str, object]) -> None:

@@ -15,6 +15,8 @@ DUCKDB = "duckdb:///"
 #: Rows that are asked for at a time.
 _ROWS_AT_ONCE = 10_000
 _NO_ROWS = "[data] sql gives no rows: wanted a SELECT."
+#: What an error quotes: values, and names with them, which databases quote alike.
+_QUOTED = re.compile(r"'[^']*'?|\"[^\"]*\"?")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -51,10 +53,13 @@ def _file_of(database: str | None, folder: Path) -> Path | None:
     return None
 
 
-def query(sql: str, database: str | None, folder: Path, *, threads: int) -> Any:
+def query(
+    sql: str, database: str | None, folder: Path, *, threads: int, hides_values: bool = False
+) -> Any:
     """The Arrow table that `sql` selects.
 
     `folder`: what relative paths in `database`, and in DuckDB's queries, are relative to.
+    `hides_values`: what a database quotes in its errors may be sensitive, and is not told.
 
     Raises:
         DataError: the database cannot be opened, or the query fails or gives no rows' columns.
@@ -64,8 +69,9 @@ def query(sql: str, database: str | None, folder: Path, *, threads: int) -> Any:
     if path is not None and not path.is_file():
         raise DataError(f"[data] database: there is no file {path}.")
     if full is None or full.startswith("duckdb:"):
-        return _duckdb(sql, path, folder, threads=threads)
-    return _sqlalchemy(sql, full if path is None else _absolute(full, path))
+        return _duckdb(sql, path, folder, threads=threads, hides_values=hides_values)
+    named = full if path is None else _absolute(full, path)
+    return _sqlalchemy(sql, named, hides_values=hides_values)
 
 
 def _absolute(database: str, path: Path) -> str:
@@ -74,7 +80,7 @@ def _absolute(database: str, path: Path) -> str:
     return f"{dialect}:///{path.resolve()}{mark}{options}"
 
 
-def _duckdb(sql: str, path: Path | None, folder: Path, *, threads: int) -> Any:
+def _duckdb(sql: str, path: Path | None, folder: Path, *, threads: int, hides_values: bool) -> Any:
     import duckdb
 
     try:
@@ -88,14 +94,16 @@ def _duckdb(sql: str, path: Path | None, folder: Path, *, threads: int) -> Any:
                 raise DataError(_NO_ROWS)
             return relation.to_arrow_table()
     except duckdb.Error as error:
-        raise DataError(f"[data] sql: DuckDB says: {_first_line(error)}.") from None
+        why = _first_line(error)
+        why = _without_values(why) if hides_values else why
+        raise DataError(f"[data] sql: DuckDB says: {why}.") from None
 
 
 def _quoted(text: str) -> str:
     return text.replace("'", "''")
 
 
-def _sqlalchemy(sql: str, database: str) -> Any:
+def _sqlalchemy(sql: str, database: str, *, hides_values: bool) -> Any:
     import sqlalchemy
     from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
@@ -121,6 +129,7 @@ def _sqlalchemy(sql: str, database: str) -> Any:
             parts = [list(part) for part in result.partitions(_ROWS_AT_ONCE)]
     except SQLAlchemyError as error:
         why = _first_line(getattr(error, "orig", None) or error)
+        why = _without_values(why) if hides_values else why
         raise DataError(f"[data] sql: {shown} says: {why}.") from None
     finally:
         engine.dispose()
@@ -144,6 +153,10 @@ def _table(names: Sequence[str], rows: Sequence[Any]) -> Any:
                 f"[data] sql: column {name!r} holds {' and '.join(kinds)}: CAST it in the query."
             ) from None
     return pyarrow.table(columns)
+
+
+def _without_values(text: str) -> str:
+    return _QUOTED.sub("***", text)
 
 
 def _first_line(error: BaseException) -> str:

@@ -19,6 +19,9 @@ __all__ = ["FORMATS", "Malformed", "format_of", "read_format"]
 FORMATS = (".csv", ".tsv", ".parquet", ".arrow", ".feather")
 _TEXT = (".csv", ".tsv")
 _COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz", ".zst": "zstd"}
+#: What takes the place of bytes that are no character.
+_NO_CHARACTER = "\N{REPLACEMENT CHARACTER}"
+_SAVE_AS = "save it with that encoding"
 _INDEX = re.compile(r"__index_level_\d+__")
 _FIRST_BYTES_OF_ARROW_FILES = b"ARROW1"
 
@@ -68,6 +71,8 @@ def read_format(
             tables.append(_read_one(name, file, ending, malformed))
         except (pyarrow.ArrowException, OSError, EOFError, ValueError) as error:
             why = str(error).partition("\n")[0].rstrip(".")
+            if "invalid UTF8" in why:
+                why = f"it is not UTF-8; {_SAVE_AS}"
             raise ValueError(f"{name} cannot be read as {ending}: {why}") from None
     if ending in _TEXT:
         tables = _typed_together(tables)
@@ -132,6 +137,8 @@ def _names(content: bytes, delimiter: str) -> list[str]:
 
     first = io.StringIO(content[: 1 << 20].decode("utf-8-sig", "replace"), newline="")
     names = next(csv.reader(first, delimiter=delimiter), [])
+    if any(_NO_CHARACTER in name for name in names):
+        raise ValueError(f"its first line is not UTF-8; {_SAVE_AS}")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ValueError(f"its first line names {twice[0]!r} more than once")

@@ -62,7 +62,13 @@ def load(spec: PipelineSpec) -> Loaded:
         if data.sklearn is not None:
             table = read_bundled(data.sklearn)
         else:
-            table = query(str(data.sql), data.database, spec.folder, threads=spec.threads)
+            table = query(
+                str(data.sql),
+                data.database,
+                spec.folder,
+                threads=spec.threads,
+                hides_values=bool(spec.features.sensitive),
+            )
         table = plain(table)
         origins = [Origin(name=shown_source(data), rows=len(table))]
         loaded = Loaded(table=table, origins=origins)

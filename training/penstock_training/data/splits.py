@@ -71,8 +71,8 @@ def by_group(groups: Places, shares: Shares, seed: int) -> Split:
     count = len(np.unique(groups))
     if count < 3:
         raise DataError(
-            f"[split] column: there are {count} groups: wanted three at least, one for each part; "
-            "split by another column, or by random."
+            f"[split] column has {count} different values: wanted three groups at least, one for "
+            "each part; split by another column, or by random."
         )
     return _dealt(groups, np.zeros(len(groups), np.int64), shares, seed)
 
@@ -82,8 +82,13 @@ def by_time(times: NDArray[Any], shares: Shares) -> Split:
     earlier one.
 
     Raises:
-        DataError: a part would be empty.
+        DataError: there are fewer than three times, or a part would be empty.
     """
+    if (count := len(np.unique(times))) < 3:
+        raise DataError(
+            f"[split] column has {count} different values: wanted three times at least, one for "
+            "each part; split by another column, or by random."
+        )
     order = np.argsort(times, kind="stable").astype(np.int64)
     ordered = times[order]
     train, validation, _ = shares.wanted(len(times))

@@ -58,14 +58,14 @@ def is_better(metric: str, one: float, other: float) -> bool:
     return one < other if is_loss(metric) else one > other
 
 
-def per_class(predictions: Predictions) -> list[dict[str, float]]:
+def per_class(predictions: Predictions) -> list[dict[str, int | float]]:
     """Of each class: its rows, how many were predicted, precision, recall and F1 (0 where none)."""
     table = _confusion(predictions, np.ones((1, len(predictions))))[0]
     hits, true, said = np.diagonal(table), table.sum(axis=1), table.sum(axis=0)
     return [
         {
-            "rows": float(true[k]),
-            "predicted": float(said[k]),
+            "rows": int(true[k]),
+            "predicted": int(said[k]),
             "precision": float(hits[k] / said[k]) if said[k] else 0.0,
             "recall": float(hits[k] / true[k]) if true[k] else 0.0,
             "f1": float(2 * hits[k] / (true[k] + said[k])) if true[k] + said[k] else 0.0,

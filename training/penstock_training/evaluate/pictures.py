@@ -58,7 +58,7 @@ def _confusion(p: Predictions, path: Path) -> None:
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     names = [shortened(name) for name in p.classes] if c <= CLASSES_NAMED else range(c)
     if c <= CLASSES_NAMED:
-        is_long = max(len(str(name)) for name in names) > 8 or c > 12
+        is_long = max(len(str(name)) for name in names) > (16 if c == 2 else 8) or c > 12
         axes.set_xticks(
             range(c), names, rotation=40 if is_long else 0, ha="right" if is_long else "center"
         )
@@ -99,9 +99,12 @@ def _calibration(p: Predictions, path: Path) -> None:
     curve.vlines(x, low, high, color=ACCENT, alpha=0.35, linewidth=2)
     curve.plot(x, y, color=ACCENT, marker="o", markersize=4, linewidth=1.4, label="this model")
     curve.set(
-        xlim=(0, 1), ylim=(0, 1.02), xlabel="probability given", ylabel="share that came true"
+        xlim=(-0.02, 1.02),
+        ylim=(-0.02, 1.02),
+        xlabel="probability given",
+        ylabel="share that came true",
     )
-    curve.legend(frameon=False, fontsize=8, loc="upper left")
+    curve.legend(edgecolor="none", fontsize=8, loc="best")
     curve.grid(color=LIGHT, linewidth=0.7)
     curve.set_title(
         f"expected calibration error {score('ece', p):.3f}, Brier {score('brier', p):.3f}",
@@ -137,8 +140,10 @@ def _curves(p: Predictions, path: Path) -> None:
         label = shortened(p.classes[k]) if is_told else None
         width, alpha = (1.8, 1.0) if is_told else (1.0, 0.6)
         roc.plot(false, hits, color=colour, linewidth=width, alpha=alpha, label=label)
-        recall, rate = hits[1:], hits[1:] * is_positive.sum() / said[1:]
-        precision.step(recall, rate, where="post", color=colour, linewidth=width, alpha=alpha)
+        # As the average precision adds them up: each threshold's from the recall before it.
+        rate = hits[1:] * is_positive.sum() / said[1:]
+        rate = np.append(rate[0], rate)
+        precision.step(hits, rate, where="pre", color=colour, linewidth=width, alpha=alpha)
         if p.task == "binary":
             base = float(is_positive.mean())
             precision.axhline(base, color=GREY, linewidth=1, linestyle="--")
@@ -231,9 +236,14 @@ def _slices(slices: Sequence[Slice], overall: float, task: str, path: Path) -> N
     axes.text(
         overall, len(slices) - 0.35, " all rows", color=GREY, fontsize=8, va="bottom", ha="left"
     )
-    axes.set_yticks(places, [f"{shortened(one.name, 56)}  ({one.rows:,})" for one in slices])
+    axes.set_yticks(places, [f"{_two_lines(one.name)}  ({one.rows:,})" for one in slices])
     axes.set_ylim(-0.6, len(slices) + 0.1)
     what = "squared error" if task == "regression" else "log loss"
     axes.set_xlabel(f"mean {what}; coloured where it is more than chance")
     axes.grid(color=LIGHT, linewidth=0.7, axis="x")
     save(figure, path)
+
+
+def _two_lines(name: str) -> str:
+    """A slice of two columns has a line for each."""
+    return "\nand ".join(shortened(part, 56) for part in name.split(" and ", 1))

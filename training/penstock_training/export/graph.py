@@ -54,7 +54,16 @@ def exported(pipeline: Any, plan: FeaturePlan, name: str) -> bytes:
     _rename(graph, dict(zip(found, wanted, strict=True)))
     _set_widths(graph, [1, len(plan.classes)] if plan.is_classifier else [1])
     del made.metadata_props[:]
+    _sort_opsets(made)
     return bytes(made.SerializeToString(deterministic=True))
+
+
+def _sort_opsets(made: Any) -> None:
+    """skl2onnx lists them as a set has them: otherwise in each process."""
+    opsets = {one.domain: one.version for one in made.opset_import}
+    del made.opset_import[:]
+    for domain, version in sorted(opsets.items()):
+        made.opset_import.add(domain=domain, version=version)
 
 
 def _rename(graph: Any, names: dict[str, str]) -> None:

@@ -100,6 +100,17 @@ class FeaturePlan:
         )
 
 
+def _refuse_names(names: Sequence[str], columns: Columns) -> None:
+    if names and len(names) != len(columns.numeric):
+        raise SpecError(
+            f"feature_names has {len(names)} names, and the model has {len(columns.numeric)} "
+            "numeric columns: wanted a name for each."
+        )
+    taken = sorted(set(names) & set(columns.categorical))
+    if taken:
+        raise SpecError(f"feature_names has {taken[0]!r}, which a column of text is called.")
+
+
 def plan_of(
     spec: PipelineSpec,
     columns: Columns,
@@ -109,8 +120,9 @@ def plan_of(
     """The plan for rows of these columns, of these types, whose target takes these classes.
 
     Raises:
-        SpecError: a step does not fit its columns.
+        SpecError: a step does not fit its columns, or [package] feature_names do not.
     """
+    _refuse_names(spec.package.feature_names, columns)
     plan = FeaturePlan(
         task=spec.problem.task,
         target=columns.target,

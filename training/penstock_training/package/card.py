@@ -20,6 +20,8 @@ __all__ = ["card_markdown", "plain"]
 #: Rows of a table, and columns that a line names.
 ROWS_MAX = 20
 COLUMNS_MAX = 40
+#: Kinds of probes of which there is one for each column.
+_ONE_COLUMN = frozenset({"missing column", "unknown category"})
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|!~$&])")
 
 
@@ -33,10 +35,13 @@ def card_markdown(parts: PackageParts, signature: ModelSignature, folder: Path) 
         _head(parts),
         _problem(parts),
         _data(told),
+        _split(told.get("split", {})),
         _features(signature),
         _choice(told.get("selection", {})),
         _quality(evaluation),
+        _classes(evaluation),
         _parts_of_rows(evaluation),
+        _robustness(evaluation),
         _importance(explanation),
         _pictures(folder),
         _origin(lineage),
@@ -90,9 +95,30 @@ def _data(told: Mapping[str, Any]) -> list[str]:
     if not known:
         return []
     lines = ["## Data", "", *_table(("", ""), known), ""]
+    reasons = checked.get("reasons")
+    if isinstance(reasons, dict) and reasons:
+        pairs = [(plain(reason), _number(count)) for reason, count in reasons.items()]
+        lines += [*_table(("Put aside because of", "Rows"), pairs[:ROWS_MAX]), ""]
     for finding in _dicts(checked.get("findings"))[:ROWS_MAX]:
         lines.append(f"* {plain(finding.get('sentence', finding.get('check', '')))}")
     return lines if lines[-1] == "" else [*lines, ""]
+
+
+def _split(split: Mapping[str, Any]) -> list[str]:
+    parts = split.get("parts")
+    if not isinstance(parts, dict):
+        return []
+    rows = [
+        (what, _number(parts[name].get("rows")))
+        for name, what in (
+            ("train", "train"),
+            ("validation", "choose among candidates"),
+            ("test", "judge the chosen one"),
+        )
+        if isinstance(parts.get(name), dict)
+    ]
+    method = f"Split: {plain(split.get('method'))}."
+    return [method, "", *_table(("Rows that", "Count"), rows), ""]
 
 
 def _features(signature: ModelSignature) -> list[str]:
@@ -129,7 +155,7 @@ def _choice(selection: Mapping[str, Any]) -> list[str]:
         lines += [*_table(("Candidate", "Score on validation rows"), rows), ""]
     parameters = selection.get("parameters")
     if isinstance(parameters, dict) and parameters:
-        pairs = [(plain(key), plain(value)) for key, value in sorted(parameters.items())]
+        pairs = [(plain(key), _number(value)) for key, value in sorted(parameters.items())]
         lines += [*_table(("Parameter", "Value"), pairs[:ROWS_MAX]), ""]
     return lines
 
@@ -158,6 +184,42 @@ def _quality(evaluation: Mapping[str, Any]) -> list[str]:
             "",
         ]
     return lines
+
+
+def _classes(evaluation: Mapping[str, Any]) -> list[str]:
+    rows = [
+        (
+            plain(one.get("class")),
+            *(_number(one.get(key)) for key in ("rows", "precision", "recall", "f1")),
+        )
+        for one in _dicts(evaluation.get("per_class"))[:ROWS_MAX]
+    ]
+    if not rows:
+        return []
+    head = ("Class", "Rows", "Precision", "Recall", "F1")
+    return ["### By class", "", *_table(head, rows), ""]
+
+
+def _robustness(evaluation: Mapping[str, Any]) -> list[str]:
+    """Of the kinds that spoil a column alone, the column that it harms most."""
+    worst: dict[str, Mapping[str, Any]] = {}
+    for one in _dicts(evaluation.get("robustness")):
+        kind = str(one.get("kind"))
+        key = kind if kind in _ONE_COLUMN else str(one.get("name"))
+        if key not in worst or _spoilt(one) > _spoilt(worst[key]):
+            worst[key] = one
+    if not worst:
+        return []
+    rows = [
+        (plain(one.get("name")), _number(one.get("metric")), f"{_spoilt(one):.1%}")
+        for one in worst.values()
+    ]
+    head = ("Rows are spoilt by", plain(evaluation.get("metric")), "Answers that change")
+    return ["### Robustness", "", *_table(head, rows), ""]
+
+
+def _spoilt(probe: Mapping[str, Any]) -> float:
+    return float(probe.get("changed") or 0.0)
 
 
 def _parts_of_rows(evaluation: Mapping[str, Any]) -> list[str]:
@@ -250,8 +312,9 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
 
 
 def _number(value: Any) -> str:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return f"{value:.6g}" if is_number else plain("" if value is None else value)
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return plain("" if value is None else value)
 
 
 def _estimate(value: Any) -> tuple[str, str]:

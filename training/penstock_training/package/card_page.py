@@ -6,16 +6,19 @@ import html
 import re
 from pathlib import Path
 
+from penstock_training.charts import DPI
+
 __all__ = ["card_html"]
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 50rem; margin: 2rem auto; padding: 0 1rem;
   color: #1b1f24; background: #fff; }
-table { border-collapse: collapse; margin: 1rem 0; }
+table { border-collapse: collapse; display: block; margin: 1rem 0; overflow-x: auto; }
 th, td { border: 1px solid #d0d7de; padding: .3rem .6rem; text-align: left; }
 th:empty { display: none; }
-td { overflow-wrap: anywhere; }
-img { max-width: 100%; }
+table:has(th:empty) td:last-child { overflow-wrap: anywhere; }
+p:has(> img) { overflow-x: auto; }
+img { height: auto; max-width: max(100%, 40rem); }
 pre { background: #f6f8fa; padding: .8rem; overflow-x: auto; }
 @media (prefers-color-scheme: dark) {
   body { color: #e6edf3; background: #0d1117; }
@@ -25,6 +28,10 @@ pre { background: #f6f8fa; padding: .8rem; overflow-x: auto; }
 }
 """
 _PICTURE = re.compile(r'src="(pictures/[^"/]+\.png)"')
+#: Where a PNG has its width: the first chunk's first number.
+_WIDTH_AT = slice(16, 20)
+#: Pixels of a page's inch.
+_PAGE_DPI = 96
 
 
 def card_html(markdown: str, folder: Path, *, title: str) -> str:
@@ -34,8 +41,11 @@ def card_html(markdown: str, folder: Path, *, title: str) -> str:
     body = MarkdownIt("commonmark", {"html": False}).enable("table").render(markdown)
 
     def inlined(match: re.Match[str]) -> str:
-        content = base64.b64encode((folder / html.unescape(match[1])).read_bytes()).decode()
-        return f'src="data:image/png;base64,{content}"'
+        content = (folder / html.unescape(match[1])).read_bytes()
+        # In inches all pictures' letters have one size.
+        width = int.from_bytes(content[_WIDTH_AT], "big") * _PAGE_DPI // DPI
+        text = base64.b64encode(content).decode()
+        return f'src="data:image/png;base64,{text}" width="{width}"'
 
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'

@@ -44,12 +44,20 @@ class PackageSpec(Table):
     owner: str = ""
     description: str = ""
     intended_use: str = ""
-    #: Names of inputs, where a graph has none; else input[0], input[1], ...
+    #: Of the numeric columns, in the model's order; none: they are called as in the data.
     feature_names: tuple[str, ...] = ()
     #: A PEM file with an EC key: the manifest is signed with it.
     signing_key: str | None = None
     #: "auto": the native form, where the model has one.
     backend: Literal["auto", "onnxruntime"] = "auto"
+
+    @model_validator(mode="after")
+    def _names_each_column_otherwise(self) -> "PackageSpec":
+        if "" in self.feature_names:
+            raise ValueError("a name in feature_names is empty")
+        if len(set(self.feature_names)) < len(self.feature_names):
+            raise ValueError("a name stands twice in feature_names")
+        return self
 
 
 class RegistrySpec(Table):

@@ -14,8 +14,8 @@ from penstock_training.spec.pipeline import PipelineSpec
 __all__ = ["read_spec", "spec_of"]
 
 
-def read_spec(path: Path) -> PipelineSpec:
-    """Read the TOML file at `path`.
+def read_spec(path: Path, *, feature_names: Sequence[str] = ()) -> PipelineSpec:
+    """Read the TOML file at `path`. `feature_names`: in place of those of its [package].
 
     Raises:
         SpecError: it is not there, is not TOML, or says what cannot be.
@@ -32,6 +32,8 @@ def read_spec(path: Path) -> PipelineSpec:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SpecError(f"{path} is not TOML: {error}.") from None
+    if feature_names and isinstance(tables.setdefault("package", {}), dict):
+        tables["package"]["feature_names"] = list(feature_names)
     return spec_of(tables, source=str(path)).in_folder(path.resolve().parent)
 
 

@@ -19,6 +19,7 @@ def _settings(spec: PipelineSpec) -> Any:
         "task": spec.problem.task,
         "target": spec.problem.target,
         "families": list(spec.candidates.used),
+        "feature_names": spec.package.feature_names,
     }
 
 

@@ -29,6 +29,7 @@ def _settings(spec: PipelineSpec) -> Any:
         "problem": spec.problem.model_dump(mode="json"),
         "split": spec.split.model_dump(mode="json"),
         "sensitive": spec.features.sensitive,
+        "feature_names": spec.package.feature_names,
         "seed": spec.seed,
         "threads": spec.threads,
     }
@@ -75,15 +76,20 @@ def _answers(predictions: Predictions) -> list[int]:
 
 
 def _columns(subject: Subject, explanation: Any) -> list[Any]:
-    """The model's columns, as it reads them."""
+    """The model's columns, as it reads them, called as in the package's signature."""
+    from penstock.package import ModelSignature
     from penstock_monitoring.profile import Column
+    from penstock_training.package.write import named_columns
 
     told = (explanation["permutation"] or {}).get("columns", [])
     importance = {one["column"]: one["mean"] for one in told}
     feeds = feeds_of(subject.rows, subject.model.inputs)
+    signature = ModelSignature.model_validate(subject.signature)
+    signature = named_columns(signature, subject.spec.package.feature_names)
+    names = {one.name: one.columns or (one.name,) for one in signature.inputs}
     return [
         Column(
-            name=column,
+            name=names[tensor["name"]][place],
             datatype=tensor["datatype"],
             values=feeds[tensor["name"]][:, place],
             is_sensitive=column in subject.sensitive,

@@ -70,7 +70,7 @@ def _selection(
 ) -> dict[str, Any]:
     metric = run.spec.problem.metric
     found = best[family]
-    why = f"its {metric} of the validation rows, {found['score']:.6g}, is the best"
+    why = f"Its {metric} of the validation rows, {found['score']:.6g}, is the best"
     others = [one for one in ranking if one != family and one not in refused]
     if others:
         why += f"; the next is {others[0]} with {best[others[0]]['score']:.6g}"

@@ -4,7 +4,7 @@
 ROOT/lock                       held while a pipeline runs
 ROOT/steps/NAME/DIGEST/out/     what the step wrote
 ROOT/steps/NAME/DIGEST/done.json
-ROOT/partial/                   what is being written; emptied when a run begins
+ROOT/partial/                   what is being written; only there while a pipeline runs
 """
 
 import fcntl
@@ -39,7 +39,7 @@ class StepStore:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keeps other runs out, and clears away what a killed one left half-written.
+        """Keeps other runs out. What this one, or a killed one, leaves half-written is removed.
 
         Raises:
             TrainingError: another run holds it, or nothing can be written there.
@@ -56,10 +56,16 @@ class StepStore:
                 raise TrainingError(
                     f"another run works in {self._root}: wait for it, or name another --work."
                 ) from None
-            shutil.rmtree(self._root / "partial", ignore_errors=True)
-            yield
+            self._clear()
+            try:
+                yield
+            finally:
+                self._clear()
         finally:
             os.close(lock)
+
+    def _clear(self) -> None:
+        shutil.rmtree(self._root / "partial", ignore_errors=True)
 
     def find(self, step: str, digest: str) -> Kept | None:
         """What `step` wrote for that digest, if it has finished."""
