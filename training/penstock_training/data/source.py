@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """One table out of whatever `[data]` names, and where each of its rows came from."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from penstock.digests import digest_of
 from penstock_training.data.bundled import read_bundled
 from penstock_training.data.databases import query, shown_database
+from penstock_training.data.feast import join_features
 from penstock_training.data.files import find_files, read_files, shown_url
 from penstock_training.data.formats import Malformed
 from penstock_training.data.tables import plain
@@ -33,6 +34,8 @@ class Loaded:
     table: Any
     origins: Sequence[Origin]
     malformed: Sequence[Malformed] = ()
+    #: Feature view of Feast -> rows that it has no value for.
+    unmatched: Mapping[str, int] = field(default_factory=dict)
 
 
 def shown_source(data: DataSpec) -> str:
@@ -53,7 +56,8 @@ def load(spec: PipelineSpec) -> Loaded:
     """Read the source of `spec`.
 
     Raises:
-        DataError: it cannot be read, has no rows, or its files do not fit each other.
+        DataError: it cannot be read, has no rows, its files do not fit each other, or Feast does
+            not have what it should add.
     """
     data = spec.data
     if data.path is not None:
@@ -74,7 +78,10 @@ def load(spec: PipelineSpec) -> Loaded:
         loaded = Loaded(table=table, origins=origins)
     if not len(loaded.table):
         raise DataError(f"{shown_source(data)} gives no rows: wanted some to train with.")
-    return loaded
+    if data.feast is None:
+        return loaded
+    table, unmatched = join_features(loaded.table, data.feast, spec.folder)
+    return replace(loaded, table=table, unmatched=unmatched)
 
 
 def _from_files(path: str, folder: Path) -> Loaded:
@@ -118,12 +125,14 @@ def _refuse_clash(column: str, one: tuple[str, Any], other: tuple[str, Any]) -> 
 def marks_of(spec: PipelineSpec) -> str | None:
     """What changes when the source does; None where nobody says, so that it is read every time.
 
-    Nobody says it of a query: a database may see other files than its own.
+    Nobody says it of a query, for a database may see other files than its own; nor of Feast.
 
     Raises:
         DataError: the source cannot be found.
     """
     data = spec.data
+    if data.feast is not None:
+        return None
     if data.sklearn is not None:
         return digest_of(data.sklearn)
     if data.path is not None:
@@ -135,6 +144,8 @@ def marks_of(spec: PipelineSpec) -> str | None:
 def is_marked(spec: PipelineSpec) -> bool:
     """Whether marks_of() says anything; of this machine's own files without reading them."""
     path = spec.data.path
+    if spec.data.feast is not None:
+        return False
     if path is not None and "://" not in path:
         return True
     return spec.data.sql is None and marks_of(spec) is not None

@@ -2,7 +2,7 @@
 """The pipeline's file: what each table and key means. Light: it imports no library of data."""
 
 from penstock_training.spec.candidates import CandidatesSpec, SearchSpec
-from penstock_training.spec.data import ChecksSpec, DataSpec, SplitSpec
+from penstock_training.spec.data import ChecksSpec, DataSpec, FeastSpec, SplitSpec
 from penstock_training.spec.features import FeaturesSpec, StepSpec
 from penstock_training.spec.pipeline import (
     EvaluateSpec,
@@ -18,6 +18,7 @@ __all__ = [
     "CandidatesSpec",
     "ChecksSpec",
     "DataSpec",
+    "FeastSpec",
     "EvaluateSpec",
     "ExplainSpec",
     "FeaturesSpec",

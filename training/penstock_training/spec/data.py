@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """`[data]` and `[split]`: where rows come from, what is checked, and which of them train."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from penstock_training.spec.table import Table
 
-__all__ = ["Answer", "ChecksSpec", "DataSpec", "SplitSpec"]
+__all__ = ["Answer", "ChecksSpec", "DataSpec", "FeastSpec", "SplitSpec"]
 
 #: What a finding does to the run.
 Answer = Literal["refuse", "warn", "ignore"]
@@ -28,6 +28,34 @@ class ChecksSpec(Table):
     doubted_labels_max: float = Field(default=0.1, ge=0, le=1)
 
 
+class FeastSpec(Table):
+    """Columns that Feast adds to each row, as they were at the row's time."""
+
+    #: The folder of feature_store.yaml.
+    repository: str
+    #: VIEW:FEATURE, each a column by the feature's name.
+    features: tuple[Annotated[str, Field(pattern=r"^[^:\s]+:[^:\s]+$")], ...] = Field(min_length=1)
+    #: The column of the rows that holds each one's time.
+    timestamp: str = "event_timestamp"
+    #: Name the columns VIEW__FEATURE.
+    full_names: bool = False
+
+    @model_validator(mode="after")
+    def _names_each_column_once(self) -> "FeastSpec":
+        for name in self.columns:
+            if self.columns.count(name) > 1:
+                more = "" if self.full_names else ", or set full_names = true"
+                raise ValueError(f"two features would be the column {name}: take one out{more}")
+        return self
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The name of each feature's column."""
+        if self.full_names:
+            return tuple(feature.replace(":", "__") for feature in self.features)
+        return tuple(feature.partition(":")[2] for feature in self.features)
+
+
 class DataSpec(Table):
     """One source of rows: a path, a query, or a set that scikit-learn ships."""
 
@@ -39,6 +67,8 @@ class DataSpec(Table):
     database: str | None = None
     #: breast_cancer, diabetes, digits, iris or wine.
     sklearn: str | None = None
+    #: More columns for the rows of the source.
+    feast: FeastSpec | None = None
     #: Rules for columns, as `penstock data schema` writes them; None: types alone are looked at.
     schema_file: str | None = Field(default=None, alias="schema")
     #: The share of rows that may be put aside before the run stops.

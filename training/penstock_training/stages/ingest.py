@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`ingest` reads the source, and does nothing else: later steps see the rows as they came.
 
-It is kept while the source's files are the same. A source that does not say so, such as a database,
-is read each time; what follows is kept if the rows are the same.
+It is kept while the source's files are the same. A source that does not say so, such as a database
+or Feast, is read each time; what follows is kept if the rows are the same.
 """
 
 from dataclasses import asdict
@@ -41,9 +41,13 @@ def _run(run: StepRun) -> None:
             "columns": columns,
             "origins": [asdict(origin) for origin in loaded.origins],
             "malformed": [asdict(line) for line in loaded.malformed],
+            "unmatched": dict(loaded.unmatched),
         },
     )
     run.note(NAME, f"{len(loaded.table)} rows of {len(columns)} columns")
+    for view, count in loaded.unmatched.items():
+        if count:
+            run.note(NAME, f"{count} of {len(loaded.table)} rows have no value of {view}")
 
 
 def read_ingested(folder: Path) -> Loaded:
@@ -59,7 +63,9 @@ def read_ingested(folder: Path) -> Loaded:
 STEP = Step(
     name=NAME,
     run=_run,
-    settings=lambda spec: spec.data.model_dump(include={"path", "sql", "database", "sklearn"}),
+    settings=lambda spec: spec.data.model_dump(
+        mode="json", include={"path", "sql", "database", "sklearn", "feast"}
+    ),
     reads=marks_of,
     is_kept=is_marked,
 )
