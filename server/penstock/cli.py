@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from penstock import __version__
+from penstock.cli_registry import registry_app
 from penstock.commands.sentences import Debug, sentences
 from penstock.config.flags import OptionCommand, with_option_flags
 
@@ -26,7 +27,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-registry_app = typer.Typer(no_args_is_help=True, help="Look into the registry of versions.")
 app.add_typer(registry_app, name="registry")
 
 Url = Annotated[str, typer.Option("--url", "-u", metavar="HOST:PORT", help="The server's gRPC.")]
@@ -36,16 +36,6 @@ Inputs = Annotated[
 ]
 Timeout = Annotated[float, typer.Option(help="Seconds to wait for an answer.")]
 LOCAL = "localhost:8001"
-RegistryUri = Annotated[
-    str,
-    typer.Option(
-        "--registry",
-        envvar="MLFLOW_TRACKING_URI",
-        metavar="URI",
-        help="sqlite:///FILE, or an MLflow server.",
-    ),
-]
-LOCAL_REGISTRY = "sqlite:///mlflow.db"
 PLUGINS = "penstock.commands"
 
 
@@ -260,31 +250,6 @@ def verify(
         is_right = verify_folder(Console(), package, public_key)
     if not is_right:
         raise typer.Exit(1)
-
-
-@registry_app.command("list")
-def registry_list(registry: RegistryUri = LOCAL_REGISTRY, debug: Debug = False) -> None:
-    """List the models that have a registered version."""
-    with sentences(debug):
-        from penstock.commands.registry import show_models
-
-        show_models(Console(), registry)
-
-
-@registry_app.command("show")
-def registry_show(
-    model: str,
-    version: Annotated[
-        str, typer.Option(help="A version's number, or its alias; none: the latest.")
-    ] = "",
-    registry: RegistryUri = LOCAL_REGISTRY,
-    debug: Debug = False,
-) -> None:
-    """Show a registered version of a model."""
-    with sentences(debug):
-        from penstock.commands.registry import show_version
-
-        show_version(Console(), registry, model, version)
 
 
 def add_plugged_in() -> None:

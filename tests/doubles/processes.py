@@ -38,8 +38,8 @@ def descriptors(pid: int) -> list[str]:
     return sorted(links)
 
 
-def wait_until(holds: Callable[[], bool], what: str) -> None:
+def wait_until(holds: Callable[[], bool], what: str, *, patience_s: float = PATIENCE_S) -> None:
     """Looks until it holds. Fails, with `what` was waited for, when its patience is over."""
-    end = time.monotonic() + PATIENCE_S
+    end = time.monotonic() + patience_s
     while not holds():
         assert time.monotonic() < end, f"waited in vain until {what}"

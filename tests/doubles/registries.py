@@ -20,6 +20,8 @@ from penstock.registry.registry import Registry
 from penstock_training.tracking import TrackedRun, track
 
 FILE = "mlflow.db"
+#: Seconds that a server of MLflow is given to start: its imports alone take several.
+START_S = 120.0
 
 
 def make_store(folder: Path) -> Path:
@@ -62,10 +64,16 @@ class MlflowServer:
             stdout=self._log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            # Its queue of jobs is seven processes that nothing here asks.
+            env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
         )
 
     def __enter__(self) -> MlflowServer:
-        wait_until(self._answers, "MLflow answered")
+        try:
+            wait_until(self._answers, "MLflow answered", patience_s=START_S)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def _answers(self) -> bool:

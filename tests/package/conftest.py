@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.doubles.histories import make_history
 from tests.doubles.package_parts import diabetes_parts, iris_parts, spec_for, towns_parts
-from tests.doubles.registries import make_store, registry_in
+from tests.doubles.registries import FILE, make_store, registry_in
 
 from penstock.registry.registry import Registry
 from penstock_training.stages.package import PACKAGE_FOLDER, STEP
@@ -61,3 +62,17 @@ Opened = Callable[[], Registry]
 def registry(tmp_path: Path, store: Path) -> Opened:
     """Opens a registry of the test's own."""
     return lambda: registry_in(tmp_path / "registry", store)
+
+
+@pytest.fixture(scope="session")
+def made_history(
+    tmp_path_factory: pytest.TempPathFactory, store: Path, made_packages: dict[str, Path]
+) -> Path:
+    """The folder of a registry with a history. To be copied; files of versions stay there."""
+    return make_history(tmp_path_factory.mktemp("history"), store, made_packages["iris"])
+
+
+@pytest.fixture
+def history(tmp_path: Path, made_history: Path) -> Registry:
+    """A registry of the test's own, with three versions of iris: tests.doubles.histories."""
+    return registry_in(tmp_path / "history", made_history / FILE)

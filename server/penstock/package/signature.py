@@ -14,7 +14,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from penstock.errors import PackageError
 
-__all__ = ["ModelSignature", "SIGNATURE_FILE", "TensorSignature", "read_signature"]
+__all__ = [
+    "ModelSignature",
+    "SIGNATURE_FILE",
+    "TensorSignature",
+    "read_signature",
+    "signature_from",
+]
 
 SIGNATURE_FILE = "signature.json"
 SIGNATURE_BYTES_MAX = 16 << 20
@@ -74,13 +80,20 @@ def read_signature(path: Path) -> ModelSignature:
     try:
         if (size := path.stat().st_size) > SIGNATURE_BYTES_MAX:
             raise PackageError(f"{path} has {size} bytes: wanted {SIGNATURE_BYTES_MAX} at most.")
-        told: Any = json.loads(path.read_bytes())
-        return ModelSignature.model_validate(told)
+        content = path.read_bytes()
     except OSError as error:
         raise PackageError(f"{path} cannot be read: {error.strerror or error}.") from None
+    return signature_from(content, str(path))
+
+
+def signature_from(content: bytes | str, place: str) -> ModelSignature:
+    """The signature in `content`, which was read at `place`. Raises PackageError."""
+    try:
+        told: Any = json.loads(content)
+        return ModelSignature.model_validate(told)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"])) or "the whole"
-        raise PackageError(f"{path} is no signature: {place}: {first['msg']}.") from None
+        field = ".".join(map(str, first["loc"])) or "the whole"
+        raise PackageError(f"{place} is no signature: {field}: {first['msg']}.") from None
     except (ValueError, RecursionError) as error:
-        raise PackageError(f"{path} is not JSON: {error}.") from None
+        raise PackageError(f"{place} is not JSON: {error}.") from None

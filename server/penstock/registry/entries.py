@@ -4,6 +4,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from penstock.registry.tags import ARCHIVED_TAG, IS_ARCHIVED, REFUSED_TAG
+
 __all__ = ["ModelEntry", "VersionEntry"]
 
 
@@ -24,12 +26,24 @@ class VersionEntry:
     created_ms: int
     tags: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def is_archived(self) -> bool:
+        """Whether it is shown and promoted no more."""
+        return self.tags.get(ARCHIVED_TAG) == IS_ARCHIVED
+
+    @property
+    def refused(self) -> str:
+        """Why a server did not serve it; empty: none refused it."""
+        return self.tags.get(REFUSED_TAG, "")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelEntry:
     """A model that has a version."""
 
     name: str
+    #: How many there are.
+    versions: int
     #: The highest there is.
     latest: int
     aliases: Mapping[str, int]

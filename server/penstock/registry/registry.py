@@ -25,6 +25,7 @@ from penstock.package.manifest import MANIFEST_FILE, read_manifest
 from penstock.package.verify import verify_package
 from penstock.registry.entries import ModelEntry, VersionEntry
 from penstock.registry.place import RegistryPlace, check_reachable, shown_uri
+from penstock.registry.turn import server_turn
 
 __all__ = ["DIGEST_TAG", "PACKAGE_PATH", "PENDING_TAG", "Registry"]
 
@@ -38,6 +39,8 @@ PACKAGE_PATH = "package"
 _PENDING_SECONDS = 600.0
 #: Entries of one answer; further ones are asked for.
 _PAGE = 200
+#: How often a registration asks for its turn to move an alias, up to a second apart.
+_TURN_TRIES = 20
 
 
 class Registry:
@@ -60,14 +63,17 @@ class Registry:
 
     # --- what there is ---
 
-    def models(self) -> list[ModelEntry]:
+    def models(self, *, with_archived: bool = True) -> list[ModelEntry]:
         """Every model that has a version, by name."""
         by_name: dict[str, list[VersionEntry]] = {}
         for version in self._search(""):
+            if version.is_archived and not with_archived:
+                continue
             by_name.setdefault(version.name, []).append(version)
         return [
             ModelEntry(
                 name=name,
+                versions=len(versions),
                 latest=max(one.version for one in versions),
                 aliases={alias: one.version for one in versions for alias in one.aliases},
                 changed_ms=max(one.created_ms for one in versions),
@@ -106,6 +112,15 @@ class Registry:
             f"Model {name!r} has no version or alias {which!r} in {self.shown}: wanted one of "
             f"{known}, or an alias of theirs."
         )
+
+    def aliases(self, name: str) -> dict[str, int]:
+        """Which version each alias of a model names."""
+        model = self.asked(self.client.get_registered_model, name)
+        return {str(alias): int(version) for alias, version in dict(model.aliases).items()}
+
+    def model_tags(self, name: str) -> dict[str, str]:
+        """The tags of a model."""
+        return dict(self.asked(self.client.get_registered_model, name).tags)
 
     @property
     def shown(self) -> str:
@@ -152,9 +167,31 @@ class Registry:
                 self._upload(package, run_id)
                 found = self._create(manifest.name, manifest.digest, run_id, dict(tags or {}))
             if alias and alias not in found.aliases:
-                set_alias = self.client.set_registered_model_alias
-                self.asked(set_alias, found.name, alias, str(found.version))
+                with server_turn(self, found.name, alias, tries=_TURN_TRIES) as turn:
+                    turn.check()
+                    self.move_alias(found.name, alias, found.version)
             return self.version(found.name, str(found.version))
+
+    def move_alias(self, name: str, alias: str, version: int) -> None:
+        """Let an alias name this version, and look whether it does. penstock.registry.turn has
+        whose turn it is.
+
+        Raises:
+            RegistryError: the registry refuses, or the alias names another one now.
+        """
+        self.asked(self.client.set_registered_model_alias, name, alias, str(version))
+        if (found := self.aliases(name).get(alias)) != version:
+            raise RegistryError(
+                f"Alias {alias!r} of {name!r} names {_shown_version(found)} now, not version "
+                f"{version}: somebody else has moved it in this moment."
+            )
+
+    def tag_version(self, name: str, version: int, key: str, value: str | None) -> None:
+        """Write a tag of a version, or remove it. Raises RegistryError."""
+        if value is None:
+            self.asked(self.client.delete_model_version_tag, name, str(version), key)
+        else:
+            self.asked(self.client.set_model_version_tag, name, str(version), key, value)
 
     def find(self, name: str, digest: str) -> VersionEntry | None:
         """The version of `name` whose package has this digest; the lowest, if there are several."""
@@ -241,10 +278,9 @@ class Registry:
         found = self._pages(self.client.search_model_versions, wanted)
         entries = [_version_entry(one) for one in found]
         # A search leaves aliases out.
-        aliases: dict[str, dict[str, Any]] = {}
+        aliases: dict[str, dict[str, int]] = {}
         for name in {one.name for one in entries}:
-            model = self.asked(self.client.get_registered_model, name)
-            aliases[name] = dict(model.aliases)
+            aliases[name] = self.aliases(name)
         return [_with_aliases(one, aliases[one.name]) for one in entries]
 
     def _pages(self, search: Callable[..., Any], wanted: str) -> Iterator[Any]:
@@ -323,8 +359,12 @@ def _version_entry(found: Any) -> VersionEntry:
     )
 
 
-def _with_aliases(entry: VersionEntry, aliases: Mapping[str, Any]) -> VersionEntry:
-    own = sorted(alias for alias, version in aliases.items() if int(version) == entry.version)
+def _shown_version(version: int | None) -> str:
+    return "no version" if version is None else f"version {version}"
+
+
+def _with_aliases(entry: VersionEntry, aliases: Mapping[str, int]) -> VersionEntry:
+    own = sorted(alias for alias, version in aliases.items() if version == entry.version)
     return replace(entry, aliases=tuple(own))
 
 

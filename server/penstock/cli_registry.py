@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`penstock registry`: its verbs. Cheap to import: what they need, they import."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from penstock.commands.sentences import Debug, sentences
+
+__all__ = ["registry_app"]
+
+registry_app = typer.Typer(
+    no_args_is_help=True, help="Look into the registry of versions, and move aliases."
+)
+
+RegistryUri = Annotated[
+    str,
+    typer.Option(
+        "--registry",
+        envvar="MLFLOW_TRACKING_URI",
+        metavar="URI",
+        help="sqlite:///FILE, or an MLflow server.",
+    ),
+]
+LOCAL_REGISTRY = "sqlite:///mlflow.db"
+Model = Annotated[str, typer.Argument(metavar="NAME", help="A registered model.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+WithArchived = Annotated[bool, typer.Option("--all", help="Show archived versions too.")]
+Which = Annotated[
+    str, typer.Option("--version", help="A version's number, or its alias; none: the latest.")
+]
+
+
+class Alias(StrEnum):
+    """What a version can be promoted to."""
+
+    CHAMPION = "champion"
+    STAGING = "staging"
+    CANDIDATE = "candidate"
+
+
+@registry_app.command("list")
+def list_(
+    model: Annotated[
+        str, typer.Argument(metavar="[NAME]", help="List the versions of this model.")
+    ] = "",
+    registry: RegistryUri = LOCAL_REGISTRY,
+    with_archived: WithArchived = False,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """List the models that have a registered version, or the versions of one."""
+    with sentences(debug):
+        from penstock.commands.registry.listing import list_models, list_versions
+
+        if model:
+            list_versions(Console(), registry, model, with_archived, as_json)
+        else:
+            list_models(Console(), registry, with_archived, as_json)
+
+
+@registry_app.command()
+def show(
+    model: Model,
+    version: Which = "",
+    registry: RegistryUri = LOCAL_REGISTRY,
+    with_archived: WithArchived = False,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Show a registered version of a model."""
+    with sentences(debug):
+        from penstock.commands.registry.listing import show_version
+
+        show_version(Console(), registry, model, version, with_archived, as_json)
+
+
+@registry_app.command()
+def promote(
+    model: Model,
+    version: Annotated[
+        str, typer.Option("--version", metavar="N|ALIAS", help="The version to promote.")
+    ] = "candidate",
+    to: Annotated[Alias, typer.Option(help="The alias that it gets.")] = Alias.CHAMPION,
+    expect: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="N", help="Refuse unless the alias names N; 0: nothing."),
+    ] = None,
+    allow_signature_change: Annotated[
+        bool, typer.Option("--allow-signature-change", help="Its tensors may be other ones.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also a version that a server has refused.")
+    ] = False,
+    registry: RegistryUri = LOCAL_REGISTRY,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Move an alias to a version, at once or by starting the model's rollout; says which it did."""
+    with sentences(debug):
+        from penstock.commands.registry.changes import promote_version
+        from penstock.registry.promotion import PromotionWish
+
+        wish = PromotionWish(
+            name=model,
+            which=version,
+            to=to.value,
+            expect=expect,
+            allows_signature_change=allow_signature_change,
+            is_forced=force,
+        )
+        promote_version(Console(), registry, wish, as_json)
+
+
+@registry_app.command()
+def archive(
+    model: Model,
+    version: Annotated[str, typer.Option("--version", metavar="N", help="The version's number.")],
+    undo: Annotated[bool, typer.Option("--undo", help="Bring it back.")] = False,
+    registry: RegistryUri = LOCAL_REGISTRY,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Put a version away, so that it is shown and promoted no more. Its files stay."""
+    with sentences(debug):
+        from penstock.commands.registry.changes import archive_version
+
+        archive_version(Console(), registry, model, version, undo, as_json)
