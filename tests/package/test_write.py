@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from penstock.package import (
 from penstock.package.smoke import read_smoke
 from penstock_training.errors import PackageError
 from penstock_training.package.lineage import without_secrets
+from penstock_training.package.native_form import add_native_form
 from penstock_training.package.write import named_columns
 from penstock_training.stages.package import PACKAGE_FOLDER, STEP
 from penstock_training.steps import QuietProgress, StepRun
@@ -149,6 +151,21 @@ def test_the_spec_may_keep_a_model_from_being_compiled(
     folder = packaged(made_inputs["iris"], tmp_path / "made", "iris", package=asked)
     assert not (folder / "model.pnst").exists()
     assert 'backend: "onnxruntime"' in (folder / "config.pbtxt").read_text()
+
+
+def test_a_compiled_form_that_answers_a_row_otherwise_is_not_packaged(
+    made_packages: dict[str, Path], tmp_path: Path
+) -> None:
+    shutil.copyfile(made_packages["iris"] / "model.onnx", tmp_path / "model.onnx")
+    smoke = read_smoke(made_packages["iris"] / "smoke.json")
+    right = (smoke.inputs, smoke.expected)
+    assert add_native_form(tmp_path, [right], tolerance=1e-4).backend == "native"
+    assert (tmp_path / "model.pnst").exists()
+    moved = {**smoke.expected, "probabilities": smoke.expected["probabilities"] + 0.001}
+    form = add_native_form(tmp_path, [right, (smoke.inputs, moved)], tolerance=1e-4)
+    assert form.backend == "onnxruntime"
+    assert form.reason.startswith("the compiled model differs: probabilities[0, 0] is ")
+    assert not (tmp_path / "model.pnst").exists()
 
 
 def signature_of(*inputs: TensorSignature) -> ModelSignature:

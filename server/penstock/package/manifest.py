@@ -142,7 +142,9 @@ def manifest_from(content: bytes, folder: Path) -> Manifest:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"])) or "the whole"
-        raise PackageError(f"{path} is no manifest: {place}: {first['msg']}.") from None
+        raise PackageError(
+            f"{path} is no manifest: {place}: {first['msg'].removeprefix('Value error, ')}."
+        ) from None
     except (ValueError, RecursionError) as error:
         raise PackageError(f"{path} is not JSON: {error}.") from None
 
@@ -163,7 +165,9 @@ def manifest_of(folder: Path, name: str) -> Manifest:
         return Manifest(format=FORMAT, name=name, files=files)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise PackageError(f"{folder} cannot be a package: {first['msg']}.") from None
+        raise PackageError(
+            f"{folder} cannot be a package: {first['msg'].removeprefix('Value error, ')}."
+        ) from None
 
 
 def write_manifest(folder: Path, name: str) -> Manifest:

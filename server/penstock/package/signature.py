@@ -94,6 +94,7 @@ def signature_from(content: bytes | str, place: str) -> ModelSignature:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join(map(str, first["loc"])) or "the whole"
-        raise PackageError(f"{place} is no signature: {field}: {first['msg']}.") from None
+        why = first["msg"].removeprefix("Value error, ")
+        raise PackageError(f"{place} is no signature: {field}: {why}.") from None
     except (ValueError, RecursionError) as error:
         raise PackageError(f"{place} is not JSON: {error}.") from None

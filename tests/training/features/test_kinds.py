@@ -4,18 +4,23 @@ import sys
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pandas as pd
 import pytest
+import skl2onnx
+from skl2onnx.common.data_types import FloatTensorType
+from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 from tests.training.tables import planned, spec_for, table
 
 from penstock_training.candidates.chosen import pipeline_of
 from penstock_training.candidates.tables import parts_of, transformed_for
 from penstock_training.errors import CandidateError, SpecError
 from penstock_training.export import exported
+from penstock_training.export.converters import OPSETS, register_converters
 from penstock_training.export.proof import prove
 from penstock_training.features import features_of
 from penstock_training.features.kinds import MAKERS
-from penstock_training.features.transformers import Bins, Clip, Log1p
+from penstock_training.features.transformers import Bins, Clip, Log1p, Scale
 from penstock_training.spec.feature_kinds import KINDS, UNSERVED
 
 #: One use of every kind, of columns of the table wine with text.
@@ -62,6 +67,31 @@ def test_each_kind_is_served_as_it_was_fitted(kind: str) -> None:
     frame["alcohol"] = frame["alcohol"].fillna(13.0)
     found = proof([{"kind": kind, **STEPS[kind]}], frame)
     assert found["rows"]["rows_beyond"] == found["rows"]["labels_beyond"] == 0
+
+
+@pytest.mark.parametrize(
+    "scaler",
+    [
+        StandardScaler(),
+        StandardScaler(with_std=False),
+        RobustScaler(with_centering=False),
+        MaxAbsScaler(),
+        MinMaxScaler(feature_range=(-1, 1)),
+    ],
+    ids=str,
+)
+def test_scaled_numbers_are_served_to_the_last_digit(scaler: Any) -> None:
+    x = np.random.default_rng(0).normal(3, 2, (500, 4)).astype(np.float32)
+    x[7, 2] = np.nan
+    scale = Scale(scaler).fit(x)
+    scaled = scale.transform(x)
+    assert scaled.dtype == np.float32
+    np.testing.assert_allclose(scaled, scaler.fit_transform(x), rtol=1e-5, atol=1e-5)
+    register_converters()
+    types = [("x", FloatTensorType([None, 4]))]
+    graph = skl2onnx.convert_sklearn(scale, initial_types=types, target_opset=OPSETS)
+    session = onnxruntime.InferenceSession(graph.SerializeToString())
+    np.testing.assert_array_equal(session.run(None, {"x": x})[0], scaled)
 
 
 def test_steps_follow_each_other_as_written() -> None:

@@ -114,6 +114,7 @@ def _calibration(p: Predictions, path: Path) -> None:
     what = f"of {shortened(p.classes[p.positive])}" if p.task == "binary" else "of the likeliest"
     counts.set(xlim=(0, 1), xlabel=f"probability {what}", ylabel="rows")
     counts.set_title("how sure it was", fontsize=9)
+    counts.yaxis.get_major_locator().set_params(integer=True)
     counts.grid(color=LIGHT, linewidth=0.7, axis="y")
     save(figure, path)
 
@@ -190,6 +191,7 @@ def _residuals(p: Predictions, path: Path) -> None:
     errors.axvline(0, color=GREY, linewidth=1, linestyle="--")
     errors.axvline(float(gaps.mean()), color=WARNING, linewidth=1.6)
     errors.set(xlabel="predicted - true", ylabel="rows")
+    errors.yaxis.get_major_locator().set_params(integer=True)
     errors.set_title(f"mean {gaps.mean():.3g}, MAE {np.abs(gaps).mean():.4g}", fontsize=9)
     errors.grid(color=LIGHT, linewidth=0.7, axis="y")
     save(figure, path)

@@ -17,7 +17,7 @@ from skl2onnx.helpers.integration import add_onnx_graph
 from penstock_training.candidates.model import Classifier
 from penstock_training.candidates.net import NetClassifier, NetRegressor
 from penstock_training.export.calibration import add_calibration
-from penstock_training.features.transformers import Bins, Clip, Log1p
+from penstock_training.features.transformers import Bins, Clip, Log1p, Scale
 
 __all__ = ["OPSETS", "register_boosters", "register_converters"]
 
@@ -29,6 +29,7 @@ def register_converters() -> None:
     """Tell skl2onnx of them. May be called again."""
     update_registered_converter(Log1p, "PenstockLog1p", _same_shape, _log1p)
     update_registered_converter(Clip, "PenstockClip", _same_shape, _clip)
+    update_registered_converter(Scale, "PenstockScale", _same_shape, _scale)
     update_registered_converter(Bins, "PenstockBins", _bins_shape, _bins)
     update_registered_converter(NetClassifier, "PenstockNetClassifier", _no_shape, _net)
     update_registered_converter(NetRegressor, "PenstockNetRegressor", _column_shape, _net)
@@ -77,6 +78,20 @@ def _clip(scope: Any, operator: Any, container: Any) -> None:
     raised = scope.get_unique_variable_name("raised")
     container.add_node("Max", [operator.inputs[0].full_name, bounds[0]], [raised], op_version=13)
     container.add_node("Min", [raised, bounds[1]], [operator.outputs[0].full_name], op_version=13)
+
+
+def _scale(scope: Any, operator: Any, container: Any) -> None:
+    """Scaler subtracts, then multiplies, in float32: as the transformer does."""
+    container.add_node(
+        "Scaler",
+        [operator.inputs[0].full_name],
+        [operator.outputs[0].full_name],
+        op_domain="ai.onnx.ml",
+        op_version=1,
+        name=scope.get_unique_operator_name("Scaler"),
+        offset=operator.raw_operator.offset_,
+        scale=operator.raw_operator.scale_,
+    )
 
 
 def _bins_shape(operator: Any) -> None:

@@ -29,7 +29,7 @@ from sklearn.preprocessing import (
 from penstock_training.errors import SpecError
 from penstock_training.features.plan import FeaturePlan, PlannedStep
 from penstock_training.features.rows import MISSING_TEXT
-from penstock_training.features.transformers import Bins, Clip, Log1p
+from penstock_training.features.transformers import Bins, Clip, Log1p, Scale
 
 __all__ = ["MAKERS", "transformation_of"]
 
@@ -51,6 +51,13 @@ def _plain(make: Callable[..., Any], **always: Any) -> Callable[..., Any]:
     return made
 
 
+def _scaled(make: Callable[..., Any]) -> Callable[..., Any]:
+    def made(options: Options, *, is_text: bool) -> Any:
+        return Scale(make(**_as_sklearn(options)))
+
+    return made
+
+
 def _as_sklearn(options: Options) -> dict[str, Any]:
     return {
         name: tuple(value) if isinstance(value, list) else value for name, value in options.items()
@@ -60,10 +67,10 @@ def _as_sklearn(options: Options) -> dict[str, Any]:
 #: Kind -> what makes its transformer of its options.
 MAKERS: dict[str, Callable[..., Any]] = {
     "impute": _impute,
-    "standard": _plain(StandardScaler),
-    "minmax": _plain(MinMaxScaler),
-    "maxabs": _plain(MaxAbsScaler),
-    "robust": _plain(RobustScaler),
+    "standard": _scaled(StandardScaler),
+    "minmax": _scaled(MinMaxScaler),
+    "maxabs": _scaled(MaxAbsScaler),
+    "robust": _scaled(RobustScaler),
     "power": _plain(PowerTransformer, method="yeo-johnson"),
     "log1p": _plain(Log1p),
     "clip": _plain(Clip),

@@ -4,11 +4,17 @@
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
-from sklearn.preprocessing import KBinsDiscretizer
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, clone
+from sklearn.preprocessing import (
+    KBinsDiscretizer,
+    MaxAbsScaler,
+    MinMaxScaler,
+    RobustScaler,
+    StandardScaler,
+)
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-__all__ = ["Bins", "Clip", "Log1p"]
+__all__ = ["Bins", "Clip", "Log1p", "Scale"]
 
 
 class Log1p(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -139,3 +145,45 @@ class Bins(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             ],
             dtype=object,
         )
+
+
+class Scale(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """(x - offset_) * scale_, as a fitted scaler of scikit-learn has them, in float32 throughout.
+
+    scikit-learn computes in float64 and rounds once. A graph cannot, and a row that lies on a
+    tree's threshold would fall to the other side of it.
+    """
+
+    def __init__(self, scaler: Any) -> None:
+        self.scaler = scaler
+
+    def fit(self, X: Any, y: Any = None) -> "Scale":
+        """Finds offset_ and scale_ (columns,)."""
+        found = validate_data(self, X, dtype=np.float32, ensure_all_finite="allow-nan")
+        offset, scale = _offset_and_scale(clone(self.scaler).fit(found))
+        zeros = np.zeros(found.shape[1], np.float32)
+        self.offset_ = (zeros + offset).astype(np.float32)
+        self.scale_ = (zeros + scale).astype(np.float32)
+        return self
+
+    def transform(self, X: Any) -> Any:
+        """The same shape, float32."""
+        check_is_fitted(self, "scale_")
+        found = validate_data(self, X, dtype=np.float32, ensure_all_finite="allow-nan", reset=False)
+        return (found - self.offset_) * self.scale_
+
+
+def _offset_and_scale(scaler: Any) -> tuple[Any, Any]:
+    """What a fitted scaler subtracts, and what it multiplies by then."""
+    match scaler:
+        case StandardScaler():
+            offset = scaler.mean_ if scaler.with_mean else 0
+            return offset, 1 / scaler.scale_ if scaler.with_std else 1
+        case RobustScaler():
+            offset = scaler.center_ if scaler.with_centering else 0
+            return offset, 1 / scaler.scale_ if scaler.with_scaling else 1
+        case MaxAbsScaler():
+            return 0, 1 / scaler.scale_
+        case MinMaxScaler():
+            return scaler.data_min_ - scaler.feature_range[0] / scaler.scale_, scaler.scale_
+    raise TypeError(f"{type(scaler).__name__} is no scaler of these")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The native compiled form of a model, where there is one and it answers as the graph does."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,13 +24,13 @@ class NativeForm:
 
 
 def add_native_form(
-    folder: Path, inputs: Arrays, expected: Arrays, *, tolerance: float
+    folder: Path, asked: Sequence[tuple[Arrays, Arrays]], *, tolerance: float
 ) -> NativeForm:
-    """Compile model.onnx in `folder` to model.pnst beside it, and hold its answers to `inputs`
-    against `expected`.
+    """Compile model.onnx in `folder` to model.pnst beside it, and hold its answers against those
+    that are expected.
 
-    `tolerance`: the relative difference of numbers that is let pass. A form that differs more is
-    removed again.
+    `asked`: inputs, and what is expected of them. `tolerance`: the relative difference of numbers
+    that is let pass. A form that differs more is removed again.
     """
     from penstock.native.artifact import write_artifact
     from penstock.native.compiler import compile_file
@@ -40,8 +41,9 @@ def add_native_form(
     except (NotCompiledError, ModelFileError) as error:
         return NativeForm(backend="onnxruntime", reason=str(error).removeprefix(f"{model}: "))
     write_artifact(compiled, path)
-    found = compiled_answers(path, inputs)
-    if told := difference_of(found, expected, tolerance=tolerance):
-        path.unlink()
-        return NativeForm(backend="onnxruntime", reason=f"the compiled model differs: {told}")
+    for inputs, expected in asked:
+        found = compiled_answers(path, inputs)
+        if told := difference_of(found, expected, tolerance=tolerance):
+            path.unlink()
+            return NativeForm(backend="onnxruntime", reason=f"the compiled model differs: {told}")
     return NativeForm(backend="native", reason=compiled.notes[0] if compiled.notes else "")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rows of a smoke request: like the data's, and nobody's own.
+"""The rows of a smoke request: like the data's, and nobody's own. And the data's own, as inputs.
 
-A number is a quantile of its column, a text one of its column's most frequent. Of a sensitive
-column nothing is told: its numbers are 0 and its texts are empty.
+A smoke request's number is a quantile of its column, its text one of its column's most frequent. Of
+a sensitive column nothing is told: its numbers are 0 and its texts are empty.
 """
 
 from pathlib import Path
@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from penstock.package import ModelSignature, TensorSignature
 from penstock.package.smoke import DTYPES
+from penstock_training.evaluate.served import feeds_of
 
-__all__ = ["smoke_inputs"]
+__all__ = ["columns_of", "row_inputs", "smoke_inputs"]
 
 #: One row for each.
 QUANTILES = (0.25, 0.5, 0.75)
@@ -31,6 +32,17 @@ def smoke_inputs(signature: ModelSignature, rows: Path) -> dict[str, NDArray[Any
         )
         for tensor in signature.inputs
     }
+
+
+def row_inputs(signature: ModelSignature, rows: Path, rows_max: int) -> dict[str, NDArray[Any]]:
+    """Inputs by name of the first rows of a Parquet file, `rows_max` at most."""
+    import pandas as pd
+
+    tensors = [
+        {"name": one.name, "datatype": one.datatype, "columns": columns_of(one)}
+        for one in signature.inputs
+    ]
+    return feeds_of(pd.read_parquet(rows).iloc[:rows_max], tensors)
 
 
 def columns_of(tensor: TensorSignature) -> tuple[str, ...]:

@@ -32,13 +32,15 @@ from penstock_training.package.environment import environment_lock, python_env, 
 from penstock_training.package.mlmodel import MLMODEL_FILE, mlmodel_text
 from penstock_training.package.native_form import NativeForm, add_native_form
 from penstock_training.package.parts import PackageParts
-from penstock_training.package.smoke_rows import smoke_inputs
+from penstock_training.package.smoke_rows import row_inputs, smoke_inputs
 
 __all__ = ["named_columns", "write_package"]
 
 #: Relative difference of numbers between the graph's answer and that of the compiled form, and
 #: between an answer and the one that a smoke request expects.
 TOLERANCE = 1e-4
+#: Rows that the compiled form is asked for besides the smoke request, the first that train.
+ROWS_COMPARED = 1000
 PICTURES = "pictures"
 
 
@@ -61,7 +63,7 @@ def write_package(folder: Path, parts: PackageParts) -> Manifest:
     expected = _expected(folder / "model.onnx", signature, inputs)
     smoke = Smoke(inputs=inputs, expected=expected, tolerance=TOLERANCE)
     write_json(folder / SMOKE_FILE, smoke_json(smoke))
-    form = _native_form(folder, parts, smoke)
+    form = _native_form(folder, parts, written, smoke)
     (folder / "config.pbtxt").write_text(config_text(signature, form.backend), encoding="utf-8")
     _copy_documents(folder, parts)
     write_json(
@@ -154,10 +156,17 @@ def _expected(model: Path, signature: ModelSignature, inputs: dict[str, Any]) ->
     return {one.name: answers[one.name] for one in signature.outputs}
 
 
-def _native_form(folder: Path, parts: PackageParts, smoke: Smoke) -> NativeForm:
+def _native_form(
+    folder: Path, parts: PackageParts, written: ModelSignature, smoke: Smoke
+) -> NativeForm:
     if parts.package.backend != "auto":
         return NativeForm(backend=parts.package.backend, reason="the spec asks for it")
-    return add_native_form(folder, smoke.inputs, smoke.expected, tolerance=smoke.tolerance)
+    inputs = row_inputs(written, parts.rows, ROWS_COMPARED)
+    expected = _expected(folder / "model.onnx", written, inputs)
+    # Of two classes that are as likely, either may be the label.
+    numbers = {name: one for name, one in expected.items() if one.dtype.kind == "f"}
+    asked = [(smoke.inputs, smoke.expected), (inputs, numbers)]
+    return add_native_form(folder, asked, tolerance=smoke.tolerance)
 
 
 def _copy_documents(folder: Path, parts: PackageParts) -> None:

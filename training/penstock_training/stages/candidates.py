@@ -79,6 +79,7 @@ def _run(run: StepRun) -> None:
 
 STEP = Step(
     name="candidates",
+    revision=2,
     needs=("split", "features"),
     run=_run,
     settings=settings_of,

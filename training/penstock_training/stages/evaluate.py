@@ -115,6 +115,7 @@ def reasons_against(folder: Path) -> list[str]:
 
 STEP = Step(
     name="evaluate",
+    revision=2,
     needs=("split", "features", "select"),
     run=_run,
     settings=_settings,

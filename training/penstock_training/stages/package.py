@@ -103,6 +103,7 @@ def _reads(spec: PipelineSpec) -> Any:
 
 STEP = Step(
     name=NAME,
+    revision=2,
     needs=STEP_NAMES[: STEP_NAMES.index(NAME)],
     run=_run,
     # The whole spec stands in the lineage.

@@ -70,9 +70,13 @@ def _selection(
 ) -> dict[str, Any]:
     metric = run.spec.problem.metric
     found = best[family]
-    why = f"Its {metric} of the validation rows, {found['score']:.6g}, is the best"
     others = [one for one in ranking if one != family and one not in refused]
-    if others:
+    equal = [one for one in others if best[one]["score"] == found["score"]]
+    is_best = "is the best"
+    if equal:
+        is_best = f"is that of {', '.join(equal)} too, and the first family is taken"
+    why = f"Its {metric} of the validation rows, {found['score']:.6g}, {is_best}"
+    if others and not equal:
         why += f"; the next is {others[0]} with {best[others[0]]['score']:.6g}"
     if refused:
         why += f"; {', '.join(refused)} would be better and cannot be served"
@@ -90,6 +94,7 @@ def _selection(
 
 STEP = Step(
     name="select",
+    revision=2,
     needs=("split", "features", "candidates"),
     run=_run,
     settings=lambda spec: {**settings_of(spec), "name": spec.name},
