@@ -29,7 +29,10 @@ from penstock.metrics import ServerMetrics
 from penstock.metrics_server import MetricsServer, listening_socket
 from penstock.open_files import allow_open_files
 from penstock.package.placing import named_packages
+from penstock.registry.place import registry_place
+from penstock.registry.process import RegistryProcess
 from penstock.repository.controller import RepositoryController
+from penstock.repository.follower import RegistryFollower
 from penstock.repository.layout import survey
 from penstock.repository.loader import LoadReport
 from penstock.repository.startup import models_at_start
@@ -52,10 +55,10 @@ def serve(options: ServerOptions, console: Console, log_output: LogOutput) -> No
     Raises PenstockError if it cannot start: no repository, a taken port, or with exit_on_error a
     model that fails to load.
     """
-    if not (options.model_repository or options.package):
+    if not (options.model_repository or options.package or options.registry):
         raise OptionsError(
-            "There is no model repository: give --model-repository DIR or --package DIR, or "
-            "model_repository in the configuration file."
+            "There is no model repository: give --model-repository DIR, --package DIR or "
+            "--registry URI, or model_repository in the configuration file."
         )
     if not (options.allow_grpc or options.allow_http):
         raise OptionsError(
@@ -109,6 +112,9 @@ class _Server:
             logs=LogSettings(log_output),
             traces=TraceSettings(),
         )
+        self._follower = _follower(options, self._repository)
+        if self._follower is not None:
+            self._metrics.add(self._follower.metrics_text)
         self._http: MetricsServer | None = None
         self._services = ServiceHost(self._engine.bridge, options.grpc_service_thread_count)
 
@@ -123,6 +129,8 @@ class _Server:
             add_control_methods(self._services, self._control)
             self._services.answer_rest(RestControl(self._control))
             await register_services(self._services, self._options.grpc_service)
+            if self._follower is not None:
+                self._follower.begin()
             await self._repository.announce()
             self._engine.start()
             self._services.start()
@@ -137,6 +145,8 @@ class _Server:
             await drained.wait()
             loop.remove_reader(self._engine.drained_fd)
         finally:
+            if self._follower is not None:
+                await self._follower.stop()
             await self._repository.stop()
             if self._http is not None:
                 await self._http.stop()
@@ -149,6 +159,8 @@ class _Server:
         if self._library is None:
             log.warning("onnxruntime_missing", extra={"mend": "pip install onnxruntime"})
         reports = await self._repository.start()
+        if self._follower is not None:
+            reports += await self._follower.follow_first()
         failed = [report for report in reports if report.loaded is None]
         if failed and self._options.exit_on_error:
             first = failed[0]
@@ -157,6 +169,8 @@ class _Server:
                 f"set. {first.name}: {first.reason}"
             )
         self._repository.start_polling()
+        if self._follower is not None:
+            self._follower.start()
         self._repository.when_changed(self._tell_ready)
         if not self._engine.is_draining:
             self._announce(reports, _process_age_s())
@@ -190,6 +204,19 @@ class _Server:
         except (OSError, SystemExit) as error:  # rich ends the program when nobody reads it
             reason = str(error) if isinstance(error, OSError) else "nobody reads standard output"
             log.warning("startup_not_printed", extra={"reason": reason})
+
+
+def _follower(options: ServerOptions, models: RepositoryController) -> RegistryFollower | None:
+    if models.kept is None:
+        return None
+    return RegistryFollower(
+        RegistryProcess(registry_place(options.registry, folder=Path.cwd())),
+        models.kept,
+        models,
+        alias=options.registry_alias,
+        seconds=options.registry_poll_secs,
+        bytes_max=options.model_repository_cache_bytes_max,
+    )
 
 
 async def _first_of(work: Coroutine[Any, Any, None], end: Coroutine[Any, Any, Any]) -> None:

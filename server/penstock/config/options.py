@@ -55,7 +55,21 @@ class ServerOptions(BaseModel):
         "removed when the server ends.",
     )
     model_repository_cache_bytes_max: Annotated[int, Field(ge=1, le=2**50)] = Field(
-        1 << 38, description="Bytes of the files of remote repositories, together."
+        1 << 38, description="Bytes of the files of remote repositories and of the registry, each."
+    )
+    registry: str = Field(
+        "",
+        description="Registry to follow: sqlite:///FILE or the URL of an MLflow server. The "
+        "version of each model that the alias names is served. Empty: none.",
+    )
+    registry_alias: str = Field("champion", description="The alias that is followed.")
+    registry_poll_secs: Annotated[float, Field(ge=0.1, le=86_400)] = Field(
+        2.0, description="Seconds between looks at the registry."
+    )
+    registry_cache: str = Field(
+        "",
+        description="Folder that keeps what was fetched from the registry, so that a server can "
+        "start while the registry is away. Empty: one that is removed when the server ends.",
     )
     package: list[str] = Field(
         [],

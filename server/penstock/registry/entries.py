@@ -4,9 +4,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from penstock.registry.tags import ARCHIVED_TAG, IS_ARCHIVED, REFUSED_TAG
-
-__all__ = ["ModelEntry", "VersionEntry"]
+__all__ = ["ModelAlias", "ModelEntry", "VersionEntry"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,3 +47,15 @@ class ModelEntry:
     aliases: Mapping[str, int]
     #: Milliseconds since 1970.
     changed_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelAlias:
+    """The version that an alias of a model names.
+
+    A model that was removed and made anew counts its versions from 1 again: `made_ms`, when the
+    model was made, in milliseconds since 1970, tells them apart.
+    """
+
+    version: int
+    made_ms: int

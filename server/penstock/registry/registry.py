@@ -87,12 +87,17 @@ class Registry:
         Raises:
             RegistryError: it has none.
         """
-        found = self._search(f"name = '{_quoted(name)}'")
+        found = self.all_versions(name)
         if not found:
             known = ", ".join(one.name for one in self.models()) or "none"
             raise RegistryError(
                 f"The registry {self.shown} has no version of a model {name!r}; models: {known}."
             )
+        return found
+
+    def all_versions(self, name: str) -> list[VersionEntry]:
+        """The versions of a model, the latest first; none if there is no such model."""
+        found = self._search(f"name = '{_quoted(name)}'")
         return sorted(found, key=lambda one: -one.version)
 
     def version(self, name: str, which: str = "") -> VersionEntry:

@@ -169,6 +169,13 @@ class ModelLifts:
             record.version(each).failed(reports[0].reason)
         return reports[0]
 
+    def refuse_version(self, record: ModelRecord, number: int, reason: str) -> LoadReport:
+        """One version that cannot be tried; all others stay as they are."""
+        is_serving = record.version(number).is_loaded
+        report = self._loader.failed(record.name, number, reason, is_serving=is_serving)
+        record.version(number).failed(reason)
+        return report
+
     async def take_down(
         self, record: ModelRecord, numbers: Iterable[int], *, trims: bool = False
     ) -> None:

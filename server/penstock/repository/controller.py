@@ -19,6 +19,7 @@ from penstock.control.parts import IndexEntry, LoadWish
 from penstock.engine import Engine
 from penstock.errors import ControlError, EngineError, RepositoryError
 from penstock.repository.bring_up import ModelLifts
+from penstock.registry.kept import KeptVersions
 from penstock.repository.changes import QUIET_NS, PollChanges, poll_changes
 from penstock.repository.config_file import ModelConfig
 from penstock.repository.instances import Machine
@@ -125,7 +126,8 @@ class RepositoryController:
 
     def _names_at_start(self, found: Survey, remote: Iterable[str]) -> list[str]:
         mode, asked = self._options.model_control_mode, self._options.load_model
-        return models_at_start(mode, asked, sorted({*found.names, *remote}))
+        names = models_at_start(mode, asked, sorted({*found.names, *remote}))
+        return list(dict.fromkeys([*names, *(self.kept.names if self.kept else ())]))
 
     async def _correct_guess(self, name: str, model: FoundModel) -> None:
         if GUESSED_VERSION not in model.versions and self._records.get(name) is not None:
@@ -346,6 +348,39 @@ class RepositoryController:
                 reason = DUPLICATE if record.is_duplicate else reason
                 reports = [self._lifts.refuse(record, versions, reason)]
         return reports
+
+    # --- FollowedModels ---
+
+    @property
+    def kept(self) -> KeptVersions | None:
+        """What is kept of the registry, if one is followed."""
+        return self._sources.kept
+
+    async def load_followed(self, name: str) -> list[LoadReport]:
+        """Loads what is kept of a model and is not serving; unloads what is not kept."""
+        return await self._spawn(self._load_found(name, await self._survey()))
+
+    async def remove_followed(self, name: str) -> None:
+        """Takes a model out of service; returns when what it had accepted is answered."""
+        await self._spawn(self._remove(name))
+
+    async def refuse_followed(self, name: str, number: int, reason: str) -> LoadReport:
+        """Says why a version is not served; what serves goes on."""
+        async with self._records.held(name) as record:
+            report = self._lifts.refuse_version(record, number, reason)
+        self._note_changed()
+        return report
+
+    async def is_elsewhere(self, name: str) -> bool:
+        """Whether another repository than the registry's has a model of this name."""
+        own = self.kept.models if self.kept else None
+        others = [folder for folder in self._repositories.values() if folder != own]
+        return name in (await asyncio.to_thread(survey, others)).names
+
+    def serves(self, name: str, number: int) -> bool:
+        """Whether requests reach this version, as it was loaded last."""
+        record = self._records.get(name)
+        return record is not None and number in record.current
 
     # --- versions that are asleep ---
 

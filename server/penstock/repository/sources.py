@@ -16,6 +16,8 @@ from typing import Any
 from penstock.config import ServerOptions
 from penstock.errors import RepositoryError
 from penstock.package.placing import link_packages, named_packages
+from penstock.registry.kept import KeptVersions
+from penstock.registry.place import registry_place, shown_uri
 from penstock.repository.remote import Fetched, RemoteRepository
 from penstock.repository.remote_urls import is_remote, read_url
 
@@ -44,8 +46,10 @@ class Sources:
         self._ends = threading.Event()
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._packages: tempfile.TemporaryDirectory[str] | None = None
+        self._fetched: tempfile.TemporaryDirectory[str] | None = None
         self._remotes: dict[Path, RemoteRepository] = {}
         self.folders: dict[str, Path] = {}
+        self.kept: KeptVersions | None = None  # of the registry, if there is one
         self.unfetched: dict[str, str] = {}
         try:
             for given in options.model_repository:
@@ -55,6 +59,8 @@ class Sources:
                     self.folders[given] = Path(given).expanduser()
             if options.package:
                 self._add_packages(options.package)
+            if options.registry:
+                self._add_registry(options.registry, options.registry_cache)
         except BaseException:
             self.close()
             raise
@@ -70,6 +76,16 @@ class Sources:
         self._remotes[remote.cache.models] = remote
         self.folders[address.shown] = remote.cache.models
 
+    def _add_registry(self, uri: str, cache: str) -> None:
+        place = registry_place(uri, folder=Path.cwd())
+        if not cache:
+            self._fetched = tempfile.TemporaryDirectory(
+                prefix="penstock-registry-", ignore_cleanup_errors=True
+            )
+        folder = Path(self._fetched.name if self._fetched else cache).expanduser()
+        self.kept = KeptVersions(folder, place.uri)
+        self.folders[shown_uri(place.uri)] = self.kept.models
+
     def _add_packages(self, folders: Sequence[str]) -> None:
         packages = named_packages(folders)
         self._packages = tempfile.TemporaryDirectory(
@@ -84,7 +100,9 @@ class Sources:
         self._ends.set()
         for remote in self._remotes.values():
             remote.close()
-        for temporary in (self._temporary, self._packages):
+        if self.kept is not None:
+            self.kept.close()
+        for temporary in (self._temporary, self._packages, self._fetched):
             if temporary is not None:
                 temporary.cleanup()
 

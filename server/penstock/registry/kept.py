@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The folder on this machine where a server keeps the versions it has fetched from a registry.
+
+    DIR/a41b…/                       one registry, by its URI
+      .lock                          held by the server that uses it
+      models/                        what the server takes for a model repository
+        churn/
+          config.pbtxt               all versions here are served
+          3 -> ../../files/churn/3-1795782315013
+      files/churn/3-1795782315013/   a version's files, never changed; the model's age is in the name
+      fetching/                      half of what comes next
+
+A model has two links while it changes over from one version to another, and after a new one was
+refused: then the one before is served, also by the next server that starts here.
+
+Methods block. Those that change a model are called by one thread at a time.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import IO
+
+from penstock.errors import RegistryError
+from penstock.registry.entries import ModelAlias
+from penstock.repository.layout import CONFIG_FILE, version_numbers
+from penstock.repository.override import is_file_name
+
+__all__ = ["KeptVersions"]
+
+_MODELS, _FILES, _FETCHING = "models", "files", "fetching"
+_ALL_VERSIONS = "version_policy { all {} }\n"
+#: Hexadecimal digits of a registry's name.
+_NAME_DIGITS = 16
+
+
+class KeptVersions:
+    """What is kept of the registry at `uri`, below `folder`, which is made.
+
+    Raises:
+        RegistryError: the folder cannot be used, or another server uses it.
+    """
+
+    def __init__(self, folder: Path, uri: str) -> None:
+        root = folder / hashlib.sha256(uri.encode()).hexdigest()[:_NAME_DIGITS]
+        self.models = root / _MODELS
+        self._files = root / _FILES
+        self._fetching = root / _FETCHING
+        self._root = root
+        self._lock: IO[bytes] | None = None
+        try:
+            root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = (root / ".lock").open("ab")
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(self._fetching, ignore_errors=True)
+            for made in (self.models, self._files, self._fetching):
+                made.mkdir(exist_ok=True)
+            self._tidy()
+        except BlockingIOError:
+            self.close()
+            raise RegistryError(
+                f"The cache {root} is in use already: wanted a --registry-cache for each server."
+            ) from None
+        except OSError as error:
+            self.close()
+            raise self._not_written(error) from None
+
+    def close(self) -> None:
+        """Lets another server have it."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    # --- what it has ---
+
+    @property
+    def names(self) -> list[str]:
+        """The models that it has a version of, sorted."""
+        return sorted(one.name for one in self.models.iterdir() if version_numbers(one))
+
+    def versions(self, name: str) -> dict[int, ModelAlias]:
+        """The linked versions of a model, by number."""
+        found = {}
+        for number in version_numbers(self.models / name):
+            made_ms = self._target(name, number).rpartition("-")[2]
+            found[number] = ModelAlias(
+                version=number, made_ms=int(made_ms) if made_ms.isdigit() else 0
+            )
+        return found
+
+    def folder(self, name: str, version: ModelAlias) -> Path:
+        """Where its files are, or would be."""
+        return self._files / name / f"{version.version}-{version.made_ms}"
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(
+            file.stat(follow_symlinks=False).st_size
+            for file in self._root.rglob("*")
+            if file.is_file() and not file.is_symlink()
+        )
+
+    # --- changes ---
+
+    def begin(self) -> Path:
+        """A new folder to fetch into. Raises RegistryError."""
+        try:
+            return Path(tempfile.mkdtemp(dir=self._fetching))
+        except OSError as error:
+            raise self._not_written(error) from None
+
+    def keep(self, name: str, version: ModelAlias, fetched: Path) -> None:
+        """Takes what was fetched. Raises RegistryError."""
+        if not is_file_name(name):
+            raise RegistryError(
+                f"The model {name!r} cannot be served: its name is none of a folder."
+            )
+        folder = self.folder(name, version)
+        try:
+            folder.parent.mkdir(exist_ok=True)
+            shutil.rmtree(folder, ignore_errors=True)
+            fetched.rename(folder)
+        except OSError as error:
+            raise self._not_written(error) from None
+
+    def drop(self, fetched: Path) -> None:
+        """Forgets what was fetched."""
+        shutil.rmtree(fetched, ignore_errors=True)
+
+    def link(self, name: str, version: ModelAlias) -> None:
+        """Puts a version among those to be served. Raises RegistryError."""
+        model = self.models / name
+        try:
+            if not model.exists():
+                # The folder appears with its configuration, for somebody may be looking.
+                made = Path(tempfile.mkdtemp(dir=self._fetching))
+                (made / CONFIG_FILE).write_text(_ALL_VERSIONS)
+                made.rename(model)
+            link = self._fetching / f"{name}.link"
+            link.unlink(missing_ok=True)
+            folder = self.folder(name, version)
+            link.symlink_to(Path("..", "..", _FILES, name, folder.name))
+            link.replace(model / str(version.version))
+        except OSError as error:
+            raise self._not_written(error) from None
+
+    def unlink(self, name: str, number: int) -> None:
+        """Takes a version away from those to be served; its files stay until `tidy`."""
+        (self.models / name / str(number)).unlink(missing_ok=True)
+
+    def remove(self, name: str) -> None:
+        """Takes all of a model away."""
+        shutil.rmtree(self.models / name, ignore_errors=True)
+        shutil.rmtree(self._files / name, ignore_errors=True)
+
+    def tidy(self, name: str) -> None:
+        """Removes the files of versions that are not linked to."""
+        used = {self._target(name, number) for number in version_numbers(self.models / name)}
+        folder = self._files / name
+        for one in list(folder.iterdir()) if folder.exists() else []:
+            if one.name not in used:
+                shutil.rmtree(one, ignore_errors=True)
+
+    def _tidy(self) -> None:
+        for model in list(self.models.iterdir()):
+            for one in model.iterdir():
+                if one.is_symlink() and not one.exists():
+                    one.unlink()
+            if not version_numbers(model):
+                self.remove(model.name)
+        for folder in list(self._files.iterdir()):
+            self.tidy(folder.name)
+
+    def _target(self, name: str, number: int) -> str:
+        """The name of the folder that a version's link leads to; empty: there is none."""
+        try:
+            return Path(os.readlink(self.models / name / str(number))).name
+        except OSError:
+            return ""
+
+    def _not_written(self, error: OSError) -> RegistryError:
+        return RegistryError(
+            f"The cache {self._root} cannot be written: {error.strerror or error}."
+        )

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The server's end of the process that speaks to MLflow, which no serving process imports.
+
+Started when it is first asked, and again when it has ended. `process_main` is the other end.
+"""
+
+import asyncio
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import IO, Any
+
+from penstock.errors import RegistryError
+from penstock.registry.entries import ModelAlias
+from penstock.registry.place import RegistryPlace, shown_uri
+
+__all__ = ["RegistryProcess"]
+
+#: Seconds for an answer: MLflow's import and a slow server; and those for a version's files.
+LOOK_SECONDS = 60.0
+FETCH_SECONDS = 3600.0
+#: Seconds to end by itself once nothing more is asked.
+END_SECONDS = 2.0
+
+
+class RegistryProcess:
+    """Asks the registry at `place`. Used on one event loop."""
+
+    def __init__(self, place: RegistryPlace) -> None:
+        self._place = place
+        self._running: _Running | None = None
+        self._is_closed = False
+
+    @property
+    def shown(self) -> str:
+        """Where the registry is, without passwords."""
+        return shown_uri(self._place.uri)
+
+    @property
+    def id(self) -> int | None:
+        """Of the process; None: there is none."""
+        return self._running.process.pid if self._running else None
+
+    async def look(self, alias: str) -> dict[str, ModelAlias]:
+        """The versions that `alias` names, by model.
+
+        Raises:
+            RegistryError: the registry does not answer.
+        """
+        told = await self._ask(LOOK_SECONDS, do="look", alias=alias)
+        return {
+            str(name): ModelAlias(version=int(version), made_ms=int(made_ms))
+            for name, (version, made_ms) in told.items()
+        }
+
+    async def has(self, name: str, version: int) -> bool:
+        """Whether a model has a version of this number.
+
+        Raises:
+            RegistryError: the registry does not answer.
+        """
+        return bool(await self._ask(LOOK_SECONDS, do="has", name=name, version=version))
+
+    async def fetch(self, name: str, version: int, folder: Path, bytes_max: int) -> dict[str, str]:
+        """Download a version's files into `folder`; its tags.
+
+        Raises:
+            RegistryError: they cannot be had.
+        """
+        told = await self._ask(
+            FETCH_SECONDS,
+            do="fetch",
+            name=name,
+            version=version,
+            folder=str(folder),
+            bytes_max=bytes_max,
+        )
+        return {str(key): str(value) for key, value in told["tags"].items()}
+
+    async def note(self, name: str, version: int, reason: str) -> None:
+        """Write on a version why it is not served; an empty `reason` takes that away.
+
+        Raises:
+            RegistryError: the registry does not take it.
+        """
+        await self._ask(LOOK_SECONDS, do="note", name=name, version=version, reason=reason)
+
+    def close(self) -> None:
+        """End the process; whoever waits for it is told. Blocks for moments."""
+        self._is_closed = True
+        if self._running is not None:
+            self._running.end()
+
+    async def _ask(self, seconds: float, **asked: Any) -> Any:
+        if self._is_closed:
+            raise RegistryError("The server ends.")
+        if self._running is None or self._running.has_ended:
+            self._running = await asyncio.to_thread(
+                _Running, self._place.uri, asyncio.get_running_loop()
+            )
+        running = self._running
+        try:
+            told = await asyncio.wait_for(running.ask(asked), seconds)
+        except TimeoutError:
+            running.end()  # whatever holds it up holds up what comes next
+            raise RegistryError(
+                f"The registry {self.shown} has not answered within {seconds:.0f} s."
+            ) from None
+        if "fails" in told:
+            raise RegistryError(str(told["fails"]))
+        return told["is"]
+
+
+class _Running:
+    """One process, whose answers a thread reads."""
+
+    def __init__(self, uri: str, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._lock = threading.Lock()
+        self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._asked = 0
+        self.has_ended = False
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "penstock.registry.process_main", uri],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # what a terminal tells the server is not for it
+        )
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self._stdin: IO[bytes] = self.process.stdin
+        self._stdout: IO[bytes] = self.process.stdout
+        threading.Thread(target=self._read, name="penstock-registry", daemon=True).start()
+
+    async def ask(self, asked: dict[str, Any]) -> dict[str, Any]:
+        future: asyncio.Future[dict[str, Any]] = self._loop.create_future()
+        self._asked += 1
+        number = self._asked
+        self._waiting[number] = future
+        line = json.dumps({"id": number, **asked}).encode() + b"\n"
+        try:
+            if self.has_ended:
+                raise RegistryError("The process that speaks to the registry has ended.")
+            await asyncio.to_thread(self._write, line)
+            return await future
+        finally:
+            self._waiting.pop(number, None)
+
+    def end(self) -> None:
+        """Let it end, and make it."""
+        self.has_ended = True
+        try:
+            self._stdin.close()
+        except OSError:
+            pass
+        try:
+            self.process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+
+    def _write(self, line: bytes) -> None:
+        try:
+            with self._lock:
+                self._stdin.write(line)
+                self._stdin.flush()
+        except (OSError, ValueError):
+            raise RegistryError("The process that speaks to the registry has ended.") from None
+
+    def _read(self) -> None:
+        for line in self._stdout:
+            self._loop.call_soon_threadsafe(self._answered, json.loads(line))
+        code = self.process.wait()
+        self._stdout.close()
+        try:
+            self._loop.call_soon_threadsafe(self._ended, code)
+        except RuntimeError:
+            pass  # the loop has ended before
+
+    def _answered(self, told: dict[str, Any]) -> None:
+        future = self._waiting.get(told["id"])
+        if future is not None and not future.done():
+            future.set_result(told)
+
+    def _ended(self, code: int) -> None:
+        self.has_ended = True
+        reason = f"The process that speaks to the registry has ended with {code}."
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(RegistryError(reason))

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The process that speaks to MLflow for a server: `python -m penstock.registry.process_main URI`.
+
+Requests come on standard input, answers go to standard output, each a line of JSON:
+
+    {"id": 1, "do": "look", "alias": "champion"}
+    {"id": 1, "is": {"churn": [3, 1795782315013]}}
+    {"id": 2, "do": "fetch", "name": "churn", "version": 3, "folder": "/...", "bytes_max": 1000}
+    {"id": 2, "fails": "The files of version 3 of 'churn' cannot be fetched: ..."}
+
+Several are worked on at a time, so that a long download keeps no look waiting. The process ends
+when its standard input does, which is when the server has gone, however it went.
+"""
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from penstock.errors import PenstockError
+from penstock.registry.looks import (
+    aliased_versions,
+    fetch_version,
+    has_version,
+    note_refusal,
+)
+from penstock.registry.place import registry_place
+from penstock.registry.registry import Registry
+
+__all__ = ["main"]
+
+#: Downloads at a time, and one for looks.
+THREADS = 5
+#: MLflow's own patience: a registry that is away is told within seconds, and looked at again.
+MLFLOW_PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
+
+
+class _Opened:
+    """The registry, opened by whoever asks first; a failure is tried again by the next."""
+
+    def __init__(self, uri: str) -> None:
+        self._place = registry_place(uri, folder=Path.cwd())
+        self._lock = threading.Lock()
+        self._registry: Registry | None = None
+
+    def get(self) -> Registry:
+        with self._lock:
+            if self._registry is None:
+                self._registry = Registry(self._place)
+            return self._registry
+
+
+def _look(registry: Registry, asked: Mapping[str, Any]) -> Any:
+    return aliased_versions(registry, asked["alias"])
+
+
+def _has(registry: Registry, asked: Mapping[str, Any]) -> Any:
+    return has_version(registry, asked["name"], asked["version"])
+
+
+def _fetch(registry: Registry, asked: Mapping[str, Any]) -> Any:
+    folder, bytes_max = Path(asked["folder"]), asked["bytes_max"]
+    entry = fetch_version(registry, asked["name"], asked["version"], folder, bytes_max)
+    return {"tags": dict(entry.tags)}
+
+
+def _note(registry: Registry, asked: Mapping[str, Any]) -> Any:
+    note_refusal(registry, asked["name"], asked["version"], asked["reason"])
+
+
+_DOES: Mapping[str, Callable[[Registry, Mapping[str, Any]], Any]] = {
+    "look": _look,
+    "has": _has,
+    "fetch": _fetch,
+    "note": _note,
+}
+
+
+def main(uri: str) -> None:
+    """Answer requests until there are no more."""
+    # What MLflow prints is no answer.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    for name, value in MLFLOW_PATIENCE.items():
+        os.environ.setdefault(name, value)
+    opened = _Opened(uri)
+    telling = threading.Lock()
+
+    def answer(asked: Mapping[str, Any]) -> None:
+        told: dict[str, Any] = {"id": asked["id"]}
+        try:
+            told["is"] = _DOES[asked["do"]](opened.get(), asked)
+        except PenstockError as error:
+            told["fails"] = str(error)
+        except Exception as error:  # whatever it is, the server goes on without it
+            told["fails"] = f"The registry cannot be used: {type(error).__name__}: {error}."
+        with telling:
+            answers.write(json.dumps(told) + "\n")
+            answers.flush()
+
+    pool = ThreadPoolExecutor(THREADS)
+    for line in sys.stdin:
+        pool.submit(answer, json.loads(line))
+    os._exit(0)  # a download that goes on has nobody to wait for it
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
