@@ -4,6 +4,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from penstock.registry.tags import ARCHIVED_TAG, IS_ARCHIVED, REFUSED_TAG
+
 __all__ = ["ModelAlias", "ModelEntry", "VersionEntry"]
 
 

@@ -7,7 +7,7 @@
         churn/
           config.pbtxt               all versions here are served
           3 -> ../../files/churn/3-1795782315013
-      files/churn/3-1795782315013/   a version's files, never changed; the model's age is in the name
+      files/churn/3-1795782315013/   a version's files, never changed; when the model was made
       fetching/                      half of what comes next
 
 A model has two links while it changes over from one version to another, and after a new one was

@@ -12,12 +12,11 @@ from penstock.errors import RegistryError
 from penstock.registry.entries import VersionEntry
 from penstock.registry.place import check_reachable
 from penstock.registry.registry import Registry
+from penstock.registry.tags import REFUSED_TAG
 
-__all__ = ["REFUSED_TAG", "aliased_versions", "fetch_version", "has_version", "note_refusal"]
+__all__ = ["aliased_versions", "fetch_version", "has_version", "note_refusal"]
 
-#: Of a version: why a server did not serve it.
-REFUSED_TAG = "penstock.refused"
-#: Characters of such a reason that are kept.
+#: Characters of a refusal's reason that are kept.
 REASON_MAX = 1000
 _PAGE = 100
 

@@ -8,6 +8,7 @@ import os
 import socket
 import sqlite3
 import tempfile
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,8 +23,6 @@ _DATABASES = ("postgresql", "mysql", "mssql")
 #: Seconds that a server is given to take a connection.
 _CONNECT_SECONDS = 5.0
 _WANTED = "wanted sqlite:///FILE, http://HOST:PORT or https://HOST"
-#: First bytes of every database of SQLite.
-_SQLITE_MAGIC = b"SQLite format 3\0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,11 +92,8 @@ def _check_file(file: Path, *, creates: bool) -> None:
         )
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        if file.exists() and file.stat().st_size:
-            with file.open("rb") as opened:
-                is_database = opened.read(len(_SQLITE_MAGIC)) == _SQLITE_MAGIC
-            if not is_database:
-                raise RegistryError(f"{file} is no database of SQLite, so it is no registry.")
+        if file.exists() and file.stat().st_size and not _is_database(file):
+            raise RegistryError(f"{file} is no database of SQLite, so it is no registry.")
         if creates and not file.exists():
             # Nothing is left there: the run may fail before it has anything to register.
             with tempfile.TemporaryFile(dir=file.parent):
@@ -114,6 +110,19 @@ def _check_file(file: Path, *, creates: bool) -> None:
             f"The registry {file} cannot be written: {reason}. Name another place, or mend its "
             "permissions."
         ) from None
+
+
+def _is_database(file: Path) -> bool:
+    # By SQLite and never by open(): to close a file ends all locks that this process has on it,
+    # those of a transaction included.
+    with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as database:
+        try:
+            database.execute("PRAGMA schema_version").fetchone()
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
+                return False
+            raise
+    return True
 
 
 def shown_uri(uri: str) -> str:

@@ -5,6 +5,7 @@ Started when it is first asked, and again when it has ended. `process_main` is t
 """
 
 import asyncio
+import contextlib
 import json
 import subprocess
 import sys
@@ -152,10 +153,8 @@ class _Running:
     def end(self) -> None:
         """Let it end, and make it."""
         self.has_ended = True
-        try:
+        with contextlib.suppress(OSError):
             self._stdin.close()
-        except OSError:
-            pass
         try:
             self.process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:
@@ -174,10 +173,8 @@ class _Running:
             self._loop.call_soon_threadsafe(self._answered, json.loads(line))
         code = self.process.wait()
         self._stdout.close()
-        try:
+        with contextlib.suppress(RuntimeError):  # the loop has ended before
             self._loop.call_soon_threadsafe(self._ended, code)
-        except RuntimeError:
-            pass  # the loop has ended before
 
     def _answered(self, told: dict[str, Any]) -> None:
         future = self._waiting.get(told["id"])

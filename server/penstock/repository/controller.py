@@ -18,8 +18,8 @@ from penstock.config import ServerOptions
 from penstock.control.parts import IndexEntry, LoadWish
 from penstock.engine import Engine
 from penstock.errors import ControlError, EngineError, RepositoryError
-from penstock.repository.bring_up import ModelLifts
 from penstock.registry.kept import KeptVersions
+from penstock.repository.bring_up import ModelLifts
 from penstock.repository.changes import QUIET_NS, PollChanges, poll_changes
 from penstock.repository.config_file import ModelConfig
 from penstock.repository.instances import Machine

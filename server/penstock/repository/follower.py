@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from penstock.errors import PackageError, PenstockError, RegistryError
-from penstock.package.signature import signature_change
+from penstock.package.signature import SIGNATURE_FILE, ModelSignature, read_signature
+from penstock.package.signature_change import signature_change
 from penstock.registry.entries import ModelAlias
 from penstock.registry.following import Refusal, next_try, versions_to_try
 from penstock.registry.kept import KeptVersions
 from penstock.registry.process import RegistryProcess
+from penstock.registry.tags import ARCHIVED_TAG, IS_ALLOWED, IS_ARCHIVED, SIGNATURE_CHANGE_TAG
 from penstock.repository.follower_metrics import FollowerMetrics
 from penstock.repository.loader import LoadReport
 
@@ -31,9 +33,6 @@ T = TypeVar("T")
 
 #: Models that change over at a time.
 CHANGES_AT_A_TIME = 4
-#: Tags of a version: nobody serves it any more; its signature may differ from the one before.
-ARCHIVED_TAG = "archived"
-SIGNATURE_TAG, ALLOWED = "penstock.signature_change", "allowed"
 
 
 class FollowedModels(Protocol):
@@ -221,12 +220,12 @@ class RegistryFollower:
         try:
             room = self._bytes_max - await asyncio.to_thread(lambda: self._kept.size)
             tags = await self._process.fetch(name, version.version, fetched, room)
-            if tags.get(ARCHIVED_TAG) == "true":
+            if tags.get(ARCHIVED_TAG) == IS_ARCHIVED:
                 raise RegistryError(
                     f"Version {version.version} of {name!r} is archived: `penstock registry "
                     "archive --undo`, or let the alias name another one."
                 )
-            if tags.get(SIGNATURE_TAG) != ALLOWED:
+            if tags.get(SIGNATURE_CHANGE_TAG) != IS_ALLOWED:
                 await asyncio.to_thread(self._check_signature, name, version, fetched)
             await asyncio.to_thread(self._kept.keep, name, version, fetched)
             await asyncio.to_thread(self._kept.link, name, version)
@@ -234,14 +233,18 @@ class RegistryFollower:
             await asyncio.to_thread(self._kept.drop, fetched)
 
     def _check_signature(self, name: str, version: ModelAlias, fetched: Path) -> None:
+        """Raises RegistryError if clients of the version that is served would notice."""
+        new = _signature(fetched)
         for number, other in self._kept.versions(name).items():
-            if not self._models.serves(name, number) or number == version.version:
+            old = _signature(self._kept.folder(name, other))
+            is_compared = self._models.serves(name, number) and number != version.version
+            if not is_compared or old is None or new is None:
                 continue
-            if differs := signature_change(self._kept.folder(name, other), fetched):
+            if differs := signature_change(old, new):
                 raise RegistryError(
                     f"The signature of version {version.version} of {name!r} is not that of "
-                    f"version {number}, which clients use now: {differs}. Allow it by `penstock "
-                    "registry promote --allow-signature-change`."
+                    f"version {number}, which is served: {differs}. Allow it by `penstock registry "
+                    "promote --allow-signature-change`."
                 )
 
     async def _settle(self, name: str, version: ModelAlias) -> list[LoadReport]:
@@ -303,6 +306,11 @@ class RegistryFollower:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def _signature(folder: Path) -> ModelSignature | None:
+    path = folder / SIGNATURE_FILE
+    return read_signature(path) if path.is_file() else None
 
 
 def _reason(reports: list[LoadReport], number: int) -> str:
