@@ -10,6 +10,7 @@ import sys
 import threading
 import urllib.request
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from tests.package.conftest import Opened
 from penstock.package import read_manifest, write_manifest
 from penstock.package.smoke import read_smoke
 from penstock.registry.registry import Registry
+from penstock.registry.tags import IS_ALLOWED, REFUSED_TAG, SIGNATURE_CHANGE_TAG
 from penstock_client import Client
 
 Copy = Callable[[str], Path]
@@ -135,6 +137,10 @@ def _other_signature(folder: Path) -> None:
     (folder / "signature.json").write_text(json.dumps(told))
 
 
+def is_refused(registry: Registry, version: int) -> bool:
+    return REFUSED_TAG in tags_of(registry, "iris", version)
+
+
 def test_a_version_that_is_not_what_it_should_be_is_refused_and_the_one_before_stays(
     registry: Opened, made_packages: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -160,20 +166,15 @@ def test_a_version_that_is_not_what_it_should_be_is_refused_and_the_one_before_s
     with Following(tmp_path / "registry") as server:
         for version in wanted:
             promote(opened, "iris", version)
-            wait_until(
-                lambda version=version: "penstock.refused" in tags_of(opened, "iris", version),
-                f"version {version} is refused",
-            )
-            reason = tags_of(opened, "iris", version)["penstock.refused"]
+            wait_until(partial(is_refused, opened, version), f"version {version} is refused")
+            reason = tags_of(opened, "iris", version)[REFUSED_TAG]
             assert reason.count("\n") == 0
             assert server.index("iris")["1"][0] == "READY"
             assert server.index("iris")[str(version)] == ("UNAVAILABLE", reason)
-        assert "signature" in tags_of(opened, "iris", turned)["penstock.refused"]
-        assert "card.md" in tags_of(opened, "iris", tampered)["penstock.refused"]
-        assert "cannot be fetched" in tags_of(opened, "iris", emptied)["penstock.refused"]
-        opened.client.set_model_version_tag(
-            "iris", str(turned), "penstock.signature_change", "allowed"
-        )
+        assert "signature" in tags_of(opened, "iris", turned)[REFUSED_TAG]
+        assert "card.md" in tags_of(opened, "iris", tampered)[REFUSED_TAG]
+        assert "cannot be fetched" in tags_of(opened, "iris", emptied)[REFUSED_TAG]
+        opened.client.set_model_version_tag("iris", str(turned), SIGNATURE_CHANGE_TAG, IS_ALLOWED)
         promote(opened, "iris", good)
         server.wait_for("iris", good)
         wait_until(lambda: list(server.index("iris")) == [str(good)], "the others are forgotten")
@@ -228,10 +229,8 @@ def test_a_model_of_a_repository_is_not_disturbed_by_one_of_the_same_name(
         assert server.versions("iris") == ("4",)
         assert server.versions("diabetes") == ("1",)
         register(opened, made_packages["iris"])
-        wait_until(
-            lambda: "penstock.refused" in tags_of(opened, "iris", 1), "the registry's is refused"
-        )
-        assert "rename one" in tags_of(opened, "iris", 1)["penstock.refused"]
+        wait_until(partial(is_refused, opened, 1), "the registry's is refused")
+        assert "rename one" in tags_of(opened, "iris", 1)[REFUSED_TAG]
         assert server.versions("iris") == ("4",)
 
 
