@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from penstock_training.package.card import plain
+from penstock_training.package.card import _beside, plain
 from penstock_training.package.card_page import card_html
 
 
@@ -27,6 +27,20 @@ def test_the_card_has_quality_choice_data_importance_and_origin(
     ):
         assert line in card.splitlines(), line
     assert "3.5" not in card
+
+
+def test_a_champion_is_told_with_the_interval_and_what_was_tested() -> None:
+    told = _beside(
+        {
+            "metric": "roc_auc", "value": 0.99, "champion": 0.98, "difference": 0.01,
+            "low": 0.001, "high": 0.02, "outcome": "better", "test": "mcnemar_exact",
+            "p_value": 0.125, "only_model_right": 4, "only_champion_right": 0,
+        }
+    )  # fmt: skip
+    assert told == (
+        "Beside its champion: better. The champion's roc\\_auc is 0.98, this one's 0.99: a "
+        "difference of 0.01 (0.001 to 0.02). By McNemar's test of right answers, p = 0.125."
+    )
 
 
 def test_the_page_needs_no_other_file_and_runs_nothing(made_packages: dict[str, Path]) -> None:

@@ -20,6 +20,11 @@ __all__ = ["card_markdown", "plain"]
 #: Rows of a table, and columns that a line names.
 ROWS_MAX = 20
 COLUMNS_MAX = 40
+#: Paired tests, by their names in evaluation.json.
+_TESTS = {
+    "mcnemar_exact": "McNemar's test of right answers",
+    "sign_flip": "a sign-flip test of squared errors",
+}
 #: Kinds of probes of which there is one for each column.
 _ONE_COLUMN = frozenset({"missing column", "unknown category"})
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|!~$&])")
@@ -104,6 +109,19 @@ def _data(told: Mapping[str, Any]) -> list[str]:
     return lines if lines[-1] == "" else [*lines, ""]
 
 
+def _beside(champion: Mapping[str, Any]) -> str:
+    """The interval decides; the test is of right answers or squared errors, not of the metric."""
+    metric = plain(champion.get("metric"))
+    value, interval = _estimate({**champion, "value": champion.get("difference")})
+    tested = _TESTS.get(str(champion.get("test")), "a paired test")
+    return (
+        f"Beside its champion: {plain(champion.get('outcome'))}. The champion's {metric} is "
+        f"{_number(champion.get('champion'))}, this one's {_number(champion.get('value'))}: a "
+        f"difference of {value}{f' ({interval})' if interval else ''}. By {tested}, p = "
+        f"{_number(champion.get('p_value'))}."
+    )
+
+
 def _split(split: Mapping[str, Any]) -> list[str]:
     parts = split.get("parts")
     if not isinstance(parts, dict):
@@ -177,12 +195,7 @@ def _quality(evaluation: Mapping[str, Any]) -> list[str]:
             lines += [*(f"* {sentence}" for sentence in checks[:ROWS_MAX]), ""]
     champion = evaluation.get("champion")
     if isinstance(champion, dict):
-        lines += [
-            f"Beside its champion: {plain(champion.get('outcome'))}. The champion's "
-            f"{plain(champion.get('metric'))} is {_number(champion.get('champion'))}, this one's "
-            f"{_number(champion.get('value'))} (p = {_number(champion.get('p_value'))}).",
-            "",
-        ]
+        lines += [_beside(champion), ""]
     return lines
 
 
