@@ -2,6 +2,7 @@
 """`penstock registry`: its verbs. Cheap to import: what they need, they import."""
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -31,6 +32,8 @@ WithArchived = Annotated[bool, typer.Option("--all", help="Show archived version
 Which = Annotated[
     str, typer.Option("--version", help="A version's number, or its alias; none: the latest.")
 ]
+One = Annotated[str, typer.Argument(metavar="A", help="A version's number, or its alias.")]
+Other = Annotated[str, typer.Argument(metavar="B", help="A version's number, or its alias.")]
 
 
 class Alias(StrEnum):
@@ -128,3 +131,53 @@ def archive(
         from penstock.commands.registry.changes import archive_version
 
         archive_version(Console(), registry, model, version, undo, as_json)
+
+
+@registry_app.command()
+def compare(
+    model: Model,
+    a: One,
+    b: Other,
+    picture: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw it, as .png or .svg.")
+    ] = None,
+    registry: RegistryUri = LOCAL_REGISTRY,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Compare two versions: metrics with their intervals, size, latency, data, parameters."""
+    with sentences(debug):
+        from penstock.commands.registry.comparison import compare_two
+
+        compare_two(Console(), registry, model, a, b, picture, as_json)
+
+
+@registry_app.command()
+def diff(
+    model: Model,
+    a: One,
+    b: Other,
+    registry: RegistryUri = LOCAL_REGISTRY,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Tell what differs from A in B: spec, signature, configuration, columns, libraries."""
+    with sentences(debug):
+        from penstock.commands.registry.difference import diff_two
+
+        diff_two(Console(), registry, model, a, b, as_json)
+
+
+@registry_app.command()
+def lineage(
+    model: Model,
+    version: Which = "",
+    registry: RegistryUri = LOCAL_REGISTRY,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Show where a version comes from: run, spec, data, code, seed, and its parents."""
+    with sentences(debug):
+        from penstock.commands.registry.lineage import show_lineage
+
+        show_lineage(Console(), registry, model, version, as_json)

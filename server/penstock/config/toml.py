@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options written as TOML, each with its help as a comment."""
+"""TOML: options, each with its help as a comment, and any value."""
 
 import json
+import re
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 from penstock.config.options import ServerOptions
 
-__all__ = ["options_as_toml"]
+__all__ = ["options_as_toml", "toml_key", "toml_value"]
 
 
 def options_as_toml(options: ServerOptions) -> str:
@@ -23,24 +24,33 @@ def options_as_toml(options: ServerOptions) -> str:
             for key, settings in value.items():
                 tables += ["", f"[{name}.{_text(key)}]"]
                 tables += [
-                    f"{_text(setting)} = {_value(text)}" for setting, text in settings.items()
+                    f"{_text(setting)} = {toml_value(text)}" for setting, text in settings.items()
                 ]
         else:
-            plain += [f"# {line}" for line in comment] + [f"{name} = {_value(value)}", ""]
+            plain += [f"# {line}" for line in comment] + [f"{name} = {toml_value(value)}", ""]
     return "\n".join(plain[:-1] + tables) + "\n"
 
 
-def _value(value: Any) -> str:
+def toml_value(value: Any) -> str:
+    """A value on one line; of a mapping an inline table, without what is None."""
     match value:
         case bool():
             return "true" if value else "false"
         case int() | float():
             return repr(value)
-        case list():
-            return "[" + ", ".join(_value(item) for item in value) + "]"
+        case list() | tuple():
+            return "[" + ", ".join(toml_value(item) for item in value) + "]"
+        case Mapping():
+            inside = [f"{toml_key(k)} = {toml_value(v)}" for k, v in value.items() if v is not None]
+            return "{ " + ", ".join(inside) + " }" if inside else "{}"
         case str() | Path():
             return _text(str(value))
     raise TypeError(f"no TOML for {type(value).__name__}")
+
+
+def toml_key(key: str) -> str:
+    """A key, quoted where it must be."""
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _text(key)
 
 
 def _text(text: str) -> str:

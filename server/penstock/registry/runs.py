@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the run that made a version says."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -24,7 +25,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunEntry:
-    """A run. Values are text, as MLflow keeps them."""
+    """A run. Parameters are text, as MLflow keeps them; metrics are finite numbers."""
 
     id: str
     name: str
@@ -45,15 +46,13 @@ class RunEntry:
 
 def estimates(metrics: Mapping[str, float]) -> dict[str, Estimate]:
     """`NAME`, `NAME_low` and `NAME_high` as one. Pure."""
-    ends = {
-        f"{name}{ending}"
-        for name in metrics
-        for ending in ("_low", "_high")
-        if {f"{name}_low", f"{name}_high"} <= metrics.keys()
-    }
+    have_ends = {name for name in metrics if {f"{name}_low", f"{name}_high"} <= metrics.keys()}
+    ends = {f"{name}{ending}" for name in have_ends for ending in ("_low", "_high")}
     return {
         name: Estimate(
-            value=value, low=metrics.get(f"{name}_low"), high=metrics.get(f"{name}_high")
+            value=value,
+            low=metrics[f"{name}_low"] if name in have_ends else None,
+            high=metrics[f"{name}_high"] if name in have_ends else None,
         )
         for name, value in sorted(metrics.items())
         if name not in ends
@@ -77,6 +76,10 @@ def run_of(registry: Registry, version: VersionEntry) -> RunEntry | None:
         id=version.run_id,
         name=run.info.run_name or "",
         parameters=dict(run.data.params),
-        metrics={name: float(value) for name, value in run.data.metrics.items()},
+        metrics={
+            name: float(value)
+            for name, value in run.data.metrics.items()
+            if math.isfinite(float(value))
+        },
         tags=dict(run.data.tags),
     )
