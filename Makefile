@@ -13,6 +13,9 @@ setup: .venv/ready  ## .venv with the command and all that the tests need
 .venv/ready: $(PYTHON_FILES)
 	tools/environment.sh
 
+.venv-slow/ready: .venv/ready tools/environment_slow.sh
+	tools/environment_slow.sh
+
 demo: setup  ## train, export, serve, send, measure; leaves nothing running
 	$(BUILD) extension >/dev/null && .venv/bin/python examples/demo.py
 
@@ -20,8 +23,10 @@ test: setup  ## the whole suite but the slow tests
 	$(BUILD) extension tests && PENSTOCK_SANITIZE=address,undefined $(BUILD) tests
 	.venv/bin/python -m pytest
 
-test-slow: setup  ## the tests marked slow
-	$(BUILD) extension tests && .venv/bin/python -m pytest -m slow
+test-slow: setup .venv-slow/ready  ## the tests marked slow; records what training reached
+	$(BUILD) extension tests
+	PATH=$(CURDIR)/.venv-slow/bin:$$PATH .venv-slow/bin/python -m pytest -m slow --junitxml=build/slow.xml
+	.venv-slow/bin/python -m benchmarks.slow_training build/slow.xml
 
 test-cpp: setup  ## the C++ tests alone, plainly and under the sanitizers
 	$(BUILD) tests && PENSTOCK_SANITIZE=address,undefined $(BUILD) tests

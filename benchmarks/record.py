@@ -8,13 +8,16 @@ import datetime
 import json
 import os
 import platform
+import shutil
 import subprocess
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 _ROOT = Path(__file__).resolve().parent.parent
-_LIBRARIES = ("grpcio", "protobuf", "onnxruntime", "uvloop", "numpy")
+#: What the rivals are made of.
+SERVING = ("grpcio", "protobuf", "onnxruntime", "uvloop", "numpy")
 
 
 def _git(*arguments: str) -> str:
@@ -51,27 +54,29 @@ def machine() -> dict[str, Any]:
     }
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of what the rivals and the load are made of."""
+def versions(libraries: Iterable[str] = SERVING) -> dict[str, str]:
+    """Return the versions of Python, `libraries` and the load."""
     found = {"python": platform.python_version()}
-    for library in _LIBRARIES:
+    for library in libraries:
         try:
             found[library] = metadata.version(library)
         except metadata.PackageNotFoundError:
             found[library] = "absent"
-    h2load = subprocess.run(["h2load", "--version"], capture_output=True, text=True, check=False)
-    found["h2load"] = h2load.stdout.strip()
+    found["h2load"] = "absent"
+    if shutil.which("h2load"):
+        h2load = subprocess.run(["h2load", "--version"], capture_output=True, text=True)
+        found["h2load"] = h2load.stdout.strip()
     return found
 
 
-def record(question: str, answer: dict[str, Any]) -> Path:
-    """Write the answer with date, commit and versions; return the file."""
+def record(question: str, answer: dict[str, Any], *, libraries: Iterable[str] = SERVING) -> Path:
+    """Write the answer with date, commit and versions of `libraries`; return the file."""
     now = datetime.datetime.now(datetime.UTC)
     payload = {
         "question": question,
         "date": now.isoformat(timespec="seconds"),
         "commit": commit(),
-        "versions": versions(),
+        "versions": versions(libraries),
         **answer,
     }
     folder = _ROOT / "benchmarks" / "results"

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -26,7 +26,7 @@ class RunningServer:
     """Runs for as long as the `with` block does; a test may end it before, by `drain`.
 
     `printed` are the lines of standard output up to the one that says it is ready. `log_to` is a
-    file in the place of the one that `log` reads.
+    file in the place of the one that `log` reads, `command` one in the place of `penstock serve`.
     """
 
     def __init__(
@@ -35,6 +35,7 @@ class RunningServer:
         flags: tuple[str, ...] = (),
         environment: Mapping[str, str] | None = None,
         log_to: Path | None = None,
+        command: Sequence[str] = (sys.executable, "-m", "penstock", "serve"),
     ) -> None:
         arguments = [f"--model-repository={repository}" for repository in repositories]
         addresses = ["--grpc-address=127.0.0.1", "--http-address=127.0.0.1"]
@@ -42,7 +43,7 @@ class RunningServer:
         # Closed in __exit__.
         self._log = log_to.open("r+") if log_to else tempfile.TemporaryFile("w+")  # noqa: SIM115
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "penstock", "serve", *arguments, *addresses, *ports, *flags],
+            [*command, *arguments, *addresses, *ports, *flags],
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,

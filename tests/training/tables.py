@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Small real tables, split into parts, and what the steps from features to select make of them."""
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from sklearn import datasets
 from penstock_training.data.columns import Columns, assign_columns
 from penstock_training.features import FeaturePlan, plan_of
 from penstock_training.features.rows import classes_of, column_types
-from penstock_training.files import write_json
+from penstock_training.files import read_json, write_json
 from penstock_training.spec import PipelineSpec, spec_of
 from penstock_training.stages import candidates, features, select
 from penstock_training.steps import QuietProgress, StepRun
@@ -110,3 +111,16 @@ def run_steps(
         if step.name == until:
             break
     return notes
+
+
+def record_figures(root: Path, record: Callable[[str, object], None]) -> None:
+    """Give what the steps below `root` reached to pytest's `record_property`.
+
+    Scores are of the spec's metric on the validation rows; `parity` is the greatest difference of
+    the graph's answers from the pipeline's, as `penstock_training.export.Parity` has it.
+    """
+    for family, best in read_json(root / "candidates/best.json").items():
+        record(f"score {family}", best["score"])
+    record("trials", len(read_json(root / "candidates/trials.json")))
+    record("chosen", read_json(root / "select/selection.json")["family"])
+    record("parity", read_json(root / "select/parity.json")["rows"]["difference"])

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.training.tables import TASKS, run_steps, spec_for, table
+from tests.training.tables import TASKS, record_figures, run_steps, spec_for, table
 
 from penstock_training.errors import CandidateError
 from penstock_training.files import read_json
@@ -14,7 +15,9 @@ IS_THERE = importlib.util.find_spec("flaml") is not None
 @pytest.mark.slow
 @pytest.mark.skipif(not IS_THERE, reason="FLAML is not installed: pip install 'penstock[automl]'")
 @pytest.mark.parametrize("name", TASKS)
-def test_flaml_chooses_families_and_parameters_that_are_served(name: str, tmp_path: Path) -> None:
+def test_flaml_chooses_families_and_parameters_that_are_served(
+    name: str, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     spec = spec_for(name, with_text=True, candidates={"automl": True}, search={"trials": 5})
     notes = run_steps(spec, table(name, with_text=True), tmp_path)
     best = read_json(tmp_path / "candidates/best.json")
@@ -23,6 +26,7 @@ def test_flaml_chooses_families_and_parameters_that_are_served(name: str, tmp_pa
     selection = read_json(tmp_path / "select/selection.json")
     assert selection["family"] in best and selection["refused"] == {}
     assert read_json(tmp_path / "select/parity.json")["rows"]["rows_beyond"] == 0
+    record_figures(tmp_path, record_property)
 
 
 @pytest.mark.skipif(IS_THERE, reason="FLAML is installed")

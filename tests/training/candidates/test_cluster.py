@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 import importlib.util
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.training.tables import run_steps, spec_for, table
+from tests.training.tables import record_figures, run_steps, spec_for, table
 
 from penstock_training.errors import CandidateError
 from penstock_training.files import read_json
@@ -38,7 +38,9 @@ def address() -> Iterator[str]:
 @pytest.mark.slow
 @needs_ray
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::FutureWarning")
-def test_trials_on_a_cluster_choose_the_same_model_each_time(address: str, tmp_path: Path) -> None:
+def test_trials_on_a_cluster_choose_the_same_model_each_time(
+    address: str, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     search = {"trials": 10, "ray_address": address}
     spec = spec_for("wine", with_text=True, candidates=CANDIDATES, search=search)
     for place in ("one", "other"):
@@ -49,6 +51,7 @@ def test_trials_on_a_cluster_choose_the_same_model_each_time(address: str, tmp_p
     assert {one["state"] for one in trials} == {"complete"}
     for name in ("candidates/trials.json", "select/model.onnx"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
+    record_figures(tmp_path / "one", record_property)
 
 
 @pytest.mark.slow

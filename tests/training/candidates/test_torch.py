@@ -3,6 +3,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from tests.training.tables import TASKS, run_steps, spec_for, table
+from tests.training.tables import TASKS, record_figures, run_steps, spec_for, table
 
 from penstock_training.errors import CandidateError
 from penstock_training.features import FeaturePlan, features_of
@@ -50,7 +51,7 @@ def spec_with_net(name: str, folder: Path, function: str = "two_layers") -> Any:
 
 @pytest.mark.parametrize("name", TASKS)
 def test_a_module_is_trained_and_served_in_one_graph_with_its_features(
-    name: str, tmp_path: Path
+    name: str, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     frame = table(name, with_text=True)
     run_steps(spec_with_net(name, tmp_path), frame, tmp_path)
@@ -60,6 +61,7 @@ def test_a_module_is_trained_and_served_in_one_graph_with_its_features(
     assert best["rounds"] >= 1
     worst = {"binary": 0.9, "multiclass": 0.3, "regression": 75}[TASKS[name]]
     assert best["score"] > worst if TASKS[name] == "binary" else best["score"] < worst
+    record_figures(tmp_path, record_property)
 
 
 def test_the_same_seed_makes_the_same_bytes(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """init, train, register, serve the package, infer: as a user does it, by the command."""
 
-import json
 import subprocess
 import sys
 import tomllib
@@ -122,29 +121,6 @@ def test_a_registry_that_cannot_be_used_is_told_before_anything_runs(
     assert trained.returncode == 1
     assert sentence in trained.stderr
     assert not (tmp_path / "work" / "steps").exists()
-
-
-def test_an_image_has_the_package_the_libraries_and_no_root(project: Path, tmp_path: Path) -> None:
-    package = Pipeline.read(project / "pipeline.toml").run().package
-    run = penstock("image", str(package), "-o", str(tmp_path / "context"))
-    assert run.returncode == 0, run.stderr
-    context = tmp_path / "context"
-    assert (context / "model" / "model.onnx").is_file()
-    assert "--package" in (context / "Dockerfile").read_text()
-    assert "USER 10001" in (context / "Dockerfile").read_text()
-    pinned = (context / "requirements.txt").read_text().splitlines()
-    assert any(line.startswith("penstock==") for line in pinned)
-    assert not any(line.startswith("mlflow") for line in pinned)
-    named = {one["name"] for one in json.loads((context / "sbom.json").read_text())["components"]}
-    assert {line.partition("==")[0] for line in pinned} == named
-
-    (tmp_path / "empty").mkdir()
-    run = penstock("image", str(tmp_path / "empty"), "-o", str(tmp_path / "other"))
-    assert run.returncode == 1
-    assert "neither a package" in run.stderr
-    run = penstock("image", str(package), "-o", f"{package}/context")
-    assert run.returncode == 1
-    assert "lies in" in run.stderr
 
 
 def test_names_of_columns_and_a_champion_are_checked_before_anything_is_trained(
