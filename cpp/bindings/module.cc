@@ -14,10 +14,12 @@
 
 #include "bindings/control_bridge.h"
 #include "bindings/errors.h"
+#include "bindings/local_model.h"
 #include "bindings/native_model.h"
 #include "bindings/options.h"
 #include "bindings/python_executor.h"
 #include "bindings/statistics.h"
+#include "bindings/table_columns.h"
 #include "engine/drain.h"
 #include "engine/engine.h"
 #include "model/signature.h"
@@ -389,6 +391,8 @@ PYBIND11_MODULE(_core, module) {
   bind_statistics(module);
   bind_server(module);
   bind_native_model(module);
+  bind_local_model(module);
+  bind_table_columns(module);
   module.def("isa", isa);
 }
 

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "bindings/arrays.h"
 #include "bindings/errors.h"
+#include "bindings/executor_call.h"
 #include "bindings/options.h"
 #include "model/artifact.h"
 #include "model/native_executor.h"
@@ -25,8 +26,6 @@ namespace penstock::bindings {
 namespace {
 
 namespace py = pybind11;
-using base::Code;
-using base::fail;
 
 // An executor that any Python thread may run, each at the same time as the others.
 class NativeModel {
@@ -55,7 +54,8 @@ class NativeModel {
   // The arrays stay where they are while the interpreter's lock is not held: the caller's argument
   // list keeps them. Who writes to one meanwhile gets answers of both, and nothing worse.
   std::vector<py::array> run(std::int64_t rows, const std::vector<py::array>& arrays) const {
-    std::vector<base::Tensor> inputs = value_or_raise(inputs_of(rows, arrays));
+    std::vector<base::Tensor> inputs =
+        value_or_raise(inputs_of(executor_->signature(), rows, arrays));
     std::vector<base::Tensor> outputs;
     auto done = [&] {
       const py::gil_scoped_release unlocked;
@@ -71,7 +71,8 @@ class NativeModel {
   // Nanoseconds of a call: the least of trials of about half a millisecond each, until `seconds`
   // have gone by. Whatever else the machine does makes a trial longer, and none shorter.
   double least_ns(std::int64_t rows, const std::vector<py::array>& arrays, double seconds) const {
-    const std::vector<base::Tensor> inputs = value_or_raise(inputs_of(rows, arrays));
+    const std::vector<base::Tensor> inputs =
+        value_or_raise(inputs_of(executor_->signature(), rows, arrays));
     auto least = [&]() -> base::Result<double> {
       const py::gil_scoped_release unlocked;
       std::vector<base::Tensor> outputs;
@@ -98,39 +99,6 @@ class NativeModel {
   }
 
  private:
-  base::Result<std::vector<base::Tensor>> inputs_of(std::int64_t rows,
-                                                    const std::vector<py::array>& arrays) const {
-    const base::Signature& signature = executor_->signature();
-    if (rows < 0 || arrays.size() != signature.inputs.size()) {
-      return fail(Code::kInvalidArgument, "wanted an array for each of " +
-                                              std::to_string(signature.inputs.size()) +
-                                              " inputs, got " + std::to_string(arrays.size()));
-    }
-    std::vector<base::Tensor> inputs;
-    for (std::size_t i = 0; i < arrays.size(); ++i) {
-      const base::TensorSpec& spec = signature.inputs[i];
-      base::Tensor tensor{.dtype = spec.dtype, .shape = {rows}, .bytes = {}};
-      for (const std::int64_t dim : spec.dims) tensor.shape.push(dim);
-      const auto bytes = static_cast<std::size_t>(arrays[i].nbytes());
-      if ((arrays[i].flags() & py::array::c_style) == 0) {
-        return fail(Code::kInvalidArgument, "input '" + spec.name + "' is not contiguous");
-      }
-      const auto elements = tensor.shape.elements();
-      const std::size_t size = base::element_bytes(spec.dtype);
-      // How many elements a BYTES tensor has is seen when they are read.
-      if (!elements ||
-          (size > 0 && (bytes % size != 0 || !std::cmp_equal(bytes / size, *elements)))) {
-        return fail(Code::kInvalidArgument, "input '" + spec.name + "' has " +
-                                                std::to_string(bytes) + " bytes, which are no " +
-                                                std::string(base::name_of(spec.dtype)) + " " +
-                                                tensor.shape.text());
-      }
-      tensor.bytes.bytes = {static_cast<const std::byte*>(arrays[i].data()), bytes};
-      inputs.push_back(std::move(tensor));
-    }
-    return inputs;
-  }
-
   std::unique_ptr<model::OrtRuntime> runtime_;  // outlives the executor
   std::unique_ptr<model::NativeExecutor> executor_;
 };

@@ -33,43 +33,6 @@ Result<Executors> make_workers(const ModelSpec& spec, base::Log& log) {
   return executors;
 }
 
-Result<Executors> make_executors(const ModelSpec& spec, Executors given,
-                                 const model::OrtRuntime* ort, base::Log& log) {
-  if (spec.worker) return make_workers(spec, log);
-  if (spec.backend == "python") {
-    if (given.empty()) return fail(Code::kInternal, "a Python model without an instance");
-    return given;
-  }
-  Executors executors;
-  if (spec.backend == "identity") {
-    auto made = model::IdentityExecutor::make(spec.config);
-    if (!made) return std::unexpected(made.error());
-    executors.push_back(std::move(*made));
-    return executors;
-  }
-  if (spec.backend == "native") {
-    auto made = model::NativeExecutor::load(spec.model_path, spec.config, ort,
-                                            spec.batch_rows_default, spec.native_threads);
-    if (!made) return std::unexpected(made.error());
-    executors.push_back(std::move(*made));
-    return executors;
-  }
-  if (spec.backend != "onnxruntime") {
-    return fail(Code::kInvalidArgument, "backend \"" + spec.backend +
-                                            "\" is not one of onnxruntime, native, identity, "
-                                            "python");
-  }
-  if (ort == nullptr) {
-    return fail(Code::kFailedPrecondition,
-                "backend onnxruntime: ONNX Runtime is not installed; pip install onnxruntime");
-  }
-  auto made = model::OrtExecutor::load(*ort, spec.model_path, spec.ort, spec.config,
-                                       spec.batch_rows_default);
-  if (!made) return std::unexpected(made.error());
-  executors.push_back(std::move(*made));
-  return executors;
-}
-
 // The inline lane is for executors that never enter Python, can be called by any io thread, and
 // are done before anybody on that thread notices.
 Result<serving::Lane> choose_lane(const ModelSpec& spec, const model::ExecutorTraits& traits,
@@ -110,6 +73,43 @@ telemetry::DetailOptions detail_of(const ModelSpec& spec, const MetricsOptions& 
 }
 
 }  // namespace
+
+Result<Executors> make_executors(const ModelSpec& spec, Executors given,
+                                 const model::OrtRuntime* ort, base::Log& log) {
+  if (spec.worker) return make_workers(spec, log);
+  if (spec.backend == "python") {
+    if (given.empty()) return fail(Code::kInternal, "a Python model without an instance");
+    return given;
+  }
+  Executors executors;
+  if (spec.backend == "identity") {
+    auto made = model::IdentityExecutor::make(spec.config);
+    if (!made) return std::unexpected(made.error());
+    executors.push_back(std::move(*made));
+    return executors;
+  }
+  if (spec.backend == "native") {
+    auto made = model::NativeExecutor::load(spec.model_path, spec.config, ort,
+                                            spec.batch_rows_default, spec.native_threads);
+    if (!made) return std::unexpected(made.error());
+    executors.push_back(std::move(*made));
+    return executors;
+  }
+  if (spec.backend != "onnxruntime") {
+    return fail(Code::kInvalidArgument, "backend \"" + spec.backend +
+                                            "\" is not one of onnxruntime, native, identity, "
+                                            "python");
+  }
+  if (ort == nullptr) {
+    return fail(Code::kFailedPrecondition,
+                "backend onnxruntime: ONNX Runtime is not installed; pip install onnxruntime");
+  }
+  auto made = model::OrtExecutor::load(*ort, spec.model_path, spec.ort, spec.config,
+                                       spec.batch_rows_default);
+  if (!made) return std::unexpected(made.error());
+  executors.push_back(std::move(*made));
+  return executors;
+}
 
 Result<Loaded> load_version(const ModelSpec& spec, Executors given, const model::OrtRuntime* ort,
                             base::Log& log, const MetricsOptions& metrics, std::size_t io_threads,

@@ -21,6 +21,11 @@ struct Loaded {
   LoadedModel model;
 };
 
+// The executors of `spec`, one or as many as are `given`; see load_version(). What they log goes to
+// `log`, which outlives them, as `ort` does.
+base::Result<Executors> make_executors(const ModelSpec& spec, Executors given,
+                                       const model::OrtRuntime* ort, base::Log& log);
+
 // Makes a version of `spec`. `given` are the executors of a backend that lives outside the core
 // (Python: one per instance); `ort` is null where ONNX Runtime is not installed. Blocks for as long
 // as the model takes to load and to be measured.

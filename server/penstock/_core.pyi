@@ -1,7 +1,7 @@
 """The native core: the engine that answers requests, and the values it is configured with.
 
-Only `penstock.engine` and `penstock.native.model` import this module; they give these types to the
-rest of the house.
+Only `penstock.engine`, `penstock.model_spec`, `penstock.local_model` and `penstock.native.model`
+import this module; they give these types to the rest of the house.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import Buffer
 
 class CoreError(Exception):
     """A failure the core reports: `code` is gRPC's name of the kind, e.g. "INVALID_ARGUMENT"."""
@@ -417,6 +418,64 @@ class NativeModel:
         """Nanoseconds that `run` takes with these arrays, without what Python adds: the least of
         many short trials, which go on for `seconds`.
         """
+
+class LocalModel:
+    """The executors of a ModelSpec without a server. Any thread may run them."""
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        onnxruntime_library: str = "",
+        preload_libraries: Sequence[str] = ...,
+    ) -> None:
+        """Loads; blocks, without the interpreter's lock. Raises CoreError with a sentence."""
+
+    @property
+    def inputs(self) -> list[TensorSpec]: ...
+    @property
+    def outputs(self) -> list[TensorSpec]: ...
+    @property
+    def batch_rows_max(self) -> int:
+        """0: the first of the dims is that of the rows, if there is one."""
+
+    @property
+    def instances(self) -> int:
+        """Calls that may run at a time, each with a number of its own; 0: any."""
+
+    def run(self, rows: int, arrays: Sequence[npt.NDArray[Any]], instance: int = 0) -> list[Any]:
+        """Each output: an array, or of BYTES its shape, and offsets and texts as Arrow has them.
+
+        The arrays are as NativeModel.run() takes them. Raises CoreError.
+        """
+
+class TableColumn:
+    """A column of a table, as Arrow lays it out. Keeps its buffers."""
+
+    def __init__(
+        self,
+        datatype: str,
+        rows: int,
+        first: int,
+        values: Buffer,
+        texts: Buffer | None = None,
+        validity: Buffer | None = None,
+    ) -> None:
+        """`rows` elements from the one numbered `first` on.
+
+        `datatype`: of numbers V2's; BOOL: bits; TEXT and LARGE_TEXT: `values` are offsets into
+        `texts`, of 32 and 64 bits. `validity`: a bit for each element. Raises CoreError if a
+        buffer is too small, or an offset leads out of the texts.
+        """
+
+def gather_rows(
+    columns: Sequence[TableColumn], rows: int, datatype: str
+) -> tuple[npt.NDArray[Any], list[tuple[int, int, str]]]:
+    """Rows of `datatype`, and of each that does not fit its number, the column's number, and why:
+    "missing", "no_number", "fraction" or "range". What does not fit is 0.
+    """
+
+def encode_texts(column: TableColumn, rows: int) -> npt.NDArray[np.uint8]:
+    """Each text behind its length, as run() reads BYTES."""
 
 def isa() -> str:
     """The best instruction set this machine has, e.g. "avx512_vnni"."""

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from penstock import __version__
-from penstock.cli_registry import registry_app
+from penstock.cli_registry import LOCAL_REGISTRY, RegistryUri, registry_app
 from penstock.commands.sentences import Debug, sentences
 from penstock.config.flags import OptionCommand, with_option_flags
 
@@ -232,6 +232,94 @@ def quantize(
 
         plan = plan_of(metric=metric, max_drop=max_drop, output=answer, forms=forms, rows=rows)
         quantize_to_folder(Console(), model, data, plan, label=label, folder=output)
+
+
+@app.command()
+def predict(
+    model: Annotated[
+        str,
+        typer.Argument(help="A package, a model's folder, a file, or models:/NAME@ALIAS."),
+    ],
+    input_: Annotated[
+        str,
+        typer.Option(
+            "--input",
+            "-i",
+            metavar="FILE",
+            help="Rows: Parquet, Arrow or CSV; a file, a folder, a pattern or a URL.",
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Answers: .parquet, .arrow, .feather or .csv."
+        ),
+    ],
+    registry: RegistryUri = LOCAL_REGISTRY,
+    public_key: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="PEM file: the package must be signed with its key."),
+    ] = None,
+    feature_columns: Annotated[
+        str,
+        typer.Option(
+            metavar="A,B,...", help="Columns of the input, in order; for models without names."
+        ),
+    ] = "",
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN", help="The output has it as well. May be repeated."),
+    ] = None,
+    keep_all: Annotated[bool, typer.Option("--keep-all", help="All columns of the input.")] = False,
+    bad_rows: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="List of rows without an answer; none: OUTPUT.bad.csv."),
+    ] = None,
+    max_bad_rows: Annotated[
+        int | None, typer.Option(min=0, help="More of them stop the run; none: any number goes.")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an output that exists.")
+    ] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Begin anew where a run was interrupted.")
+    ] = False,
+    threads: Annotated[
+        int | None, typer.Option(help="That answer at a time; none: one per core.")
+    ] = None,
+    batch_rows: Annotated[int, typer.Option(help="Rows that are answered at a time.")] = 32_768,
+    batch_bytes: Annotated[int, typer.Option(help="The same in bytes of input.")] = 16 << 20,
+    part_rows: Annotated[
+        int, typer.Option(help="Rows that are kept at a time for a run that goes on.")
+    ] = 262_144,
+    ray: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="A Ray cluster answers; auto: the one here.")
+    ] = "",
+    debug: Debug = False,
+) -> None:
+    """Answer all rows of files, in bounded memory. The same command goes on with a broken run."""
+    with sentences(debug):
+        from penstock.commands.predict import predict_to_file
+        from penstock.predict import PredictOptions, ReadingBounds
+
+        options = PredictOptions(
+            model=model,
+            input=input_,
+            output=output,
+            registry=registry,
+            public_key=public_key,
+            feature_columns=tuple(filter(None, feature_columns.split(","))),
+            keep=None if keep_all else tuple(keep or ()),
+            bad_rows=bad_rows,
+            bad_rows_max=max_bad_rows,
+            overwrites=overwrite,
+            restarts=restart,
+            threads=threads,
+            bounds=ReadingBounds(chunk_rows=batch_rows, chunk_bytes=batch_bytes),
+            part_rows=part_rows,
+            ray=ray,
+        )
+        predict_to_file(Console(stderr=True), options)
 
 
 @app.command()

@@ -17,8 +17,8 @@ from penstock.config import ServerOptions
 from penstock.errors import EngineError, ListenError, OptionsError
 from penstock.hosting.bridge_loop import CallBridge
 from penstock.metric_settings import MetricSettings, bounds_ns, label_tags, read_metric_settings
-from penstock.repository.model_files import read_labels, read_warmup_tensor
-from penstock.repository.plan import ModelPlan, QueuePlan, SessionPlan, TensorPlan, WarmupPlan
+from penstock.model_spec import model_spec, tensor_plans
+from penstock.repository.plan import ModelPlan, TensorPlan
 from penstock.statistics import BatchSizeStatistics, CountedTime, VersionStatistics
 
 try:
@@ -135,7 +135,7 @@ class Engine:
         Raises EngineError with what is wrong with the model or its configuration, and
         RepositoryError if its metrics' labels or buckets are.
         """
-        spec = _model_spec(plan, executes, worker)
+        spec = model_spec(plan, executes, worker)
         spec.metric_tags = label_tags(plan.metric_tags)
         spec.metric_bounds_ns, unknown = bounds_ns(plan.metric_buckets, self._metrics)
         if unknown:
@@ -149,8 +149,8 @@ class Engine:
         return LoadedVersion(
             name=loaded.name,
             version=loaded.version,
-            inputs=_tensor_plans(loaded.inputs),
-            outputs=_tensor_plans(loaded.outputs),
+            inputs=tensor_plans(loaded.inputs),
+            outputs=tensor_plans(loaded.outputs),
             batch_rows_max=loaded.batch_rows_max,
             lane=loaded.lane,
             row_cost_us=loaded.row_cost_us,
@@ -352,95 +352,3 @@ def _engine_options(
     made.onnxruntime_library = str(library.path) if library else ""
     made.preload_libraries = [str(path) for path in library.preload] if library else []
     return made
-
-
-def _model_spec(
-    plan: ModelPlan,
-    executes: Sequence[Callable[..., Any]],
-    worker: WorkerLaunch | None,
-) -> _core.ModelSpec:
-    spec = _core.ModelSpec(plan.name, plan.version, plan.backend)
-    spec.platform = plan.platform
-    spec.model_path = str(plan.model_path)
-    spec.batch_rows_max = plan.batch_rows_max
-    spec.batch_rows_default = plan.batch_rows_default
-    spec.inputs = _tensor_specs(plan.inputs)
-    spec.outputs = _tensor_specs(plan.outputs)
-    spec.instance_count = plan.instance_count
-    spec.lane = plan.lane
-    spec.queue = _queue_options(plan.queue)
-    spec.ort = _ort_options(plan.session)
-    spec.native_threads = plan.native_threads
-    spec.warmups = [_warmup(warmup) for warmup in plan.warmups]
-    spec.labels = {output: read_labels(path) for output, path in plan.label_files.items()}
-    spec.python_executes = list(executes)
-    spec.properties = list(plan.notes.properties)
-    spec.tensor_parameters = list(plan.notes.tensors)
-    spec.worker = _worker_options(worker) if worker else None
-    return spec
-
-
-def _worker_options(worker: WorkerLaunch) -> _core.WorkerOptions:
-    made = _core.WorkerOptions()
-    made.command = list(worker.command)
-    made.document = worker.document
-    made.batch_ms_max = round(worker.bounds.batch_seconds_max * 1000)
-    made.load_ms_max = round(worker.bounds.load_seconds_max * 1000)
-    made.memory_bytes_max = worker.bounds.memory_bytes_max
-    made.shared_bytes_max = worker.bounds.shared_bytes_max
-    return made
-
-
-def _queue_options(plan: QueuePlan) -> _core.QueueOptions:
-    made = _core.QueueOptions()
-    made.preferred_batch_sizes = list(plan.preferred_batch_sizes)
-    made.delay_max_us = plan.delay_max_us
-    made.tickets_max = plan.tickets_max
-    made.default_timeout_us = plan.default_timeout_us
-    made.is_timeout_delay = plan.is_timeout_delay
-    made.allows_timeout = plan.allows_timeout
-    return made
-
-
-def _ort_options(plan: SessionPlan) -> _core.OrtOptions:
-    made = _core.OrtOptions()
-    made.intra_op_threads = plan.intra_op_threads
-    made.inter_op_threads = plan.inter_op_threads
-    made.is_parallel = plan.is_parallel
-    made.graph_level = plan.graph_level
-    made.providers = [(name, dict(options)) for name, options in plan.providers]
-    made.has_arena = plan.has_arena
-    made.has_memory_plan = plan.has_memory_plan
-    made.config_entries = dict(plan.config_entries)
-    made.run_entries = dict(plan.run_entries)
-    return made
-
-
-def _warmup(plan: WarmupPlan) -> _core.Warmup:
-    inputs = [
-        _core.WarmupInput(
-            one.name,
-            one.datatype,
-            one.dims,
-            one.source,
-            read_warmup_tensor(one.file) if one.file else b"",
-        )
-        for one in plan.inputs
-    ]
-    return _core.Warmup(plan.name, plan.rows, plan.count, inputs)
-
-
-def _tensor_specs(plans: Sequence[TensorPlan]) -> list[_core.TensorSpec]:
-    return [_core.TensorSpec(p.name, p.datatype, p.dims, p.is_optional, p.reshape) for p in plans]
-
-
-def _tensor_plans(specs: Sequence[_core.TensorSpec]) -> tuple[TensorPlan, ...]:
-    return tuple(
-        TensorPlan(
-            name=spec.name,
-            datatype=spec.datatype,
-            dims=tuple(spec.dims),
-            is_optional=spec.is_optional,
-        )
-        for spec in specs
-    )

@@ -12,6 +12,7 @@
     ├── ArtifactError       a compiled model's file is wrong, or would be
     ├── UnknownModelError   nothing is served under the name or version asked for
     ├── PackageError        a packaged version is damaged, or not signed as it must be
+    ├── PredictError        rows cannot be read, answered or written by `penstock predict`
     ├── ProfileError        a reference profile cannot be read, or made
     ├── RegistryError       the registry of versions cannot be used, or lacks what is asked for
     ├── BackendError        a model's own code is wrong, or failed
@@ -36,6 +37,7 @@ __all__ = [
     "OptionsError",
     "PackageError",
     "PenstockError",
+    "PredictError",
     "ProfileError",
     "QuantizeError",
     "RegionError",
@@ -94,6 +96,12 @@ class PackageError(PenstockError):
     """A packaged version is damaged, is none, or is not signed as it must be."""
 
     code = "FAILED_PRECONDITION"
+
+
+class PredictError(PenstockError):
+    """Rows of a table cannot be read, fit no model, or their answers cannot be written."""
+
+    code = "INVALID_ARGUMENT"
 
 
 class ProfileError(PenstockError):

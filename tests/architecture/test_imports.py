@@ -52,7 +52,12 @@ BELONGS_TO: dict[str, set[str]] = {
 }
 
 #: The only modules that import the native core.
-CORE_IMPORTERS = {"penstock.engine", "penstock.native.model"}
+CORE_IMPORTERS = {
+    "penstock.engine",
+    "penstock.local_model",
+    "penstock.model_spec",
+    "penstock.native.model",
+}
 
 #: Distribution -> the packages it stands for, where that is not just its own name.
 IMPORTED_AS = {

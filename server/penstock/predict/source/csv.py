@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rows of CSV files. Every column is text as it stands: numbers are read where a model wants them.
+
+An empty field is missing. A line with another number of fields than the first stops the run: what
+stands in its fields, nobody knows.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import PurePosixPath
+from typing import Any
+
+from penstock.errors import PredictError
+from penstock.predict.arrow import pyarrow_module
+from penstock.predict.options import ReadingBounds
+from penstock.predict.source.chunks import Chunk, cut
+from penstock.predict.source.files import InputFiles, told, without_secrets
+
+__all__ = ["CsvSource"]
+
+#: Read at a time; a line may not be longer.
+BLOCK_BYTES = 4 << 20
+_CODECS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
+_BAD_LINE = re.compile(r"Row #(\d+): Expected (\d+) columns, got (\d+)")
+
+
+class CsvSource:
+    """See Source."""
+
+    def __init__(self, files: InputFiles, bounds: ReadingBounds) -> None:
+        """Reads the beginning of the first file. Raises PredictError if it cannot be read."""
+        self._files = files
+        self._bounds = bounds
+        self.rows: int | None = None
+        arrow = pyarrow_module()
+        name = next(iter(files.paths))
+        with self._told(name):
+            self._names = self._header(name)
+            self.schema = arrow.schema([(column, arrow.string()) for column in self._names])
+            with self._opened(name, self._names) as (reader, _):
+                batch = next(iter(reader), None)
+        rows = batch.num_rows if batch is not None else 0
+        self.row_bytes = -(-batch.nbytes // rows) if batch is not None and rows else 1
+
+    @contextmanager
+    def _told(self, name: str) -> Iterator[None]:
+        arrow = pyarrow_module()
+        with told(f"{name} of {self._files.shown}"):
+            try:
+                yield
+            except arrow.ArrowInvalid as error:
+                if found := _BAD_LINE.search(str(error)):
+                    raise PredictError(
+                        f"{name} line {found[1]} has {found[3]} fields, wanted {found[2]}: "
+                        "mend the file, or put such fields in quotation marks."
+                    ) from None
+                if "straddling object" in str(error):
+                    raise PredictError(
+                        f"{name} has a line of more than {BLOCK_BYTES} bytes: wanted shorter ones."
+                    ) from None
+                raise
+
+    def _delimiter(self, name: str) -> str:
+        return "\t" if ".tsv" in PurePosixPath(without_secrets(name)).suffixes else ","
+
+    def _header(self, name: str) -> list[str]:
+        """The names of the first line."""
+        import pyarrow.csv
+
+        with self._stream(name) as (stream, _):
+            options = pyarrow.csv.ReadOptions(block_size=BLOCK_BYTES, use_threads=False)
+            parse = pyarrow.csv.ParseOptions(
+                delimiter=self._delimiter(name), newlines_in_values=True
+            )
+            return list(
+                pyarrow.csv.open_csv(stream, read_options=options, parse_options=parse).schema.names
+            )
+
+    @contextmanager
+    def _stream(self, name: str) -> Iterator[tuple[Any, Any]]:
+        """The file's text, and the file, which tells how much of it has been read."""
+        arrow = pyarrow_module()
+        codec = _CODECS.get(PurePosixPath(without_secrets(name)).suffix)
+        with self._files.open(name) as file:
+            stream = arrow.PythonFile(file, mode="r")
+            yield (arrow.CompressedInputStream(stream, codec) if codec else stream), file
+
+    @contextmanager
+    def _opened(self, name: str, columns: Sequence[str]) -> Iterator[tuple[Any, Any]]:
+        import pyarrow.csv
+
+        text = pyarrow_module().string()
+        convert = pyarrow.csv.ConvertOptions(
+            include_columns=list(columns),
+            column_types=dict.fromkeys(columns, text),
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+        )
+        with self._stream(name) as (stream, file):
+            yield (
+                pyarrow.csv.open_csv(
+                    stream,
+                    read_options=pyarrow.csv.ReadOptions(block_size=BLOCK_BYTES),
+                    parse_options=pyarrow.csv.ParseOptions(
+                        delimiter=self._delimiter(name), newlines_in_values=True
+                    ),
+                    convert_options=convert,
+                ),
+                file,
+            )
+
+    def chunks(self, columns: Sequence[str], first: int, part_rows: int) -> Iterator[Chunk]:
+        """See Source. Rows before `first` are read as well, and let go."""
+        sizes = {name: self._files.size(name) for name in self._files.paths}
+        row = done = 0
+        for name, size in sizes.items():
+            before = row
+            with self._told(name):
+                names = self._header(name)
+                missing = next((one for one in columns if one not in names), None)
+                if missing is not None:
+                    raise PredictError(
+                        f"{name} has no column {missing!r}, which the first file has."
+                    )
+                with self._opened(name, columns) as (reader, file):
+                    for batch in reader:
+                        told_bytes = done + min(size, file.tell())
+                        read = told_bytes / max(1, sum(sizes.values()))
+                        for number, piece in self._cut(batch, row, part_rows):
+                            if number >= first:
+                                yield Chunk(
+                                    batch=piece,
+                                    first=number,
+                                    file=name,
+                                    file_first=number - before,
+                                    read=min(1.0, read),
+                                )
+                        row += batch.num_rows
+            done += size
+
+    def _cut(self, batch: Any, row: int, part_rows: int) -> Iterator[tuple[int, Any]]:
+        bounds = self._bounds
+        for at in range(0, batch.num_rows, bounds.chunk_rows):
+            piece = batch.slice(at, bounds.chunk_rows)
+            yield from cut(piece, row + at, part_rows=part_rows, bytes_max=bounds.chunk_bytes)
