@@ -31,7 +31,12 @@ METRICS = {
 
 def make_history(folder: Path, store: Path, package: Path) -> Path:
     """The folder of a registry; `package`: one of iris, which is left as it is."""
-    registry = registry_in(folder / "registry", store)
+    make_versions(registry_in(folder / "registry", store), folder, package)
+    return folder / "registry"
+
+
+def make_versions(registry: Registry, folder: Path, package: Path) -> None:
+    """The same in any registry; `folder`: where packages may be made."""
     digest: str | None = None
     for version in METRICS:
         copy = Path(shutil.copytree(package, folder / str(version)))
@@ -39,7 +44,6 @@ def make_history(folder: Path, store: Path, package: Path) -> Path:
         digest = register(registry, copy, version)
     registry.client.set_registered_model_alias(MODEL, "champion", "1")
     registry.client.set_registered_model_alias(MODEL, "candidate", "2")
-    return folder / "registry"
 
 
 def edit(package: Path, version: int, parent: str | None) -> None:

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.doubles.histories import make_versions
+from tests.doubles.registries import MlflowServer
 from typer.testing import CliRunner
 
 from penstock.cli import app
 from penstock.commands.registry.comparison_picture import draw_comparison
+from penstock.registry import registry_place
 from penstock.registry.comparison import Better, VersionTold, compare_versions, less_is_better
 from penstock.registry.difference import Contents, differences
 from penstock.registry.registry import Registry
@@ -29,7 +32,7 @@ def cli(registry: Registry, *arguments: str) -> Any:
 
 def told(registry: Registry, *arguments: str) -> Any:
     done = cli(registry, *arguments, "--json")
-    assert done.exit_code == 0, done.output
+    assert (done.exit_code, done.stderr) == (0, ""), done.output
     return json.loads(done.stdout)
 
 
@@ -97,7 +100,9 @@ def test_two_versions_are_compared_in_a_table(history: Registry) -> None:
     assert [one for one in found["parameters"] if one["name"] == "model.c"] == [
         {"name": "model.c", "a": "1.0", "b": "2.0"}
     ]
-    table = cli(history, "compare", "iris", "1", "2").stdout
+    done = cli(history, "compare", "iris", "1", "2")
+    assert done.stderr == ""
+    table = done.stdout
     for wanted in ("0.91 (0.88 to", "+0.06", "version 2", "different data (101 and 102 rows)"):
         assert wanted in table
     assert told(history, "compare", "iris", "2", "3")["is_same_data"] is True
@@ -247,3 +252,24 @@ def test_a_run_that_was_removed_leaves_the_rest(history: Registry) -> None:
     store._hard_delete_run(run_id)
     assert told(history, "lineage", "iris", "--version", "2")["data"]["rows"] == 102
     assert told(history, "list", "iris")[1]["metrics"] == {}
+
+
+@pytest.mark.slow
+def test_a_server_of_mlflow_tells_the_same(made_packages: dict[str, Path], tmp_path: Path) -> None:
+    """Its files come through it, not from a folder."""
+    with MlflowServer(tmp_path) as server:
+        registry = Registry(registry_place(server.uri, folder=tmp_path))
+        make_versions(registry, tmp_path, made_packages["iris"])
+        metrics = {
+            one["name"]: one for one in told(registry, "compare", "iris", "1", "2")["metrics"]
+        }
+        assert (metrics["accuracy"]["better"], metrics["accuracy"]["is_apart"]) == ("b", True)
+        parts = {one["name"]: one for one in told(registry, "diff", "iris", "2", "3")["parts"]}
+        assert parts["environment.lock"]["changes"] == {"numpy": ["2.4.2", "2.4.3"]}
+        assert told(registry, "lineage", "iris")["parent"]["parent"]["version"] == 1
+        refused = cli(registry, "promote", "iris", "--version", "3")
+        assert "--allow-signature-change" in refused.output
+        assert told(registry, "promote", "iris", "--expect", "1")["has_moved"] is True
+        told(registry, "archive", "iris", "--version", "1")
+        assert [one["version"] for one in told(registry, "list", "iris")] == [3, 2]
+        assert registry.model_tags("iris") == {}

@@ -81,9 +81,11 @@ def test_mlflow_is_not_imported_to_say_so(tmp_path: Path) -> None:
         "from pathlib import Path\n"
         "from penstock.registry.place import check_reachable, registry_place\n"
         "import penstock.package, penstock.package.placing, penstock.registry.registry\n"
+        "import penstock.cli, penstock.registry.promotion, penstock.registry.readings\n"
+        "import penstock.commands.registry.comparison_picture\n"
         "place = registry_place('sqlite:///a.db', folder=Path(sys.argv[1]))\n"
         "check_reachable(place, creates=True)\n"
-        "heavy = {'mlflow', 'onnxruntime', 'model_signing', 'pandas', 'sqlalchemy'}\n"
+        "heavy = {'matplotlib', 'mlflow', 'model_signing', 'onnxruntime', 'pandas', 'sqlalchemy'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"
     )
     command = [sys.executable, "-c", program, str(tmp_path)]

@@ -37,10 +37,11 @@ def read_told(registry: Registry, version: VersionEntry) -> VersionTold:
         raise _lost(version, MANIFEST_FILE)
     sizes = {path: mark.bytes for path, mark in manifest.files.items()} if manifest else {}
     parameters = dict(run.parameters) if run else {}
+    told_apart = {"spec_digest", "data.digest", "data.kind", "data.rows"}
     return VersionTold(
         version=version.version,
         metrics=run.estimates if run else {},
-        parameters={key: one for key, one in parameters.items() if not key.startswith("data.")},
+        parameters={key: one for key, one in parameters.items() if key not in told_apart},
         deciding=version.tags.get(METRIC_TAG, ""),
         size_bytes=sum(sizes.values()) if sizes else None,
         model_bytes=sizes.get(MODEL_FILE),

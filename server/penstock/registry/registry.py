@@ -319,6 +319,7 @@ def _mlflow() -> tuple[Any, tuple[type[Exception], ...]]:
     # Nothing is told to anybody but the registry, and nothing is printed.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of libraries that MLflow imports

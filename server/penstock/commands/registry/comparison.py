@@ -45,7 +45,7 @@ def compare_two(
 
 
 def better_words(metric: ComparedMetric, compared: Comparison) -> str:
-    """Which of the two is better, and whether the intervals say so too."""
+    """Which of the two is better, and whether the intervals overlap."""
     if metric.a is None or metric.b is None:
         return f"only version {(compared.b if metric.a is None else compared.a).version} has it"
     match metric.better:
@@ -57,7 +57,7 @@ def better_words(metric: ComparedMetric, compared: Comparison) -> str:
             words = f"version {compared.a.version}"
         case Better.SECOND:
             words = f"version {compared.b.version}"
-    return f"{words}, intervals overlap" if metric.is_apart is False else words
+    return f"{words}, overlap" if metric.is_apart is False else words
 
 
 def _print(console: Console, compared: Comparison) -> None:

@@ -22,11 +22,11 @@ INK, QUIET, RULE = "#1f2937", "#6b7280", "#e5e7eb"
 
 WIDTH, STRIP, HEAD, GROUP, FOOT = 9.6, 0.62, 0.9, 0.5, 0.2  # inches
 #: Where columns begin, as shares of the width.
-NAMES, STRIPS, STRIPS_END, VERDICTS = 0.02, 0.22, 0.66, 0.69
+NAMES, STRIPS, STRIPS_END, NUMBERS, VERDICTS = 0.02, 0.21, 0.54, 0.56, 0.78
 #: The heights of the two versions in a strip, which goes from 0 to 1.
 ROWS = (0.70, 0.30)
 #: Free space at both ends of a strip's scale, as a share of what is shown.
-MARGIN = 0.3
+MARGIN = 0.06
 DPI = 144
 NAME_MAX = 26
 
@@ -46,22 +46,25 @@ def draw_comparison(compared: Comparison, path: Path) -> None:
             f"The picture needs matplotlib ({error}): `pip install 'penstock[training]'`."
         ) from None
     groups = [
-        (title, rows)
-        for title, rows in (("Metrics", compared.metrics), ("Cost", compared.costs))
+        (title, rows, from_zero)
+        for title, rows, from_zero in (
+            ("Metrics", compared.metrics, False),
+            ("Cost", compared.costs, True),
+        )
         if rows
     ]
-    strips = sum(len(rows) for _, rows in groups)
+    strips = sum(len(rows) for _, rows, _ in groups)
     height = HEAD + FOOT + STRIP * strips + GROUP * len(groups)
     with rc_context({"svg.hashsalt": "penstock", "font.size": 9, "text.parse_math": False}):
         figure = Figure(figsize=(WIDTH, height), dpi=DPI, facecolor="white")
         FigureCanvasAgg(figure)
         _head(figure, compared, height)
         top = height - HEAD
-        for title, rows in groups:
-            _group_head(figure, title, top, height)
+        for title, rows, from_zero in groups:
+            _group_head(figure, title, top, height, from_zero=from_zero)
             top -= GROUP
             for one in rows:
-                _strip(figure, one, compared, top, height)
+                _strip(figure, one, compared, top, height, from_zero=from_zero)
                 top -= STRIP
         form = path.suffix.lower().removeprefix(".")
         metadata = {"Software": None} if form == "png" else {"Date": None, "Creator": None}
@@ -81,7 +84,7 @@ def _head(figure: Any, compared: Comparison, height: float) -> None:
     for place, (colour, label) in enumerate(
         ((FIRST, f"version {first}"), (SECOND, f"version {second}"))
     ):
-        x = VERDICTS + 0.13 * place
+        x = NUMBERS + 0.22 * place
         figure.text(x, 1 - 0.34 / height, "●", color=colour, size=11, va="center")
         figure.text(x + 0.02, 1 - 0.34 / height, label, color=INK, va="center")
 
@@ -92,26 +95,36 @@ def _sentence(compared: Comparison) -> str:
         sum(one.better is better for one in compared.metrics)
         for better in (Better.SECOND, Better.FIRST)
     ]
+    overlaps = sum(one.is_apart is False for one in compared.metrics)
     better = (
         f"version {compared.b.version} is better in {counts[0]} and worse in {counts[1]} of "
-        f"{len(compared.metrics)} metrics"
+        f"{len(compared.metrics)} metrics; intervals overlap in {overlaps}"
     )
     return f"{data[compared.is_same_data]}; {better}"
 
 
-def _group_head(figure: Any, title: str, top: float, height: float) -> None:
+def _group_head(figure: Any, title: str, top: float, height: float, *, from_zero: bool) -> None:
     from matplotlib.lines import Line2D
 
     y = (top - GROUP + 0.22) / height
     figure.text(NAMES, y, title, size=9, weight="bold", color=QUIET, va="center")
-    for x, words in ((STRIPS, "each on its own scale"), (VERDICTS, "better")):
+    for x, words in (
+        (STRIPS, f"each on its own scale{', from 0' if from_zero else ''}"),
+        (VERDICTS, "better"),
+    ):
         figure.text(x, y, words, size=8, color=QUIET, va="center")
     line = (top - GROUP + 0.04) / height
     figure.add_artist(Line2D((NAMES, 1 - NAMES), (line, line), color=RULE, linewidth=1))
 
 
 def _strip(
-    figure: Any, metric: ComparedMetric, compared: Comparison, top: float, height: float
+    figure: Any,
+    metric: ComparedMetric,
+    compared: Comparison,
+    top: float,
+    height: float,
+    *,
+    from_zero: bool,
 ) -> None:
     bottom, tall = (top - STRIP) / height, STRIP / height
     middle = bottom + tall / 2
@@ -124,20 +137,27 @@ def _strip(
         figure.text(NAMES, middle - 0.10 / height, words, size=7, color=QUIET, va="center")
     axes = figure.add_axes((STRIPS, bottom, STRIPS_END - STRIPS, tall))
     axes.set_axis_off()
+    shown = [one for one in (metric.a, metric.b) if one is not None]
     axes.set_ylim(0, 1)
-    axes.set_xlim(*_scale([one for one in (metric.a, metric.b) if one is not None]))
+    axes.set_xlim(*_scale(shown, from_zero=from_zero))
     for row, estimate, colour in zip(ROWS, (metric.a, metric.b), (FIRST, SECOND), strict=True):
         axes.axhline(row, color=RULE, linewidth=0.8, zorder=0)
-        if estimate is None:
-            axes.text(0.5, row, "none", transform=axes.transAxes, size=8, color=QUIET, va="center")
-        else:
+        if estimate is not None:
             _mark(axes, estimate, row, colour)
+        figure.text(
+            NUMBERS,
+            bottom + tall * row,
+            shown_estimate(estimate) or "none",
+            size=8,
+            color=QUIET if estimate is None else INK,
+            va="center",
+        )
     figure.text(
         VERDICTS,
         middle + 0.08 / height,
         better_words(metric, compared),
         color=_colour(metric),
-        weight="bold" if metric.better in (Better.FIRST, Better.SECOND) else "normal",
+        weight="normal" if _colour(metric) == QUIET else "bold",
         va="center",
     )
     difference = shown_difference(metric.difference)
@@ -152,33 +172,25 @@ def _strip(
 
 
 def _mark(axes: Any, estimate: Estimate, row: float, colour: str) -> None:
-    """A dot and its interval, and the numbers to the right of it."""
-    right = estimate.value
+    """A dot and its interval."""
     if estimate.low is not None and estimate.high is not None:
-        axes.plot((estimate.low, estimate.high), (row, row), color=colour, linewidth=3.2,
-                  alpha=0.35, solid_capstyle="round")  # fmt: skip
-        right = max(right, estimate.high)
+        axes.plot(
+            (estimate.low, estimate.high),
+            (row, row),
+            color=colour,
+            linewidth=3.2,
+            alpha=0.35,
+            solid_capstyle="round",
+        )
     axes.plot(estimate.value, row, "o", color=colour, markersize=6.5)
-    left = estimate.value if estimate.low is None else min(estimate.low, estimate.value)
-    low, high = axes.get_xlim()
-    is_right = high - right >= left - low  # where there is more room
-    axes.annotate(
-        shown_estimate(estimate),
-        (right if is_right else left, row),
-        xytext=(9 if is_right else -9, 0),
-        textcoords="offset points",
-        ha="left" if is_right else "right",
-        va="center",
-        size=8,
-        color=INK,
-        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
-    )
 
 
-def _scale(shown: Sequence[Estimate]) -> tuple[float, float]:
+def _scale(shown: Sequence[Estimate], *, from_zero: bool) -> tuple[float, float]:
     """From the smallest to the largest number, with room at both ends."""
     ends = [end for one in shown for end in (one.value, one.low, one.high) if end is not None]
     low, high = min(ends), max(ends)
+    if from_zero:
+        low, high = min(low, 0.0), max(high, 0.0)
     room = (high - low) * MARGIN or abs(high) * 0.5 or 1.0
     return low - room, high + room
 
