@@ -210,7 +210,10 @@ def _follower(options: ServerOptions, models: RepositoryController) -> RegistryF
     if models.kept is None:
         return None
     return RegistryFollower(
-        RegistryProcess(registry_place(options.registry, folder=Path.cwd())),
+        RegistryProcess(
+            registry_place(options.registry, folder=Path.cwd()),
+            allows_code=options.registry_allow_code,
+        ),
         models.kept,
         models,
         alias=options.registry_alias,

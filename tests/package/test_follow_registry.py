@@ -137,8 +137,8 @@ def _other_signature(folder: Path) -> None:
     (folder / "signature.json").write_text(json.dumps(told))
 
 
-def is_refused(registry: Registry, version: int) -> bool:
-    return REFUSED_TAG in tags_of(registry, "iris", version)
+def is_refused(registry: Registry, version: int, name: str = "iris") -> bool:
+    return REFUSED_TAG in tags_of(registry, name, version)
 
 
 def test_a_version_that_is_not_what_it_should_be_is_refused_and_the_one_before_stays(

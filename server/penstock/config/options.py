@@ -71,6 +71,11 @@ class ServerOptions(BaseModel):
         description="Folder that keeps what was fetched from the registry, so that a server can "
         "start while the registry is away. Empty: one that is removed when the server ends.",
     )
+    registry_allow_code: bool = Field(
+        False,
+        description="Let versions of the registry that are no packages run code that they bring: "
+        "pickles are read, and MLflow answers for what nothing else can serve.",
+    )
     package: list[str] = Field(
         [],
         description="Folder of a packaged version, to be served as version 1 of the model that it "

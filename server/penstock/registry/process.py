@@ -27,10 +27,14 @@ END_SECONDS = 2.0
 
 
 class RegistryProcess:
-    """Asks the registry at `place`. Used on one event loop."""
+    """Asks the registry at `place`. Used on one event loop.
 
-    def __init__(self, place: RegistryPlace) -> None:
+    `allows_code`: versions that are no packages may run what code they bring.
+    """
+
+    def __init__(self, place: RegistryPlace, *, allows_code: bool = False) -> None:
         self._place = place
+        self._allows_code = allows_code
         self._running: _Running | None = None
         self._is_closed = False
 
@@ -77,6 +81,7 @@ class RegistryProcess:
             version=version,
             folder=str(folder),
             bytes_max=bytes_max,
+            allows_code=self._allows_code,
         )
         return {str(key): str(value) for key, value in told["tags"].items()}
 

@@ -14,6 +14,7 @@ when its standard input does, which is when the server has gone, however it went
 
 import json
 import os
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -21,7 +22,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from penstock.errors import PenstockError
+from penstock.errors import PenstockError, RegistryError
+from penstock.package.manifest import is_package
 from penstock.registry.looks import (
     aliased_versions,
     fetch_version,
@@ -35,6 +37,8 @@ __all__ = ["main"]
 
 #: Downloads at a time, and one for looks.
 THREADS = 5
+#: Seconds that a model which is no package may take to become one.
+PREPARE_SECONDS = 900.0
 #: MLflow's own patience: a registry that is away is told within seconds, and looked at again.
 MLFLOW_PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
 
@@ -64,8 +68,32 @@ def _has(registry: Registry, asked: Mapping[str, Any]) -> Any:
 
 def _fetch(registry: Registry, asked: Mapping[str, Any]) -> Any:
     folder, bytes_max = Path(asked["folder"]), asked["bytes_max"]
-    entry = fetch_version(registry, asked["name"], asked["version"], folder, bytes_max)
+    name, version = asked["name"], asked["version"]
+    entry = fetch_version(registry, name, version, folder, bytes_max)
+    if not is_package(folder):
+        _make_servable(folder, name, version, allows_code=asked["allows_code"])
     return {"tags": dict(entry.tags)}
+
+
+def _make_servable(folder: Path, name: str, version: int, *, allows_code: bool) -> None:
+    """In a process of its own, which may need gigabytes, or run what is in the model."""
+    about = f"Version {version} of {name!r} is no package."
+    command = [sys.executable, "-m", "penstock.registry.plain_main", str(folder), name]
+    try:
+        done = subprocess.run(
+            [*command, "yes" if allows_code else "no"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=PREPARE_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        raise RegistryError(
+            f"{about} Making it servable took more than {PREPARE_SECONDS:.0f} s."
+        ) from None
+    if done.returncode != 0:
+        reason = " ".join(done.stdout.decode(errors="replace").split())
+        raise RegistryError(f"{about} {reason or f'Its process ended with {done.returncode}.'}")
 
 
 def _note(registry: Registry, asked: Mapping[str, Any]) -> Any:
