@@ -64,7 +64,9 @@ IMPORTED_AS = {
     "grpcio": {"grpc"},
     "protobuf": {"google"},
     "pydantic": {"pydantic", "pydantic_core"},
+    "pyyaml": {"yaml"},
     "scikit-learn": {"sklearn"},
+    "xgboost-cpu": {"xgboost"},
 }
 
 #: Extras that serve the examples and the tests, never the packages themselves.
