@@ -19,10 +19,11 @@ void bind_errors(py::module_& module) {
   error.doc() = "A failure the core reports: `code` is gRPC's name of its kind.";
 }
 
-void raise(const base::Error& error) {
+void raise(const base::Error& error, std::string_view stage) {
   const py::object type = py::module_::import(kModule).attr(kClass);
   py::object raised = type(error.why);
   raised.attr("code") = std::string(name_of(error.code));
+  raised.attr("stage") = std::string(stage);
   PyErr_SetObject(type.ptr(), raised.ptr());
   throw py::error_already_set();
 }

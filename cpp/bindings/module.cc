@@ -94,7 +94,9 @@ class Server {
       }
       made.instance_count = given.size();
     }
-    auto loaded = value_or_raise(unlocked([&] { return engine_->load(made, std::move(given)); }));
+    const auto outcome = unlocked([&] { return engine_->load(made, std::move(given)); });
+    if (!outcome) raise(outcome.error(), name_of(outcome.error().stage));
+    const engine::LoadedModel& loaded = *outcome;
     LoadedModel told{.name = spec.name,
                      .version = spec.version,
                      .inputs = tensor_specs(loaded.signature.inputs),
@@ -241,6 +243,19 @@ void bind_values(py::module_& module) {
              return Warmup{std::move(name), rows, count, std::move(inputs)};
            }),
            py::arg("name"), py::arg("rows"), py::arg("count"), py::arg("inputs"));
+  py::class_<SmokeTensor>(module, "SmokeTensor")
+      .def(py::init([](std::string name, std::string datatype, std::vector<std::int64_t> shape,
+                       std::string bytes) {
+             return SmokeTensor{std::move(name), std::move(datatype), std::move(shape),
+                                std::move(bytes)};
+           }),
+           py::arg("name"), py::arg("datatype"), py::arg("shape"), py::arg("bytes"));
+  py::class_<Smoke>(module, "Smoke")
+      .def(py::init([](std::vector<SmokeTensor> inputs, std::vector<SmokeTensor> expected,
+                       double tolerance) {
+             return Smoke{std::move(inputs), std::move(expected), tolerance};
+           }),
+           py::arg("inputs"), py::arg("expected"), py::arg("tolerance"));
   py::class_<WorkerOptions>(module, "WorkerOptions")
       .def(py::init<>())
       .def_readwrite("command", &WorkerOptions::command)
@@ -283,6 +298,7 @@ void bind_model_spec(py::module_& module) {
       .def_readwrite("queue", &ModelSpec::queue)
       .def_readwrite("ort", &ModelSpec::ort)
       .def_readwrite("native_threads", &ModelSpec::native_threads)
+      .def_readwrite("smoke", &ModelSpec::smoke)
       .def_readwrite("warmups", &ModelSpec::warmups)
       .def_readwrite("labels", &ModelSpec::labels)
       .def_readwrite("python_executes", &ModelSpec::python_executes)

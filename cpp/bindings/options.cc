@@ -97,6 +97,28 @@ Result<model::Warmup> warmup(const Warmup& given) {
   return made;
 }
 
+Result<std::vector<model::SmokeTensor>> smoke_tensors(const std::vector<SmokeTensor>& given) {
+  std::vector<model::SmokeTensor> made;
+  for (const SmokeTensor& one : given) {
+    const auto dtype = base::dtype_named(one.datatype);
+    if (!dtype) {
+      return fail(Code::kInvalidArgument, "smoke request: '" + one.name + "' is of datatype '" +
+                                              one.datatype + "', which is none of V2");
+    }
+    made.push_back({.name = one.name, .dtype = *dtype, .shape = one.shape, .bytes = one.bytes});
+  }
+  return made;
+}
+
+Result<model::Smoke> smoke_request(const Smoke& given) {
+  auto inputs = smoke_tensors(given.inputs);
+  if (!inputs) return std::unexpected(inputs.error());
+  auto expected = smoke_tensors(given.expected);
+  if (!expected) return std::unexpected(expected.error());
+  return model::Smoke{
+      .inputs = *std::move(inputs), .expected = *std::move(expected), .tolerance = given.tolerance};
+}
+
 model::WorkerOptions worker_options(const WorkerOptions& options) {
   return {.command = options.command,
           .document = options.document,
@@ -244,6 +266,11 @@ Result<engine::ModelSpec> model_spec(const ModelSpec& spec) {
   }
   made.ort.log_id = spec.name;
   made.native_threads = spec.native_threads;
+  if (spec.smoke) {
+    auto converted = smoke_request(*spec.smoke);
+    if (!converted) return std::unexpected(converted.error());
+    made.smoke = *std::move(converted);
+  }
   for (const Warmup& given : spec.warmups) {
     auto converted = warmup(given);
     if (!converted) return std::unexpected(converted.error());

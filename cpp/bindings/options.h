@@ -104,6 +104,19 @@ struct Warmup {
   std::vector<WarmupInput> inputs;
 };
 
+struct SmokeTensor {
+  std::string name;
+  std::string datatype;
+  std::vector<std::int64_t> shape;
+  std::string bytes;
+};
+
+struct Smoke {
+  std::vector<SmokeTensor> inputs;
+  std::vector<SmokeTensor> expected;
+  double tolerance = 0;
+};
+
 struct WorkerOptions {
   std::vector<std::string> command;
   std::string document;
@@ -128,6 +141,7 @@ struct ModelSpec {
   QueueOptions queue;
   OrtOptions ort;
   std::size_t native_threads = 0;
+  std::optional<Smoke> smoke;
   std::vector<Warmup> warmups;
   std::map<std::string, std::vector<std::string>> labels;
   std::vector<pybind11::object> python_executes;

@@ -149,7 +149,7 @@ void Engine::deliver(std::span<batching::Reply> replies) {
 // ---------------------------------------------------------------------------------------------
 // Models
 
-Result<LoadedModel> Engine::load(const ModelSpec& spec, Executors given) {
+std::expected<LoadedModel, LoadFailure> Engine::load(const ModelSpec& spec, Executors given) {
   auto loaded =
       load_version(spec, std::move(given), ort_.get(), *log_, options_.metrics, io_.size(),
                    [this](std::span<batching::Reply> replies) { deliver(replies); });

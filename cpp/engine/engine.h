@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <expected>
 #include <memory>
 #include <span>
 #include <string>
@@ -74,7 +75,7 @@ class Engine {
 
   // Loads a version and publishes it; the one that was served under its name and number before is
   // served until then, and retired after. Blocks.
-  base::Result<LoadedModel> load(const ModelSpec& spec, Executors given = {});
+  std::expected<LoadedModel, LoadFailure> load(const ModelSpec& spec, Executors given = {});
   // Requests for this version are answered kUnavailable with `reason`.
   void set_failed(const std::string& name, std::int64_t version, std::string reason);
   // kNotFound if there is no such version. Blocks until what it has accepted is answered.

@@ -111,9 +111,20 @@ Result<Executors> make_executors(const ModelSpec& spec, Executors given,
   return executors;
 }
 
-Result<Loaded> load_version(const ModelSpec& spec, Executors given, const model::OrtRuntime* ort,
-                            base::Log& log, const MetricsOptions& metrics, std::size_t io_threads,
-                            batching::Batcher::Deliver deliver) {
+std::string_view name_of(LoadStage stage) {
+  switch (stage) {
+    case LoadStage::kModel: return "";
+    case LoadStage::kSmoke: return "smoke";
+    case LoadStage::kWarmup: return "warmup";
+  }
+  return "";
+}
+
+std::expected<Loaded, LoadFailure> load_version(const ModelSpec& spec, Executors given,
+                                                const model::OrtRuntime* ort, base::Log& log,
+                                                const MetricsOptions& metrics,
+                                                std::size_t io_threads,
+                                                batching::Batcher::Deliver deliver) {
   const base::Nanos began_ns = spec.load_began_ns != 0 ? spec.load_began_ns : base::monotonic_now();
   auto executors = make_executors(spec, std::move(given), ort, log);
   if (!executors) return std::unexpected(executors.error());
@@ -123,6 +134,12 @@ Result<Loaded> load_version(const ModelSpec& spec, Executors given, const model:
   LoadedModel model{.signature = *reshaping ? (*reshaping)->signature : first.signature()};
   auto labels = labels_in_order(spec, model.signature);
   if (!labels) return std::unexpected(labels.error());
+  for (const auto& executor : *executors) {
+    if (!spec.smoke) break;
+    if (auto smoked = model::run_smoke(*spec.smoke, *reshaping, *executor); !smoked) {
+      return std::unexpected(LoadFailure(smoked.error(), LoadStage::kSmoke));
+    }
+  }
   // A Python model decides by itself what it is warmed up with.
   if (first.traits().is_native) model.row_cost_ns = model::measure_row_cost(first);
   const auto lane = choose_lane(spec, first.traits(), model.row_cost_ns);
@@ -130,7 +147,7 @@ Result<Loaded> load_version(const ModelSpec& spec, Executors given, const model:
   model.lane = *lane;
   for (const auto& executor : *executors) {
     if (auto warm = model::run_warmups(spec.warmups, *reshaping, *executor); !warm) {
-      return std::unexpected(warm.error());
+      return std::unexpected(LoadFailure(warm.error(), LoadStage::kWarmup));
     }
   }
 

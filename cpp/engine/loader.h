@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <expected>
 #include <memory>
 #include <vector>
 
@@ -27,11 +28,13 @@ base::Result<Executors> make_executors(const ModelSpec& spec, Executors given,
                                        const model::OrtRuntime* ort, base::Log& log);
 
 // Makes a version of `spec`. `given` are the executors of a backend that lives outside the core
-// (Python: one per instance); `ort` is null where ONNX Runtime is not installed. Blocks for as long
-// as the model takes to load and to be measured.
-base::Result<Loaded> load_version(const ModelSpec& spec, Executors given,
-                                  const model::OrtRuntime* ort, base::Log& log,
-                                  const MetricsOptions& metrics, std::size_t io_threads,
-                                  batching::Batcher::Deliver deliver);
+// (Python: one per instance); `ort` is null where ONNX Runtime is not installed. Executors are
+// made, answer the smoke request, are measured and warmed: what fails any of it is no version.
+// Blocks for as long as all that takes.
+std::expected<Loaded, LoadFailure> load_version(const ModelSpec& spec, Executors given,
+                                                const model::OrtRuntime* ort, base::Log& log,
+                                                const MetricsOptions& metrics,
+                                                std::size_t io_threads,
+                                                batching::Batcher::Deliver deliver);
 
 }  // namespace penstock::engine

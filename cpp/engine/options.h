@@ -7,14 +7,18 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
+#include "base/error.h"
 #include "batching/queue.h"
 #include "engine/machine_gauge.h"
 #include "model/executor.h"
 #include "model/ort_options.h"
 #include "model/signature.h"
+#include "model/smoke.h"
 #include "model/warmup.h"
 #include "model/worker_process.h"
 #include "net/acceptor.h"
@@ -78,6 +82,7 @@ struct ModelSpec {
   batching::QueueSettings queue = {};
   model::OrtOptions ort = {};
   std::size_t native_threads = 0;  // that compute a batch of backend "native"; 0: as many as pay
+  std::optional<model::Smoke> smoke = std::nullopt;
   std::vector<model::Warmup> warmups = {};                      // in order
   std::map<std::string, std::vector<std::string>> labels = {};  // of outputs' classes, by output
   wire::ModelNotes notes = {};
@@ -88,6 +93,24 @@ struct ModelSpec {
   telemetry::PerDuration<std::vector<base::Nanos>> metric_bounds_ns = {};
   // On the monotonic clock, where loading began before it came here; 0: it did not.
   base::Nanos load_began_ns = 0;
+};
+
+// How far a load came.
+enum class LoadStage : std::uint8_t {
+  kModel,   // to make the executors, or to publish them
+  kSmoke,   // to the request whose answer is known
+  kWarmup,  // to the requests before service
+};
+
+// The name of a stage after the model was made: "smoke" or "warmup"; empty before.
+std::string_view name_of(LoadStage stage);
+
+// Why a load failed, and where it was then.
+struct LoadFailure : base::Error {
+  LoadFailure(base::Error error, LoadStage at = LoadStage::kModel)
+      : base::Error(std::move(error)), stage(at) {}
+
+  LoadStage stage;
 };
 
 // What became of it.

@@ -5,7 +5,8 @@ namespace penstock::model {
 
 base::Result<> try_out(
     const ExecutorBatch& batch,
-    const std::function<base::Result<>(const ExecutorBatch&, std::vector<base::Tensor>&)>& run) {
+    const std::function<base::Result<>(const ExecutorBatch&, std::vector<base::Tensor>&)>& run,
+    const Inspect& inspect) {
   std::vector<base::Answer> answers;
   std::vector<base::Tensor> outputs;
   ExecutorBatch own = batch;
@@ -13,8 +14,10 @@ base::Result<> try_out(
   if (auto done = run(own, outputs); !done) return done;
   for (const base::Answer& answer : answers) {
     if (!answer) return std::unexpected(answer.error());
+    if (!inspect) continue;
+    if (auto done = inspect(*answer); !done) return done;
   }
-  return {};
+  return answers.empty() && inspect ? inspect(outputs) : base::Result<>();
 }
 
 }  // namespace penstock::model

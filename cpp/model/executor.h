@@ -32,10 +32,17 @@ struct ExecutorBatch {
   std::vector<base::Answer>* answers = nullptr;
 };
 
-// Runs a batch whose outputs nobody wants. Fails with the first request that the executor fails.
+// Looks at what one instance answered: a tensor for every output of the signature, in its order, of
+// the whole batch or, where the executor answers each request by itself, of one request. What it
+// fails with, the batch fails with.
+using Inspect = std::function<base::Result<>(std::span<const base::Tensor> outputs)>;
+
+// Runs a batch that no client sent, and lets `inspect`, unless it is null, look at the answer.
+// Fails with the first request that the executor fails.
 base::Result<> try_out(
     const ExecutorBatch& batch,
-    const std::function<base::Result<>(const ExecutorBatch&, std::vector<base::Tensor>&)>& run);
+    const std::function<base::Result<>(const ExecutorBatch&, std::vector<base::Tensor>&)>& run,
+    const Inspect& inspect);
 
 // What the way of a request may assume about an executor.
 struct ExecutorTraits {
@@ -70,12 +77,15 @@ class Executor {
   // the bytes of an input. Fails the whole batch with a sentence that names no request.
   virtual base::Result<> run(const ExecutorBatch& batch, std::vector<base::Tensor>& outputs) = 0;
 
-  // run() on every instance that stands behind this executor, before any of them is in use. Fails
-  // with the first that fails.
-  virtual base::Result<> run_on_each(const ExecutorBatch& batch) {
-    return try_out(batch, [this](const ExecutorBatch& own, std::vector<base::Tensor>& outputs) {
-      return run(own, outputs);
-    });
+  // try_out() on every instance that stands behind this executor, before any of them is in use.
+  // Fails with the first that fails.
+  virtual base::Result<> run_on_each(const ExecutorBatch& batch, const Inspect& inspect) {
+    return try_out(
+        batch,
+        [this](const ExecutorBatch& own, std::vector<base::Tensor>& outputs) {
+          return run(own, outputs);
+        },
+        inspect);
   }
 
   // Nobody waits for what run() computes any more: where the executor can, it lets go of it. From

@@ -178,7 +178,7 @@ Result<> ProcessExecutor::run(const ExecutorBatch& batch, std::vector<base::Tens
 }
 
 // Those that were had are kept until the end, so that each next one is another.
-Result<> ProcessExecutor::run_on_each(const ExecutorBatch& batch) {
+Result<> ProcessExecutor::run_on_each(const ExecutorBatch& batch, const Inspect& inspect) {
   std::vector<std::size_t> held;
   Result<> done;
   while (done && held.size() < settings_.instances) {
@@ -188,9 +188,12 @@ Result<> ProcessExecutor::run_on_each(const ExecutorBatch& batch) {
       break;
     }
     held.push_back(*instance);
-    done = try_out(batch, [&](const ExecutorBatch& own, std::vector<base::Tensor>& outputs) {
-      return run_on(*instance, own, outputs);
-    });
+    done = try_out(
+        batch,
+        [&](const ExecutorBatch& own, std::vector<base::Tensor>& outputs) {
+          return run_on(*instance, own, outputs);
+        },
+        inspect);
   }
   for (const std::size_t instance : held) release(instance);
   return done;

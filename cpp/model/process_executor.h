@@ -60,7 +60,7 @@ class ProcessExecutor : public Executor {
             .sees_requests = sees_requests_};
   }
   base::Result<> run(const ExecutorBatch& batch, std::vector<base::Tensor>& outputs) override;
-  base::Result<> run_on_each(const ExecutorBatch& batch) override;
+  base::Result<> run_on_each(const ExecutorBatch& batch, const Inspect& inspect) override;
   // Ends the batches that run: they fail, and so do all that come after.
   void interrupt() override;
   std::optional<WorkerCounts> workers() override;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/bytes_elements.h"
+#include "model/own_request.h"
 
 namespace penstock::model {
 namespace {
@@ -22,15 +23,6 @@ constexpr std::size_t kRandomLetters = 8;
 
 std::unexpected<base::Error> refuse(std::string why) {
   return fail(Code::kInvalidArgument, std::move(why));
-}
-
-std::string names_of(const std::vector<base::TensorSpec>& specs) {
-  std::string text;
-  for (const base::TensorSpec& spec : specs) {
-    if (!text.empty()) text += ", ";
-    text += "'" + spec.name + "'";
-  }
-  return text;
 }
 
 // --- one request's bytes -----------------------------------------------------------------------
@@ -101,21 +93,10 @@ Result<std::string> row_bytes(const WarmupInput& input, std::int64_t elements) {
 
 // --- one batch ---------------------------------------------------------------------------------
 
-bool fits(const std::vector<std::int64_t>& dims, const std::vector<std::int64_t>& wanted) {
-  return std::ranges::equal(dims, wanted, [](std::int64_t has, std::int64_t wants) {
-    return has >= 0 && (wants == -1 || has == wants);
-  });
-}
-
 Result<base::Tensor> make_tensor(const WarmupInput& input, const base::TensorSpec& spec,
                                  std::int64_t rows, bool batches) {
-  if (input.dtype != spec.dtype) {
-    return refuse("it is " + std::string(name_of(input.dtype)) + ", but the model wants " +
-                  std::string(name_of(spec.dtype)));
-  }
-  if (!fits(input.dims, spec.dims)) {
-    return refuse("its dims " + dims_text(input.dims) + " do not fit the model's " +
-                  dims_text(spec.dims) + (batches ? " (both leave the batch dimension out)" : ""));
+  if (auto fit = check_fit(input.dtype, input.dims, spec, batches); !fit) {
+    return std::unexpected(fit.error());
   }
   base::Tensor tensor{.dtype = input.dtype, .shape = {}, .bytes = {}};
   if (batches) tensor.shape.push(rows);
@@ -144,28 +125,13 @@ Result<std::vector<base::Tensor>> make_inputs(const Warmup& warmup,
                                               const std::optional<Reshaping>& reshaping,
                                               const base::Signature& signature) {
   const bool batches = signature.batch_rows_max > 0;
-  for (const WarmupInput& input : warmup.inputs) {
-    if (std::ranges::find(signature.inputs, input.name, &base::TensorSpec::name) ==
-        signature.inputs.end()) {
-      return refuse("the model has no input '" + input.name + "'; its inputs are " +
-                    names_of(signature.inputs));
-    }
-  }
-  std::vector<base::Tensor> made;
-  for (std::size_t i = 0; i < signature.inputs.size(); ++i) {
-    const base::TensorSpec& spec = signature.inputs[i];
-    const auto input = std::ranges::find(warmup.inputs, spec.name, &WarmupInput::name);
-    if (input == warmup.inputs.end()) {
-      if (!spec.is_optional) return refuse("input '" + spec.name + "' is missing");
-      made.push_back({.dtype = spec.dtype, .shape = {}, .bytes = {}, .is_present = false});
-      continue;
-    }
-    auto tensor = make_tensor(*input, spec, warmup.rows, batches);
-    if (!tensor)
-      return fail(tensor.error().code, "input '" + spec.name + "': " + tensor.error().why);
-    made.push_back(*std::move(tensor));
-  }
-  if (reshaping) reshape_inputs(*reshaping, batches, made);
+  std::vector<std::string> names;
+  for (const WarmupInput& input : warmup.inputs) names.push_back(input.name);
+  auto made = own_inputs(signature, names, [&](std::size_t i, const base::TensorSpec& spec) {
+    return make_tensor(warmup.inputs[i], spec, warmup.rows, batches);
+  });
+  if (!made) return std::unexpected(made.error());
+  if (reshaping) reshape_inputs(*reshaping, batches, *made);
   return made;
 }
 
@@ -182,7 +148,7 @@ Result<> run_warmup(const Warmup& warmup, const std::optional<Reshaping>& reshap
   const std::vector<std::int64_t> request_rows(static_cast<std::size_t>(warmup.rows), 1);
   for (std::uint32_t i = 0; i < warmup.count; ++i) {
     const auto done = executor.run_on_each(
-        {.rows = warmup.rows, .inputs = *inputs, .request_rows = request_rows});
+        {.rows = warmup.rows, .inputs = *inputs, .request_rows = request_rows}, nullptr);
     if (!done) return fail(done.error().code, "the model fails on it: " + done.error().why);
   }
   return {};

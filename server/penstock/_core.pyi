@@ -12,9 +12,13 @@ import numpy.typing as npt
 from typing_extensions import Buffer
 
 class CoreError(Exception):
-    """A failure the core reports: `code` is gRPC's name of the kind, e.g. "INVALID_ARGUMENT"."""
+    """A failure the core reports: `code` is gRPC's name of the kind, e.g. "INVALID_ARGUMENT".
+
+    `stage` is how far a load came: "smoke" or "warmup" if it failed in these, else "".
+    """
 
     code: str
+    stage: str
 
 class TensorSpec:
     """What a model expects or gives under one name.
@@ -77,6 +81,18 @@ class Warmup:
 
     def __init__(self, name: str, rows: int, count: int, inputs: Sequence[WarmupInput]) -> None: ...
 
+class SmokeTensor:
+    """A tensor of a smoke request or its answer, whole and in its raw form."""
+
+    def __init__(self, name: str, datatype: str, shape: Sequence[int], bytes: bytes) -> None: ...
+
+class Smoke:
+    """A request, what must be answered, and by how much floats may differ, relative to them."""
+
+    def __init__(
+        self, inputs: Sequence[SmokeTensor], expected: Sequence[SmokeTensor], tolerance: float
+    ) -> None: ...
+
 class WorkerOptions:
     """How a Python model runs in processes of its own, one per instance. 0: no bound."""
 
@@ -105,6 +121,7 @@ class ModelSpec:
     queue: QueueOptions
     ort: OrtOptions
     native_threads: int  # that compute a large batch of backend "native"; 0: as many as pay
+    smoke: Smoke | None  # executed by each instance before warm-up
     warmups: list[Warmup]  # in order; one that fails fails the load
     labels: dict[str, list[bytes]]  # of outputs: the names of their classes
     # backend "python": one per instance, called as

@@ -103,8 +103,9 @@ class _Server:
         self._console = console
         self._library = find_onnxruntime()
         self._engine = Engine(options, self._library)
-        self._metrics = ServerMetrics(self._engine.metrics_text, isa())
         self._repository = RepositoryController(self._engine, options, find_machine(self._library))
+        self._metrics = ServerMetrics(self._engine.metrics_text, isa())
+        self._metrics.add(self._repository.load_failures.text)
         self._control = ControlApplication(
             repository=self._repository,
             statistics=EngineStatistics(self._engine.statistics),

@@ -326,8 +326,12 @@ def predict(
 def verify(
     package: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a packaged version.")],
     public_key: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="PEM file: it must be signed with the key of this one."),
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="PEM file: it must be signed with the key of this one. May be repeated: with "
+            "any of them.",
+        ),
     ] = None,
     debug: Debug = False,
 ) -> None:
@@ -335,7 +339,7 @@ def verify(
     with sentences(debug):
         from penstock.commands.verify import verify_folder
 
-        is_right = verify_folder(Console(), package, public_key)
+        is_right = verify_folder(Console(), package, public_key or ())
     if not is_right:
         raise typer.Exit(1)
 

@@ -127,10 +127,11 @@ class Engine:
         worker: WorkerLaunch | None = None,
         began: float | None = None,
     ) -> LoadedVersion:
-        """Loads, warms and publishes one version; blocks. `executes`: a Python model's instances.
+        """Loads, tries, warms and publishes one version; blocks.
 
-        With `worker` these are processes instead, started and watched by the core. `began` is
-        when loading began, on time.monotonic()'s clock, if that was before now.
+        `executes` are a Python model's instances. With `worker` these are processes instead,
+        started and watched by the core. `began` is when loading began, on time.monotonic()'s
+        clock, if that was before now.
 
         Raises EngineError with what is wrong with the model or its configuration, and
         RepositoryError if its metrics' labels or buckets are.
@@ -144,8 +145,10 @@ class Engine:
             )
         if began is not None:
             spec.load_began_ns = round(began * 1e9)
-        with _engine_errors():
+        try:
             loaded = self._core.load(spec)
+        except _core.CoreError as error:
+            raise EngineError(str(error), code=error.code, stage=error.stage) from None
         return LoadedVersion(
             name=loaded.name,
             version=loaded.version,

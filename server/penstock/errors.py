@@ -11,7 +11,9 @@
     ├── QuantizeError       a model cannot be quantised: its data, its metric, or none passes
     ├── ArtifactError       a compiled model's file is wrong, or would be
     ├── UnknownModelError   nothing is served under the name or version asked for
-    ├── PackageError        a packaged version is damaged, or not signed as it must be
+    ├── PackageError        a packaged version is damaged, or is none
+    │   ├── UnsignedError           it is not signed as it must be
+    │   └── SmokeError              its smoke request cannot be read
     ├── PredictError        rows cannot be read, answered or written by `penstock predict`
     ├── ProfileError        a reference profile cannot be read, or made
     ├── RegistryError       the registry of versions cannot be used, or lacks what is asked for
@@ -45,7 +47,9 @@ __all__ = [
     "RemoteRepositoryError",
     "RepositoryError",
     "ServiceError",
+    "SmokeError",
     "UnknownModelError",
+    "UnsignedError",
     "UnsupportedError",
 ]
 
@@ -93,7 +97,7 @@ class UnknownModelError(PenstockError):
 
 
 class PackageError(PenstockError):
-    """A packaged version is damaged, is none, or is not signed as it must be."""
+    """A packaged version is damaged, is none, or not what it must be."""
 
     code = "FAILED_PRECONDITION"
 
@@ -102,6 +106,14 @@ class PredictError(PenstockError):
     """Rows of a table cannot be read, fit no model, or their answers cannot be written."""
 
     code = "INVALID_ARGUMENT"
+
+
+class UnsignedError(PackageError):
+    """A packaged version is not signed, or not with a key that is trusted."""
+
+
+class SmokeError(PackageError):
+    """The smoke request of a packaged version cannot be read, or is none."""
 
 
 class ProfileError(PenstockError):
@@ -152,10 +164,14 @@ class RegionError(PenstockError):
 class EngineError(PenstockError):
     """The native core refused something."""
 
-    def __init__(self, message: str, *, code: str) -> None:
-        """`code` is gRPC's name of the kind, e.g. "INVALID_ARGUMENT"."""
+    def __init__(self, message: str, *, code: str, stage: str = "") -> None:
+        """`code` is gRPC's name of the kind, e.g. "INVALID_ARGUMENT".
+
+        `stage` is where a load failed, if not in making the model: "memory", "smoke", "warmup".
+        """
         super().__init__(message)
         self.code = code
+        self.stage = stage
 
 
 class ModelFileError(PenstockError):

@@ -7,7 +7,15 @@ from typing import Any
 from penstock.backends.isolation import WorkerLaunch
 from penstock.errors import EngineError
 from penstock.repository.model_files import read_labels, read_warmup_tensor
-from penstock.repository.plan import ModelPlan, QueuePlan, SessionPlan, TensorPlan, WarmupPlan
+from penstock.repository.plan import (
+    ModelPlan,
+    QueuePlan,
+    SessionPlan,
+    SmokePlan,
+    SmokeTensor,
+    TensorPlan,
+    WarmupPlan,
+)
 
 try:
     from penstock import _core
@@ -41,6 +49,7 @@ def model_spec(
     spec.queue = _queue_options(plan.queue)
     spec.ort = _ort_options(plan.session)
     spec.native_threads = plan.native_threads
+    spec.smoke = _smoke(plan.smoke) if plan.smoke else None
     spec.warmups = [_warmup(warmup) for warmup in plan.warmups]
     spec.labels = {output: read_labels(path) for output, path in plan.label_files.items()}
     spec.python_executes = list(executes)
@@ -84,6 +93,14 @@ def _ort_options(plan: SessionPlan) -> _core.OrtOptions:
     made.config_entries = dict(plan.config_entries)
     made.run_entries = dict(plan.run_entries)
     return made
+
+
+def _smoke(plan: SmokePlan) -> _core.Smoke:
+    return _core.Smoke(_smoke_tensors(plan.inputs), _smoke_tensors(plan.expected), plan.tolerance)
+
+
+def _smoke_tensors(plans: Sequence[SmokeTensor]) -> list[_core.SmokeTensor]:
+    return [_core.SmokeTensor(p.name, p.datatype, p.shape, p.content) for p in plans]
 
 
 def _warmup(plan: WarmupPlan) -> _core.Warmup:

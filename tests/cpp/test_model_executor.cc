@@ -23,13 +23,22 @@ TEST(model_executor, a_batch_that_is_tried_out_fails_with_the_first_request_that
     }
     return {};
   };
-  EXPECT(try_out(batch, run).has_value());
+  int seen = 0;
+  const auto inspect = [&](std::span<const base::Tensor>) -> base::Result<> {
+    if (++seen == 2) return base::fail(base::Code::kAborted, "looked wrong");
+    return {};
+  };
+  EXPECT(try_out(batch, run, nullptr).has_value());
+  EXPECT_EQ(try_out(batch, run, inspect).error().why, "looked wrong");
+  EXPECT_EQ(seen, 2);
   are_all_fine = false;
-  EXPECT_EQ(try_out(batch, run).error(), (base::Error{base::Code::kNotFound, "first"}));
+  EXPECT_EQ(try_out(batch, run, nullptr).error(), (base::Error{base::Code::kNotFound, "first"}));
   const auto raises = [](const ExecutorBatch&, std::vector<base::Tensor>&) -> base::Result<> {
     return base::fail(base::Code::kInternal, "all");
   };
-  EXPECT_EQ(try_out(batch, raises).error().why, "all");
+  seen = 0;
+  EXPECT_EQ(try_out(batch, raises, inspect).error().why, "all");
+  EXPECT_EQ(seen, 0);
 }
 
 }  // namespace penstock::model

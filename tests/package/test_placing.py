@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from penstock.errors import OptionsError, PackageError, RepositoryError
+from penstock.errors import OptionsError, RepositoryError, UnsignedError
 from penstock.package import write_manifest
 from penstock.package.placing import link_packages, named_packages, version_config
 from penstock.repository.layout import FoundModel, find_models
@@ -27,16 +27,16 @@ def test_a_version_that_is_no_package_has_no_configuration_of_its_own(tmp_path: 
     (tmp_path / "plain/1").mkdir(parents=True)
     (tmp_path / "plain/1/config.pbtxt").write_text('backend: "python"')
     (model,) = find_models([tmp_path])
-    assert version_config(model, 1, public_key=None) is None
-    with pytest.raises(PackageError, match="wanted a signed package"):
-        version_config(model, 1, public_key=tmp_path / "key.pub")
+    assert version_config(model, 1) is None
+    with pytest.raises(UnsignedError, match="wanted a signed package"):
+        version_config(model, 1, public_keys=[tmp_path / "key.pub"])
 
 
 def test_a_package_stands_under_any_name_and_its_files_are_its_own(
     made_packages: dict[str, Path], tmp_path: Path
 ) -> None:
     model = placed(made_packages["iris"], tmp_path)
-    written = version_config(model, 3, public_key=None)
+    written = version_config(model, 3)
     assert written is not None
     assert written.config.name == "flowers"
     assert written.config.max_batch_size == 1024
@@ -59,7 +59,7 @@ def test_a_configuration_that_cannot_be_is_refused_as_a_models_is(
     write_manifest(folder, "iris")
     model = placed(folder, tmp_path / "repository")
     with pytest.raises(RepositoryError, match=reason):
-        version_config(model, 3, public_key=None)
+        version_config(model, 3)
 
 
 def test_linked_packages_are_a_repository_whose_changes_are_seen(

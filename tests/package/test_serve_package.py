@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,8 @@ from penstock.package.smoke import read_smoke
 from penstock_client import Client
 
 Copy = Callable[[str], Path]
+
+FAILURES = "penstock_model_load_failures_total"
 
 
 def refused_start(*arguments: str | Path) -> str:
@@ -93,29 +96,61 @@ def test_a_damaged_package_is_not_loaded_and_stops_no_other(
         assert client.model_ready("diabetes", timeout=10)
 
 
-def test_with_a_key_only_signed_packages_are_loaded(
-    package: Copy, made_packages: dict[str, Path], tmp_path: Path
-) -> None:
-    private, public = make_key(tmp_path, "ours")
-    signed = package("iris")
-    sign_manifest(signed, private)
-    repository = tmp_path / "repository"
+@pytest.fixture(scope="module")
+def signing(
+    tmp_path_factory: pytest.TempPathFactory, made_packages: dict[str, Path]
+) -> tuple[Path, tuple[str, ...]]:
+    """A repository of an unsigned package, a strangely signed one, one of the second key and one
+    that is no package; and the flags of both keys.
+    """
+    folder = tmp_path_factory.mktemp("signing")
+    keys = {name: make_key(folder, name) for name in ("old", "ours", "strangers")}
+    repository = folder / "repository"
+    for name, package in made_packages.items():
+        shutil.copytree(package, repository / name / "1")
+    sign_manifest(repository / "iris/1", keys["ours"][0])
+    sign_manifest(repository / "towns/1", keys["strangers"][0])
     bare = repository / "bare/1"
     bare.mkdir(parents=True)
-    shutil.copyfile(signed / "model.onnx", bare / "model.onnx")
-    flags = (
-        f"--package={signed}",
-        f"--package={made_packages['diabetes']}",
-        f"--package-public-key={public}",
-    )
+    shutil.copyfile(repository / "iris/1/model.onnx", bare / "model.onnx")
+    flags = tuple(f"--package-public-key={keys[name][1]}" for name in ("old", "ours"))
+    return repository, flags
+
+
+def test_with_keys_only_packages_that_one_of_them_signed_are_loaded(
+    signing: tuple[Path, tuple[str, ...]],
+) -> None:
+    repository, flags = signing
     with RunningServer(repository, flags=flags) as server, Client(server.grpc) as client:
         assert client.model_ready("iris", timeout=10)
-        unsigned = client.model_ready("diabetes", timeout=10)
-        assert not unsigned
-        assert "is not signed" in unsigned.reason
-        loose = client.model_ready("bare", timeout=10)
-        assert not loose
-        assert "wanted a signed package" in loose.reason
+        for name, reason in (
+            ("diabetes", "is not signed: wanted penstock-manifest.sig"),
+            ("towns", "is not one of .*old.pub or .*ours.pub: Key mismatch"),
+            ("bare", "wanted a signed package"),
+        ):
+            readiness = client.model_ready(name, timeout=10)
+            assert not readiness
+            assert re.search(reason, readiness.reason)
+            assert server.counted(FAILURES, model=name, reason="signature") == 1
+
+
+def test_where_none_is_required_unsigned_ones_are_warned_of_and_wrong_ones_refused(
+    signing: tuple[Path, tuple[str, ...]],
+) -> None:
+    repository, flags = signing
+    flags += ("--require-signed=false", "--log-format=json")
+    with RunningServer(repository, flags=flags) as server, Client(server.grpc) as client:
+        for name in ("iris", "diabetes", "bare"):
+            assert client.model_ready(name, timeout=10)
+        assert not client.model_ready("towns", timeout=10)
+        lines = map(json.loads, server.log().splitlines())
+        warned = {one["model"] for one in lines if one["event"] == "model_version_unsigned"}
+    assert warned == {"diabetes", "bare"}
+
+
+def test_signatures_without_a_key_are_refused_at_the_start(tmp_path: Path) -> None:
+    told = refused_start("--model-repository", tmp_path, "--require-signed")
+    assert "--require-signed is true, but there is no key" in told
 
 
 def test_what_is_no_package_is_told_before_anything_starts(

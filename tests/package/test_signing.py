@@ -25,11 +25,11 @@ def test_a_package_passes_with_its_own_key_alone(package: Copy, tmp_path: Path) 
     _, others = make_key(tmp_path, "theirs")
     folder = package("iris")
     with pytest.raises(PackageError, match=f"is not signed: wanted {SIGNING_FILE}"):
-        verify_package(folder, public_key=public)
+        verify_package(folder, public_keys=[public])
     sign_manifest(folder, private)
-    assert verify_package(folder, public_key=public).name == "iris"
+    assert verify_package(folder, public_keys=[public]).name == "iris"
     with pytest.raises(PackageError, match=r"is not one of .*theirs\.pub: Key mismatch"):
-        verify_package(folder, public_key=others)
+        verify_package(folder, public_keys=[others])
 
 
 def test_a_manifest_that_was_written_again_needs_a_new_signature(
@@ -44,7 +44,7 @@ def test_a_manifest_that_was_written_again_needs_a_new_signature(
     write_manifest(folder, "iris")
     shutil.copyfile(signature, folder / SIGNING_FILE)
     with pytest.raises(PackageError, match="Signature mismatch"):
-        verify_package(folder, public_key=public)
+        verify_package(folder, public_keys=[public])
 
 
 def test_a_changed_signature_is_refused(package: Copy, tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_a_changed_signature_is_refused(package: Copy, tmp_path: Path) -> None:
     bundle["dsseEnvelope"]["payload"] = payload[:-8] + "AAAA" + payload[-4:]
     (folder / SIGNING_FILE).write_text(json.dumps(bundle))
     with pytest.raises(PackageError, match="is not one of"):
-        verify_package(folder, public_key=public)
+        verify_package(folder, public_keys=[public])
 
 
 def test_the_librarys_own_command_passes_it(package: Copy, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -110,7 +111,39 @@ def test_printed_options_read_back_as_the_same(tmp_path: Path) -> None:
 def test_printed_options_name_every_option() -> None:
     text = options_as_toml(read_options())
     missing = [name for name in ServerOptions.model_fields if f"\n{name} = " not in f"\n{text}"]
-    assert missing == ["backend_config"]  # a table, which is there only when it holds something
+    # TOML has no word for what is not set; a table is there only when it holds something.
+    assert missing == ["require_signed", "backend_config"]
+    assert "\n# require_signed is not set\n" in text
+
+
+@pytest.mark.parametrize(
+    ("flags", "is_required"),
+    [
+        ({}, False),
+        ({"package_public_key": ["a.pub", "b.pub"]}, True),
+        ({"package_public_key": ["a.pub"], "require_signed": "true"}, True),
+        ({"package_public_key": ["a.pub"], "require_signed": "false"}, False),
+        ({"require_signed": "false"}, False),
+    ],
+)
+def test_signatures_are_required_where_there_is_a_key_unless_they_are_not(
+    flags: dict[str, Any], is_required: bool, tmp_path: Path
+) -> None:
+    options = read_options(flags=flags)
+    assert options.requires_signatures == is_required
+    assert [str(key) for key in options.public_keys] == flags.get("package_public_key", [])
+    assert read_options(written(tmp_path, options_as_toml(options))) == options
+
+
+def test_signatures_without_a_key_are_refused_wherever_each_was_said(tmp_path: Path) -> None:
+    with pytest.raises(OptionsError, match="--require-signed is true, but there is no key"):
+        read_options(flags={"require_signed": "true"})
+    file = written(tmp_path, "require_signed = true")
+    with pytest.raises(OptionsError, match="wanted --package-public-key FILE"):
+        read_options(file)
+    assert read_options(file, {"package_public_key": ["a.pub"]}).requires_signatures
+    keys = written(tmp_path, 'package_public_key = ["a.pub"]')
+    assert not read_options(keys, {"require_signed": "false"}).requires_signatures
 
 
 @pytest.mark.parametrize(

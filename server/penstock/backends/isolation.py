@@ -23,6 +23,7 @@ SERVERS_BUSINESS = (
     "label_files",
     "warmups",
     "metric_tags",
+    "smoke",
     "metric_buckets",
 )
 

@@ -14,13 +14,13 @@ from penstock.package.manifest import Manifest
 __all__ = ["print_checks", "verify_folder"]
 
 
-def verify_folder(console: Console, folder: Path, public_key: Path | None) -> bool:
+def verify_folder(console: Console, folder: Path, public_keys: Sequence[Path]) -> bool:
     """Checks the package in `folder`, prints what came of it, and tells whether all passed.
 
     Raises PackageError if it is none, is damaged, or is not signed as it must be.
     """
     with console.status("verifying"):
-        manifest, checks = check_package(folder, public_key=public_key)
+        manifest, checks = check_package(folder, public_keys=public_keys)
     print_checks(console, manifest, checks)
     return all(check.passed for check in checks)
 

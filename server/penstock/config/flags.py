@@ -22,8 +22,8 @@ REPEATABLE = (list, dict)
 #: Further names of a flag.
 ALIASES = {"model_repository": ("--model-store",)}
 
-#: Flags that Triton has without a value. Here they may have one, as all others do.
-SWITCHES = frozenset({"--disable-auto-complete-config"})
+#: Flags that may stand without a value, as Triton's do, and may have one, as all others do.
+SWITCHES = frozenset({"--disable-auto-complete-config", "--require-signed"})
 TRUTHS = frozenset({"true", "false", "1", "0", "on", "off", "yes", "no"})
 
 #: Beginnings of names -> the panel of --help; the first that fits, else PANEL.
@@ -38,6 +38,7 @@ PANELS = {
     "disable_auto": "Models",
     "model": "Models",
     "package": "Models",
+    "require": "Models",
     "backend": "Models",
     "allow_model": "Models",
     "exit_on": "Models",
@@ -145,7 +146,7 @@ def _metavar(name: str, field: FieldInfo) -> str:
     if name == "backend_config":
         return "TEXT"
     match field.annotation:
-        case t if t is bool:
+        case t if t in (bool, bool | None):
             return "BOOL"
         case t if t is int:
             return "N"

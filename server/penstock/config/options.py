@@ -81,10 +81,16 @@ class ServerOptions(BaseModel):
         description="Folder of a packaged version, to be served as version 1 of the model that it "
         "names. May be repeated.",
     )
-    package_public_key: str = Field(
-        "",
+    package_public_key: list[str] = Field(
+        [],
         description="PEM file of an EC key. Every version must then be a package that is signed "
-        "with the private key that belongs to it. Empty: signatures are not looked at.",
+        "with the private key that belongs to it, or to another one given. May be repeated. "
+        "Without any, signatures are not looked at.",
+    )
+    require_signed: bool | None = Field(
+        None,
+        description="With public keys: refuse versions without a signature. false: warn of them. "
+        "Default: true if there is a key.",
     )
     model_control_mode: Literal["none", "poll", "explicit"] = Field(
         "none",
@@ -296,9 +302,16 @@ class ServerOptions(BaseModel):
         ]
 
     @property
-    def public_key_of_packages(self) -> Path | None:
-        """The key that packages must be signed for, if there is one."""
-        return Path(self.package_public_key).expanduser() if self.package_public_key else None
+    def public_keys(self) -> list[Path]:
+        """The keys of which one must have signed a package; none: nobody looks."""
+        return [Path(file).expanduser() for file in self.package_public_key]
+
+    @property
+    def requires_signatures(self) -> bool:
+        """Whether a version that is not signed is refused."""
+        if self.require_signed is None:
+            return bool(self.package_public_key)
+        return self.require_signed
 
     @property
     def metrics_host(self) -> str:

@@ -47,7 +47,13 @@ def read_options(
                 chosen["backend_config"], from_flags["backend_config"]
             )
         chosen |= from_flags
-    return ServerOptions.model_validate(chosen)
+    options = ServerOptions.model_validate(chosen)
+    if options.require_signed and not options.package_public_key:
+        raise OptionsError(
+            "--require-signed is true, but there is no key: wanted --package-public-key FILE, "
+            "once or more."
+        )
+    return options
 
 
 def _read_toml(file: Path) -> dict[str, Any]:

@@ -27,7 +27,8 @@ def options_as_toml(options: ServerOptions) -> str:
                     f"{_text(setting)} = {toml_value(text)}" for setting, text in settings.items()
                 ]
         else:
-            plain += [f"# {line}" for line in comment] + [f"{name} = {toml_value(value)}", ""]
+            setting = f"# {name} is not set" if value is None else f"{name} = {toml_value(value)}"
+            plain += [f"# {line}" for line in comment] + [setting, ""]
     return "\n".join(plain[:-1] + tables) + "\n"
 
 

@@ -101,18 +101,21 @@ def difference_of(found: Arrays, expected: Arrays, *, tolerance: float) -> str:
     """A clause that says where `found` is not what was expected; empty if it is. Pure.
 
     `tolerance`: the difference of floats that is let pass, relative to the larger of 1 and the
-    expected value. All else must be equal.
+    expected value. NaN is as good as NaN, and all else must be equal, datatypes too. The core does
+    the same when it loads a package (cpp/model/difference.h).
     """
     for name, wanted in expected.items():
         if name not in found:
             return f"{name} is missing"
         got = found[name]
+        if _datatype(got) != _datatype(wanted):
+            return f"{name} is {_datatype(got)}, wanted {_datatype(wanted)}"
         if got.shape != wanted.shape:
             return f"{name} has shape {list(got.shape)}, wanted {list(wanted.shape)}"
         if wanted.dtype.kind == "f":
-            got = np.asarray(got, np.float64)
-            room = tolerance * np.maximum(1.0, np.abs(wanted))
-            is_same = (np.abs(got - wanted) <= room) | (np.isnan(got) & np.isnan(wanted))
+            is_same = _are_close(
+                np.asarray(got, np.float64), np.asarray(wanted, np.float64), tolerance
+            )
         elif wanted.dtype.kind in "OSU":
             is_same = np.asarray(_texts(got) == _texts(wanted))
         else:
@@ -121,6 +124,20 @@ def difference_of(found: Arrays, expected: Arrays, *, tolerance: float) -> str:
             place = tuple(int(i) for i in np.argwhere(~is_same)[0])
             return f"{name}{list(place)} is {got[place]!r}, wanted {wanted[place]!r}"
     return ""
+
+
+def _datatype(values: NDArray[Any]) -> str:
+    return "BYTES" if values.dtype.kind in "OSU" else str(values.dtype)
+
+
+def _are_close(
+    found: NDArray[np.float64], wanted: NDArray[np.float64], tolerance: float
+) -> NDArray[np.bool_]:
+    # Around an infinity there is no room: it would let everything pass.
+    with np.errstate(invalid="ignore"):  # infinity less infinity
+        is_near = np.abs(found - wanted) <= tolerance * np.maximum(1.0, np.abs(wanted))
+    are_both_nan = np.isnan(found) & np.isnan(wanted)
+    return np.asarray((found == wanted) | are_both_nan | (np.isfinite(wanted) & is_near))
 
 
 def _texts(values: NDArray[Any]) -> NDArray[Any]:

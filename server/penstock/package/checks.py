@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Everything that can be checked of a package without a server: what `penstock verify` does.
 
-A server that loads a package checks its files and its signature, and no more: it has to be quick.
-Here the files are held against each other as well, and the model is run.
+A server that loads a package checks its files and its signature and lets the model answer the
+smoke request: it has to be quick. Here the files are held against each other as well.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,8 @@ from penstock.errors import PackageError, PenstockError
 from penstock.package.answers import compiled_answers, difference_of, graph_answers, graph_tensors
 from penstock.package.manifest import Manifest
 from penstock.package.signature import SIGNATURE_FILE, ModelSignature, read_signature
-from penstock.package.smoke import SMOKE_FILE, Smoke, read_smoke
+from penstock.package.smoke import Smoke, read_smoke
+from penstock.package.smoke_file import SMOKE_FILE
 from penstock.package.verify import verify_package
 from penstock.profile import PROFILE_FILE, read_profile
 from penstock.repository.config_file import parse_config
@@ -53,18 +54,18 @@ class PackageCheck:
 
 
 def check_package(
-    folder: Path, *, public_key: Path | None = None
+    folder: Path, *, public_keys: Sequence[Path] = ()
 ) -> tuple[Manifest, list[PackageCheck]]:
     """The manifest of the package in `folder`, and what came of every check.
 
-    `public_key`: a PEM file; the manifest must be signed with the key that belongs to it.
+    `public_keys`: PEM files; the manifest must be signed with a key that belongs to one of them.
 
     Raises:
         PackageError: it is no package, or its files are not those of its manifest: nothing else is
             looked at then.
     """
-    manifest = verify_package(folder, public_key=public_key)
-    files = "files and signature" if public_key else "files"
+    manifest = verify_package(folder, public_keys=public_keys)
+    files = "files and signature" if public_keys else "files"
     checks = [PackageCheck(name=files), *_checks(folder, manifest)]
     return manifest, checks
 

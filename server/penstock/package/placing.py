@@ -8,18 +8,22 @@ model's, what is said of versions still counts. A version's files are checked ag
 each time before it is loaded.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from penstock.errors import OptionsError, PackageError, RepositoryError
+from penstock.errors import OptionsError, RepositoryError, UnsignedError
 from penstock.package.manifest import MANIFEST_FILE, is_package, read_manifest
+from penstock.package.signing import is_signed
 from penstock.package.verify import verify_package
 from penstock.repository.config_file import WrittenConfig, read_config
 from penstock.repository.layout import FoundModel
 from penstock.repository.support import refuse_unsupported
 
 __all__ = ["PACKAGE_VERSION", "link_packages", "named_packages", "version_config"]
+
+log = logging.getLogger(__name__)
 
 #: A package has no number before it is registered.
 PACKAGE_VERSION = 1
@@ -58,26 +62,41 @@ def link_packages(packages: Mapping[str, Path], repository: Path) -> None:
 
 
 def version_config(
-    model: FoundModel, version: int, *, public_key: Path | None
+    model: FoundModel,
+    version: int,
+    *,
+    public_keys: Sequence[Path] = (),
+    requires_signature: bool = True,
 ) -> WrittenConfig | None:
     """The own configuration of a version that is a package, whose files were checked just now; None
     for one that is no package.
 
-    `public_key`: a PEM file; then every version must be a package that is signed with its key.
+    `public_keys`: PEM files; then every version must be a package that is signed with a key that
+    belongs to one of them. Unless that `requires_signature`, one without a signature is only told
+    of.
 
     Raises:
-        PackageError: the package is not what it should be, or is none and must be.
+        UnsignedError: it is not signed as it must be.
+        PackageError: the package is not what it should be.
         RepositoryError: its configuration is wrong.
     """
     folder = model.version_folder(version)
     if not is_package(folder):
-        if public_key is None:
-            return None
-        raise PackageError(
-            f"Version {version} has no {MANIFEST_FILE}, and --package-public-key is set: wanted a "
-            "signed package."
-        )
-    verify_package(folder, public_key=public_key)
+        if public_keys and requires_signature:
+            raise UnsignedError(
+                f"Version {version} has no {MANIFEST_FILE}, and signatures are required: wanted a "
+                "signed package."
+            )
+        if public_keys:
+            _tell_unsigned(model, version)
+        return None
+    if public_keys and not requires_signature and not is_signed(folder):
+        _tell_unsigned(model, version)
+    verify_package(folder, public_keys=public_keys, requires_signature=requires_signature)
     written = read_config(FoundModel(name=model.name, folder=folder, versions=()))
     refuse_unsupported(written.config)
     return replace(written, folder=folder)
+
+
+def _tell_unsigned(model: FoundModel, version: int) -> None:
+    log.warning("model_version_unsigned", extra={"model": model.name, "version": version})

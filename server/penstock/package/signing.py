@@ -14,12 +14,13 @@ has imported. So it is imported by a short-lived process, which this module is a
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
-from penstock.errors import PackageError
+from penstock.errors import PackageError, UnsignedError
 from penstock.package.manifest import MANIFEST_FILE, SIGNING_FILE
 
-__all__ = ["check_signature", "sign_manifest"]
+__all__ = ["check_signature", "is_signed", "sign_manifest"]
 
 #: Seconds that the other process may take, imports included.
 _SECONDS_MAX = 120
@@ -27,9 +28,16 @@ _SIGNATURE_BYTES_MAX = 1 << 20
 _MISSING = 3
 
 
-def check_signature(folder: Path, manifest: bytes, public_key: Path) -> None:
-    """Raise PackageError unless the package in `folder`, whose manifest holds `manifest`, is signed
-    with the key that belongs to `public_key`.
+def is_signed(folder: Path) -> bool:
+    """Whether the package in `folder` has a signature, right or wrong."""
+    return (folder / SIGNING_FILE).exists()
+
+
+def check_signature(folder: Path, manifest: bytes, public_keys: Sequence[Path]) -> None:
+    """Raise UnsignedError unless the package in `folder`, whose manifest holds `manifest`, is
+    signed with a key that belongs to one of `public_keys`.
+
+    Raises PackageError if that cannot be found out.
     """
     signature = folder / SIGNING_FILE
     try:
@@ -37,24 +45,29 @@ def check_signature(folder: Path, manifest: bytes, public_key: Path) -> None:
     except OSError as error:
         raise PackageError(f"{signature} cannot be read: {error.strerror or error}.") from None
     if content is None:
-        raise PackageError(
+        raise UnsignedError(
             f"The package {folder} is not signed: wanted {SIGNING_FILE}, made with the key that "
-            f"belongs to {public_key}."
+            f"belongs to {_either(public_keys)}."
         )
-    if not public_key.is_file():
-        raise PackageError(f"The public key {public_key} is not there: wanted a PEM file.")
+    for key in public_keys:
+        if not key.is_file():
+            raise PackageError(f"The public key {key} is not there: wanted a PEM file.")
     if len(content) > _SIGNATURE_BYTES_MAX:
-        raise PackageError(f"{signature} has {len(content)} bytes: it is no signature.")
+        raise UnsignedError(f"{signature} has {len(content)} bytes: it is no signature.")
     # What was read is checked, and not what somebody may put in its place meanwhile.
     with tempfile.TemporaryDirectory(prefix="penstock-signature-") as checked:
         place = Path(checked)
         (place / MANIFEST_FILE).write_bytes(manifest)
         (place / SIGNING_FILE).write_bytes(content)
-        reason = _run("verify", place, public_key)
+        reason = _run("verify", place, public_keys)
     if reason is not None:
-        raise PackageError(
-            f"The signature of the package {folder} is not one of {public_key}: {reason}."
+        raise UnsignedError(
+            f"The signature of the package {folder} is not one of {_either(public_keys)}: {reason}."
         )
+
+
+def _either(keys: Sequence[Path]) -> str:
+    return " or ".join(map(str, keys))
 
 
 def sign_manifest(folder: Path, private_key: Path) -> None:
@@ -65,7 +78,7 @@ def sign_manifest(folder: Path, private_key: Path) -> None:
     """
     if not private_key.is_file():
         raise PackageError(f"The signing key {private_key} is not there: wanted a PEM file.")
-    reason = _run("sign", folder.resolve(), private_key)
+    reason = _run("sign", folder.resolve(), [private_key])
     if reason is not None:
         raise PackageError(
             f"{folder} cannot be signed with {private_key}: {reason}. Wanted an EC key of curve "
@@ -73,11 +86,11 @@ def sign_manifest(folder: Path, private_key: Path) -> None:
         )
 
 
-def _run(verb: str, folder: Path, key: Path) -> str | None:
+def _run(verb: str, folder: Path, keys: Sequence[Path]) -> str | None:
     """None, or why not. Raises PackageError if the library is missing."""
     # -P: a file of the current folder is no library.
     module = ["-P", "-m", "penstock.package.signing"]
-    command = [sys.executable, *module, verb, str(folder), str(key)]
+    command = [sys.executable, *module, verb, *map(str, (folder, *keys))]
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=_SECONDS_MAX, stdin=subprocess.DEVNULL
@@ -111,15 +124,20 @@ def _verify(folder: Path, key: Path) -> None:
     config.verify(folder / MANIFEST_FILE, folder / SIGNING_FILE)
 
 
-def _main(verb: str, folder: str, key: str) -> int:
-    try:
-        (_sign if verb == "sign" else _verify)(Path(folder), Path(key))
-    except ImportError:
-        return _MISSING
-    except Exception as error:  # of cryptography, sigstore and pydantic alike
-        sys.stderr.write(" ".join(str(error).split()) or type(error).__name__)
-        return 1
-    return 0
+def _main(verb: str, folder: str, *keys: str) -> int:
+    """Ends well if one of the keys does; imports the library once for all of them."""
+    reasons: dict[str, None] = {}
+    for key in keys:
+        try:
+            (_sign if verb == "sign" else _verify)(Path(folder), Path(key))
+        except ImportError:
+            return _MISSING
+        except Exception as error:  # of cryptography, sigstore and pydantic alike
+            reasons[" ".join(str(error).split()).rstrip(".") or type(error).__name__] = None
+        else:
+            return 0
+    sys.stderr.write("; ".join(reasons))
+    return 1
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@
 `request` can be sent as it stands to /v2/models/NAME/infer.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,17 +19,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from penstock.errors import PackageError
 from penstock.package.answers import Arrays
+from penstock.package.smoke_file import reading_smoke
 
-__all__ = ["SMOKE_FILE", "Smoke", "read_smoke", "smoke_json"]
-
-SMOKE_FILE = "smoke.json"
-SMOKE_BYTES_MAX = 64 << 20
+__all__ = ["Smoke", "read_smoke", "smoke_json"]
 
 DTYPES: Mapping[str, Any] = {
     "BOOL": np.bool_,
     "BYTES": np.object_,
+    "FP16": np.float16,
     "FP32": np.float32,
     "FP64": np.float64,
     "INT8": np.int8,
@@ -67,21 +64,14 @@ def read_smoke(path: Path) -> Smoke:
     """The smoke request in the file at `path`.
 
     Raises:
-        PackageError: it cannot be read, or is none.
+        SmokeError: it cannot be read, or is none.
     """
-    try:
-        if (size := path.stat().st_size) > SMOKE_BYTES_MAX:
-            raise PackageError(f"{path} has {size} bytes: wanted {SMOKE_BYTES_MAX} at most.")
-        told = json.loads(path.read_bytes())
+    with reading_smoke(path) as told:
         return Smoke(
             inputs=_arrays(told["request"]["inputs"]),
             expected=_arrays(told["expected"]["outputs"]),
             tolerance=float(told["tolerance"]),
         )
-    except OSError as error:
-        raise PackageError(f"{path} cannot be read: {error.strerror or error}.") from None
-    except (ValueError, LookupError, TypeError, RecursionError) as error:
-        raise PackageError(f"{path} is no smoke request: {type(error).__name__} {error}.") from None
 
 
 def _tensors(arrays: Arrays) -> list[dict[str, Any]]:

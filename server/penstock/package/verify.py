@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whether a package is what its manifest says, and the manifest what somebody has signed."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from penstock.errors import PackageError
@@ -12,7 +13,7 @@ from penstock.package.manifest import (
     mark_of,
     read_manifest_bytes,
 )
-from penstock.package.signing import check_signature
+from penstock.package.signing import check_signature, is_signed
 
 __all__ = ["verify_package"]
 
@@ -20,18 +21,22 @@ __all__ = ["verify_package"]
 _TOLD_MAX = 3
 
 
-def verify_package(folder: Path, *, public_key: Path | None = None) -> Manifest:
+def verify_package(
+    folder: Path, *, public_keys: Sequence[Path] = (), requires_signature: bool = True
+) -> Manifest:
     """Check every file of the package in `folder` against its manifest.
 
-    `public_key`: a PEM file; the manifest must be signed with the key that belongs to it.
+    `public_keys`: PEM files; the manifest must be signed with a key that belongs to one of them.
+    Unless that `requires_signature`, a manifest without a signature passes; without keys nobody
+    looks for one.
 
     Raises:
-        PackageError: it is no package, its files are not those of the manifest, or it is not signed
-            as it must be.
+        UnsignedError: it is not signed as it must be.
+        PackageError: it is no package, or its files are not those of the manifest.
     """
     content = read_manifest_bytes(folder)
-    if public_key is not None:
-        check_signature(folder, content, public_key)
+    if public_keys and (requires_signature or is_signed(folder)):
+        check_signature(folder, content, public_keys)
     manifest = manifest_from(content, folder)
     try:
         wrong = differences(manifest, dict(files_below(folder)))

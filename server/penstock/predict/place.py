@@ -120,7 +120,8 @@ def _version(model: FoundModel, version: int, public_key: Path | None) -> ModelP
     if version not in model.versions:
         known = ", ".join(map(str, model.versions)) or "none"
         raise RepositoryError(f"{model.folder} has no version {version}: versions: {known}.")
-    written = version_config(model, version, public_key=public_key)
+    keys = (public_key,) if public_key else ()
+    written = version_config(model, version, public_keys=keys)
     if written is None:
         written = read_config(model)
         refuse_unsupported(written.config)

@@ -51,7 +51,7 @@ NOT_POLLED = "failed to poll from model repository"
 class RepositoryController:
     """The models of the repositories that `options` name, in `engine`.
 
-    Made, started and stopped by `app`.
+    Made, started and stopped by `app`. `load_failures` counts the loads that failed.
     """
 
     def __init__(
@@ -62,6 +62,7 @@ class RepositoryController:
     ) -> None:
         self._options = options
         loader = ModelLoader(engine, options, machine)
+        self.load_failures = loader.failures
         self._engine = engine
         self._records = Records()
         self._lifts = ModelLifts(

@@ -17,6 +17,7 @@ from penstock.config import ServerOptions
 from penstock.engine import Engine, LoadedVersion
 from penstock.errors import PenstockError, RepositoryError
 from penstock.package.placing import version_config
+from penstock.package.smoke_plan import smoke_plan
 from penstock.plain_text import sayable
 from penstock.repository.compilation import (
     LeftToOnnxRuntime,
@@ -29,9 +30,10 @@ from penstock.repository.completed import completed_config
 from penstock.repository.config_file import ModelConfig, WrittenConfig, read_config
 from penstock.repository.instances import Machine
 from penstock.repository.layout import FoundModel
+from penstock.repository.load_failures import LoadFailures, failure_reason
 from penstock.repository.onnxruntime import ignored_parameters
 from penstock.repository.parameters import choice
-from penstock.repository.plan import ModelPlan
+from penstock.repository.plan import ModelPlan, SmokePlan
 from penstock.repository.quantization import with_quantization
 from penstock.repository.snapshot import ModelSnapshot
 from penstock.repository.support import ignored_fields, refuse_unsupported
@@ -79,12 +81,16 @@ class Examined:
 
 
 class ModelLoader:
-    """Loads into `engine`. Every method blocks, and may be called from any thread."""
+    """Loads into `engine`. Every method blocks, and may be called from any thread.
+
+    `failures` counts what failed.
+    """
 
     def __init__(self, engine: Engine, options: ServerOptions, machine: Machine) -> None:
         self._engine = engine
         self._options = options
         self._machine = machine
+        self.failures = LoadFailures()
 
     def examine(
         self, model: FoundModel, snapshot: ModelSnapshot, written: WrittenConfig | None = None
@@ -168,18 +174,24 @@ class ModelLoader:
         """One attempt to load, from the files on. Raises one of LOAD_ERRORS."""
         model, written, options = examined.model, examined.written, self._options
         began = time.monotonic()
-        own = version_config(model, version, public_key=options.public_key_of_packages)
+        own = version_config(
+            model,
+            version,
+            public_keys=options.public_keys,
+            requires_signature=options.requires_signatures,
+        )
         if own is not None:
             written = replace(written, folder=own.folder) if examined.is_overridden else own
         if options.is_completing_configs:
             written = self_completed(model, version, written)
-        plan = _plan(model, version, written, options, self._machine)
+        smoke = smoke_plan(model.version_folder(version)) if own is not None else None
+        plan = _plan(model, version, written, options, self._machine, smoke)
         try:
             with compiled(plan) as ready:
                 loaded = _loaded(ready, written, self._engine, options, began)
         except LeftToOnnxRuntime as left:
             written = left_to_onnxruntime(written)
-            plan = with_reason(_plan(model, version, written, options, self._machine), left)
+            plan = with_reason(_plan(model, version, written, options, self._machine, smoke), left)
             loaded = _loaded(plan, written, self._engine, options, began)
         return plan, loaded, completed_config(written, plan, loaded)
 
@@ -197,6 +209,7 @@ class ModelLoader:
         log.error(
             "model_failed_to_load", extra={"model": name, "version": version, "reason": reason}
         )
+        self.failures.count(name, failure_reason(error))
         if not is_serving:
             self._engine.set_failed(name, version, reason)
         return LoadReport(name=name, version=version, seconds=seconds, reason=reason)
@@ -225,6 +238,7 @@ def _plan(
     written: WrittenConfig,
     options: ServerOptions,
     machine: Machine,
+    smoke: SmokePlan | None,
 ) -> ModelPlan:
     files = _file_names(model, version)
     plan = translate(
@@ -236,6 +250,7 @@ def _plan(
         batch_rows_default=options.batch_rows_default(backend_name(written.config, files)),
         is_completing=options.is_completing_configs,
     )
+    plan = replace(plan, smoke=smoke)
     return with_parts(with_quantization(plan)) if plan.backend == "native" else plan
 
 

@@ -31,7 +31,7 @@ class NoRoomError(EngineError):
     """A version does not fit into the budget."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(message, code="UNAVAILABLE")
+        super().__init__(message, code="UNAVAILABLE", stage="memory")
 
 
 class ModelMemory:

@@ -16,6 +16,8 @@ __all__ = [
     "NotesPlan",
     "QueuePlan",
     "SessionPlan",
+    "SmokePlan",
+    "SmokeTensor",
     "TensorPlan",
     "WarmupInput",
     "WarmupPlan",
@@ -100,6 +102,25 @@ class WarmupPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SmokeTensor:
+    """A tensor of a smoke request or its answer: whole, `content` in the protocol's raw form."""
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmokePlan:
+    """A request whose answer is known, executed by each instance before warm-up."""
+
+    inputs: tuple[SmokeTensor, ...]
+    expected: tuple[SmokeTensor, ...]
+    tolerance: float  # of floats, relative to the larger of 1 and what is expected
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NotesPlan:
     """What metadata say besides the signature: name and value; tensor, name and value."""
 
@@ -128,6 +149,7 @@ class ModelPlan:
     notes: NotesPlan = NotesPlan()
     isolation: IsolationPlan | None = None  # None: it runs in the server's process
     label_files: Mapping[str, Path] = field(default_factory=dict)  # of outputs
+    smoke: SmokePlan | None = None
     warmups: tuple[WarmupPlan, ...] = ()
     metric_tags: Mapping[str, str] = field(default_factory=dict)
     #: Upper bounds of histograms by family, in the family's unit.

@@ -22,7 +22,8 @@ from penstock.package import (
 from penstock.package.answers import graph_answers
 from penstock.package.signature import SIGNATURE_FILE
 from penstock.package.signing import sign_manifest
-from penstock.package.smoke import SMOKE_FILE, Smoke, smoke_json
+from penstock.package.smoke import Smoke, smoke_json
+from penstock.package.smoke_file import SMOKE_FILE
 from penstock_training.errors import PackageError
 from penstock_training.files import read_json, write_json
 from penstock_training.package.card import card_markdown
