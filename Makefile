@@ -21,7 +21,7 @@ demo: setup  ## train, export, serve, send, measure; leaves nothing running
 
 test: setup  ## the whole suite but the slow tests
 	$(BUILD) extension tests && PENSTOCK_SANITIZE=address,undefined $(BUILD) tests
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest -n 2 --dist loadfile
 
 test-slow: setup .venv-slow/ready  ## the tests marked slow; records what training reached
 	$(BUILD) extension tests
