@@ -125,7 +125,7 @@ def _read(row: dict[str, Any], read: float) -> Part:
 def _connected(address: str) -> Iterator[None]:
     """A connection to the cluster. Raises PredictError if there is none at `address`."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    host, _, port = address.rpartition(":")
+    host, _, port = address.removeprefix("ray://").rpartition(":")
     if host and port.isdigit():
         try:
             socket.create_connection((host, int(port)), CONNECT_SECONDS_MAX).close()
