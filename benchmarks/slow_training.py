@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 from benchmarks import record
 
 LIBRARIES = (
-    "flaml", "lightgbm", "numpy", "onnx", "onnxruntime", "onnxscript", "optuna", "ray",
+    "feast", "flaml", "lightgbm", "numpy", "onnx", "onnxruntime", "onnxscript", "optuna", "ray",
     "scikit-learn", "skl2onnx", "torch", "xgboost-cpu",
 )  # fmt: skip
 
@@ -47,11 +47,13 @@ def _test(case: ElementTree.Element) -> dict[str, Any]:
     }
 
 
-def _number(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text
+def _number(text: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
 
 
 def main(arguments: list[str]) -> int:

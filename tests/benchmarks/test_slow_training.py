@@ -8,6 +8,7 @@ REPORT = """<testsuites><testsuite>
 <testcase classname="tests.story.test_soak" name="test_soak" time="9.1" />
 <testcase classname="tests.training.candidates.test_torch" name="test_a[wine]" time="2.5">
 <properties><property name="parity" value="1e-06" /><property name="chosen" value="torch" />
+<property name="trials" value="20" />
 </properties></testcase>
 <testcase classname="tests.training.candidates.test_cluster" name="test_b" time="0.0">
 <skipped message="no Ray" /></testcase>
@@ -24,7 +25,7 @@ def test_outcomes_of_training_are_kept_with_outcome_seconds_and_figures(tmp_path
         "test": "tests.training.candidates.test_torch::test_a[wine]",
         "outcome": "passed",
         "seconds": 2.5,
-        "figures": {"parity": 1e-6, "chosen": "torch"},
+        "figures": {"parity": 1e-6, "chosen": "torch", "trials": 20},
     }
     assert [second["outcome"], third["outcome"]] == ["skipped", "failed"]
 

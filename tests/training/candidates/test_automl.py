@@ -26,7 +26,7 @@ def test_flaml_chooses_families_and_parameters_that_are_served(
     selection = read_json(tmp_path / "select/selection.json")
     assert selection["family"] in best and selection["refused"] == {}
     assert read_json(tmp_path / "select/parity.json")["rows"]["rows_beyond"] == 0
-    record_figures(tmp_path, record_property)
+    record_figures(tmp_path, notes.counts[-1][0], record_property)
 
 
 @pytest.mark.skipif(IS_THERE, reason="FLAML is installed")

@@ -51,7 +51,7 @@ def test_trials_on_a_cluster_choose_the_same_model_each_time(
     assert {one["state"] for one in trials} == {"complete"}
     for name in ("candidates/trials.json", "select/model.onnx"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
-    record_figures(tmp_path / "one", record_property)
+    record_figures(tmp_path / "one", len(trials), record_property)
 
 
 @pytest.mark.slow

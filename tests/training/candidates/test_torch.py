@@ -61,7 +61,8 @@ def test_a_module_is_trained_and_served_in_one_graph_with_its_features(
     assert best["rounds"] >= 1
     worst = {"binary": 0.9, "multiclass": 0.3, "regression": 75}[TASKS[name]]
     assert best["score"] > worst if TASKS[name] == "binary" else best["score"] < worst
-    record_figures(tmp_path, record_property)
+    trials = read_json(tmp_path / "candidates/trials.json")
+    record_figures(tmp_path, len(trials), record_property)
 
 
 def test_the_same_seed_makes_the_same_bytes(tmp_path: Path) -> None:
