@@ -1,21 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/row_split.h"
 
-#include <sched.h>
-
 #include <algorithm>
+
+#include "base/cores.h"
 
 namespace penstock::model {
 namespace {
 
 // What waking is taken to cost before it is measured. Idle cores of virtual machines take longer.
 constexpr base::Nanos kWakeGuess = 20 * base::kMicrosecond;
-
-std::size_t cores() {
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
-  return static_cast<std::size_t>(CPU_COUNT(&set));
-}
 
 }  // namespace
 
@@ -30,7 +24,7 @@ std::size_t split_parts(std::size_t rows, const SplitCosts& costs) {
 }
 
 RowSplitter::RowSplitter(std::size_t threads)
-    : threads_(threads == 0 ? std::min(cores(), kSplitThreadsMax) : threads) {}
+    : threads_(threads == 0 ? std::min(base::usable_cores(), kSplitThreadsMax) : threads) {}
 
 bool RowSplitter::may_split(std::size_t rows, double row_ns) const {
   return split_parts(rows, {.row_ns = row_ns, .wake_ns = kWakeGuess, .threads = threads_}) > 1;
