@@ -23,6 +23,7 @@
 #include "engine/loader.h"
 #include "model/ort_runtime.h"
 #include "model/reshape.h"
+#include "model/smoke.h"
 
 namespace penstock::bindings {
 namespace {
@@ -90,6 +91,12 @@ class LocalModel {
       auto found = model::find_reshaping(made.config, executors_.front()->signature());
       if (!found) return std::unexpected(found.error());
       reshaping_ = *std::move(found);
+      for (const auto& executor : executors_) {
+        if (!made.smoke) break;
+        if (auto smoked = model::run_smoke(*made.smoke, reshaping_, *executor); !smoked) {
+          return std::unexpected(smoked.error());
+        }
+      }
       return {};
     }();
     value_or_raise(std::move(done));

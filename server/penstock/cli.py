@@ -257,8 +257,12 @@ def predict(
     ],
     registry: RegistryUri = LOCAL_REGISTRY,
     public_key: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="PEM file: the package must be signed with its key."),
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="PEM file: the package must be signed with its key. May be repeated: with the "
+            "key of any of them.",
+        ),
     ] = None,
     feature_columns: Annotated[
         str,
@@ -307,7 +311,7 @@ def predict(
             input=input_,
             output=output,
             registry=registry,
-            public_key=public_key,
+            public_keys=tuple(public_key or ()),
             feature_columns=tuple(filter(None, feature_columns.split(","))),
             keep=None if keep_all else tuple(keep or ()),
             bad_rows=bad_rows,

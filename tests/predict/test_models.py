@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -12,9 +13,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
+from tests.package.keys import make_key
 from tests.predict.conftest import COLUMNS, Forest
 
-from penstock.errors import OptionsError, PackageError, PredictError, RepositoryError
+from penstock.errors import (
+    EngineError,
+    OptionsError,
+    PackageError,
+    PredictError,
+    RepositoryError,
+    UnsignedError,
+)
+from penstock.package import write_manifest
+from penstock.package.signing import sign_manifest
 from penstock.predict import PredictOptions, ReadingBounds, open_model, predict_table
 from penstock.predict.place import RegistryName, found_model, registry_name
 from penstock.predict.work_folder import WorkFolder
@@ -116,6 +127,35 @@ def test_what_is_no_model_is_refused_in_a_sentence(
     (broken / "labels.txt").write_text("else")
     with pytest.raises(PackageError, match=r"labels\.txt has 4 bytes, wanted"), found_model(broken):
         pass
+
+
+def test_a_package_must_be_signed_with_one_of_the_keys(
+    forest: Forest, net_file: Path, tmp_path: Path
+) -> None:
+    package = Path(shutil.copytree(forest.package, tmp_path / "signed"))
+    private, public = make_key(tmp_path, "ours")
+    _, other = make_key(tmp_path, "others")
+    with pytest.raises(UnsignedError):
+        open_model(str(package), public_keys=(public,))
+    sign_manifest(package, private)
+    with pytest.raises(UnsignedError):
+        open_model(str(package), public_keys=(other,))
+    assert open_model(str(package), public_keys=(other, public)).name == "forest"
+    for unpackaged in (net_file, repository_of(tmp_path, net_file)):
+        with pytest.raises(UnsignedError):
+            open_model(str(unpackaged), public_keys=(public,))
+
+
+def test_a_package_with_another_answer_than_is_expected_is_refused(
+    forest: Forest, tmp_path: Path
+) -> None:
+    package = Path(shutil.copytree(forest.package, tmp_path / "other"))
+    smoke = json.loads((package / "smoke.json").read_text())
+    smoke["expected"]["outputs"][0]["data"][0] += 0.5
+    (package / "smoke.json").write_text(json.dumps(smoke))
+    write_manifest(package, "forest")
+    with pytest.raises(EngineError, match=r"smoke request: probabilities\[0,0\] is"):
+        open_model(str(package))
 
 
 def test_a_table_of_pandas_is_answered_with_bad_rows_by_number(

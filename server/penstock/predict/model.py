@@ -5,6 +5,7 @@ The server's bound on a batch does not count here: rows come by the ten thousand
 for one of them. All else of the configuration does.
 """
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -43,7 +44,7 @@ class OpenModel:
     local: LocalModel
 
 
-def open_model(given: str, *, registry: str = "", public_key: Path | None = None) -> OpenModel:
+def open_model(given: str, *, registry: str = "", public_keys: Sequence[Path] = ()) -> OpenModel:
     """The version that `given` names, as place.py has it, loaded.
 
     Raises:
@@ -55,7 +56,7 @@ def open_model(given: str, *, registry: str = "", public_key: Path | None = None
     else:
         at = registry_place(registry, folder=Path.cwd())
         path = fetch_package(at, wanted.name, wanted.which)
-    with found_model(path, public_key=public_key) as place:
+    with found_model(path, public_keys=public_keys) as place:
         return _opened(place)
 
 
@@ -110,7 +111,7 @@ def _plan(place: ModelPlace) -> ModelPlan:
     if plan.backend in OWN_BATCHES and plan.batch_rows_max:
         plan = replace(plan, batch_rows_max=ROWS_MAX)
     # Chunks are answered side by side: threads within one would be in each other's way.
-    return replace(plan, native_threads=1, warmups=())
+    return replace(plan, native_threads=1, warmups=(), smoke=place.smoke)
 
 
 def _local(plan: ModelPlan, place: ModelPlace) -> LocalModel:

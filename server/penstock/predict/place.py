@@ -9,18 +9,20 @@ models:/NAME@ALIAS, models:/NAME/3, models:/NAME       a version of a registry; 
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from penstock.errors import PredictError, RepositoryError
+from penstock.errors import PredictError, RepositoryError, UnsignedError
 from penstock.package.manifest import is_package, read_manifest
 from penstock.package.placing import PACKAGE_VERSION, link_packages, version_config
 from penstock.package.signature import SIGNATURE_FILE, ModelSignature, read_signature
+from penstock.package.smoke_plan import smoke_plan
 from penstock.repository.config_file import WrittenConfig, parse_config, read_config
 from penstock.repository.layout import FoundModel, version_numbers
+from penstock.repository.plan import SmokePlan
 from penstock.repository.support import refuse_unsupported
 from penstock.repository.versions import wanted_versions
 
@@ -47,7 +49,7 @@ class RegistryName:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelPlace:
-    """A version that was found. `signature`: of a package; `digest` changes with its files."""
+    """A version that was found. `signature` and `smoke` are a package's; `digest` its files'."""
 
     name: str
     version: int
@@ -55,6 +57,7 @@ class ModelPlace:
     written: WrittenConfig
     digest: str
     signature: ModelSignature | None = None
+    smoke: SmokePlan | None = None
     #: A model that is a file alone, and its backend.
     file: Path | None = None
     file_backend: str = ""
@@ -73,10 +76,11 @@ def registry_name(given: str) -> RegistryName | None:
 
 
 @contextmanager
-def found_model(path: Path, *, public_key: Path | None = None) -> Iterator[ModelPlace]:
+def found_model(path: Path, *, public_keys: Sequence[Path] = ()) -> Iterator[ModelPlace]:
     """The version at `path`, whose files were checked; to be loaded while the block lasts.
 
-    `public_key`: a PEM file; then it must be a package that is signed with its key.
+    `public_keys`: PEM files; then it must be a package that is signed with a key that belongs to
+    one of them.
 
     Raises:
         PredictError: there is no model.
@@ -84,7 +88,7 @@ def found_model(path: Path, *, public_key: Path | None = None) -> Iterator[Model
         RepositoryError: the configuration is wrong.
     """
     if path.is_file():
-        yield _file(path, public_key)
+        yield _file(path, public_keys)
         return
     is_version = path.name.isdigit() and version_numbers(path.parent) and not version_numbers(path)
     if not path.is_dir() and not is_version:
@@ -97,14 +101,14 @@ def found_model(path: Path, *, public_key: Path | None = None) -> Iterator[Model
             name = read_manifest(path).name
             link_packages({name: path}, Path(folder))
             model = FoundModel(name=name, folder=Path(folder) / name, versions=(PACKAGE_VERSION,))
-            yield _version(model, PACKAGE_VERSION, public_key)
+            yield _version(model, PACKAGE_VERSION, public_keys)
         return
     path = path.resolve()
     if is_version:
         model = FoundModel(
             name=path.parent.name, folder=path.parent, versions=version_numbers(path.parent)
         )
-        yield _version(model, int(path.name), public_key)
+        yield _version(model, int(path.name), public_keys)
         return
     model = FoundModel(name=path.name, folder=path, versions=version_numbers(path))
     if not model.versions:
@@ -113,15 +117,14 @@ def found_model(path: Path, *, public_key: Path | None = None) -> Iterator[Model
             "model's folder, which has one named by a whole number for each version."
         )
     policy = read_config(model).config.version_policy
-    yield _version(model, wanted_versions(model.versions, policy)[-1], public_key)
+    yield _version(model, wanted_versions(model.versions, policy)[-1], public_keys)
 
 
-def _version(model: FoundModel, version: int, public_key: Path | None) -> ModelPlace:
+def _version(model: FoundModel, version: int, public_keys: Sequence[Path]) -> ModelPlace:
     if version not in model.versions:
         known = ", ".join(map(str, model.versions)) or "none"
         raise RepositoryError(f"{model.folder} has no version {version}: versions: {known}.")
-    keys = (public_key,) if public_key else ()
-    written = version_config(model, version, public_keys=keys)
+    written = version_config(model, version, public_keys=public_keys)
     if written is None:
         written = read_config(model)
         refuse_unsupported(written.config)
@@ -134,6 +137,7 @@ def _version(model: FoundModel, version: int, public_key: Path | None) -> ModelP
         written=written,
         digest=read_manifest(folder).digest if has_package else _digest_of(model, version),
         signature=read_signature(folder / SIGNATURE_FILE) if has_package else None,
+        smoke=smoke_plan(folder) if has_package else None,
     )
 
 
@@ -156,9 +160,9 @@ def _add(found: "hashlib._Hash", path: Path) -> None:
         raise PredictError(f"{path} cannot be read: {error.strerror or error}.") from None
 
 
-def _file(path: Path, public_key: Path | None) -> ModelPlace:
-    if public_key is not None:
-        raise PredictError(f"{path} is a file, which nobody has signed: wanted a package.")
+def _file(path: Path, public_keys: Sequence[Path]) -> ModelPlace:
+    if public_keys:
+        raise UnsignedError(f"{path} is a file, which nobody has signed: wanted a package.")
     backend = FILE_BACKENDS.get(path.suffix)
     if backend is None:
         raise PredictError(f"{path} is no model: wanted one of {', '.join(FILE_BACKENDS)}.")

@@ -41,7 +41,9 @@ class PartAnswerer:
         """
         self._part_rows = part_rows
         self._source = open_source(find_input(options.input), options.bounds)
-        model = open_model(options.model, registry=options.registry, public_key=options.public_key)
+        model = open_model(
+            options.model, registry=options.registry, public_keys=options.public_keys
+        )
         if model.digest != digest:
             raise PredictError(
                 f"The model {options.model} is another one on {socket.gethostname()}: copy it."

@@ -29,7 +29,7 @@ def predict_table(
     table: Any,
     *,
     registry: str = "",
-    public_key: Path | None = None,
+    public_keys: Sequence[Path] = (),
     feature_columns: Sequence[str] = (),
     keep: Sequence[str] | None = (),
     bounds: ReadingBounds | None = None,
@@ -46,7 +46,7 @@ def predict_table(
     opened = (
         model
         if isinstance(model, OpenModel)
-        else open_model(str(model), registry=registry, public_key=public_key)
+        else open_model(str(model), registry=registry, public_keys=public_keys)
     )
     if not isinstance(table, arrow.Table):
         table = arrow.Table.from_pandas(table, preserve_index=False)
