@@ -3,12 +3,14 @@
 
 import subprocess
 import sys
+import threading
 import tomllib
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
+from tests.doubles.processes import wait_until
 from tests.doubles.running import RunningServer
 
 from penstock.package.answers import difference_of
@@ -72,6 +74,53 @@ def test_a_project_trains_registers_and_answers_its_smoke_request(project: Path)
         answer = client.infer("breast-cancer", dict(smoke.inputs), timeout=10)
         found = {output: answer[output] for output in smoke.expected}
     assert difference_of(found, smoke.expected, tolerance=smoke.tolerance) == ""
+
+
+def test_a_better_version_is_promoted_and_followed_while_requests_come(project: Path) -> None:
+    file = project / "pipeline.toml"
+    registry = ("--registry", f"sqlite:///{project / 'mlflow.db'}")
+    first = Pipeline.read(file).run()
+    assert first.package is not None
+    smoke = read_smoke(first.package / "smoke.json")
+    moved = penstock("registry", "promote", "breast-cancer", *registry)
+    assert moved.returncode == 0, moved.stderr
+    flags = (f"--registry={registry[1]}", "--registry-poll-secs=0.5")
+    failures: list[Exception] = []
+    answered = threading.Event()
+    ends = threading.Event()
+
+    def ask() -> None:
+        with Client(server.grpc, retry=None) as client:
+            while not ends.is_set():
+                try:
+                    client.infer("breast-cancer", dict(smoke.inputs), timeout=10)
+                    answered.set()
+                except Exception as error:
+                    failures.append(error)
+
+    def versions() -> tuple[str, ...]:
+        with Client(server.grpc, retry=None) as client:
+            return tuple(client.model_metadata("breast-cancer", timeout=10).versions)
+
+    with RunningServer(flags=flags) as server:
+        assert versions() == ("1",)
+        thread = threading.Thread(target=ask)
+        thread.start()
+        try:
+            better = project / "better.toml"
+            better.write_text(file.read_text().replace("trials = 2", "trials = 4"))
+            second = Pipeline.read(better).run()
+            assert second.version == "2"
+            assert versions() == ("1",)
+            moved = penstock("registry", "promote", "breast-cancer", *registry)
+            assert moved.returncode == 0, moved.stderr
+            assert "champion was moved to version 2 at once" in moved.stdout
+            wait_until(lambda: versions() == ("2",), "the server follows")
+        finally:
+            ends.set()
+            thread.join()
+    assert answered.is_set()
+    assert failures == []
 
 
 def test_a_version_that_misses_its_threshold_is_not_registered(project: Path) -> None:
