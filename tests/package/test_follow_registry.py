@@ -126,7 +126,7 @@ def test_what_the_alias_names_is_served_and_followed_back_and_forth_under_load(
         assert server.sample("penstock_registry_up") == 1
 
 
-def _spoil_graph(folder: Path) -> None:
+def spoil_graph(folder: Path) -> None:
     (folder / "model.onnx").write_bytes(b"no graph")
     (folder / "model.pnst").unlink(missing_ok=True)
 
@@ -147,7 +147,7 @@ def test_a_version_that_is_not_what_it_should_be_is_refused_and_the_one_before_s
     opened = registry()
     iris = made_packages["iris"]
     register(opened, iris)
-    graph = register(opened, another(iris, tmp_path / "graph", change=_spoil_graph), "candidate")
+    graph = register(opened, another(iris, tmp_path / "graph", change=spoil_graph), "candidate")
     turned = register(
         opened, another(iris, tmp_path / "turned", change=_other_signature), "candidate"
     )

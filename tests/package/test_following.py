@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import shutil
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -119,6 +121,38 @@ def test_the_next_server_finds_what_was_kept_and_removes_what_a_crash_has_left(
     assert again.versions("churn") == {1: ONE}
     assert not again.folder("churn", TWO).exists()
     assert again.size == 1 + len((again.models / "churn" / "config.pbtxt").read_bytes())
+
+
+def test_a_cache_that_somebody_removes_is_made_anew(opened: Open, tmp_path: Path) -> None:
+    kept = opened("uri")
+    keep(kept, ONE)
+    shutil.rmtree(tmp_path / kept.models.parent.name)
+    assert kept.names == []
+    keep(kept, TWO)
+    assert kept.versions("churn") == {2: TWO}
+
+
+def test_sizes_are_told_while_files_come_and_go(opened: Open) -> None:
+    kept = opened("uri")
+    keep(kept, ONE)
+    least = kept.size
+    ends = threading.Event()
+
+    def come_and_go() -> None:
+        while not ends.is_set():
+            folder = kept.begin()
+            for i in range(20):
+                (folder / f"{i}").mkdir()
+                (folder / f"{i}" / "part").write_text("x")
+            kept.drop(folder)
+
+    thread = threading.Thread(target=come_and_go)
+    thread.start()
+    try:
+        assert all(kept.size >= least for _ in range(200))
+    finally:
+        ends.set()
+        thread.join()
 
 
 def test_a_cache_is_one_servers_and_one_registrys(opened: Open) -> None:

@@ -20,7 +20,9 @@ import fcntl
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -56,8 +58,7 @@ class KeptVersions:
             self._lock = (root / ".lock").open("ab")
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(self._fetching, ignore_errors=True)
-            for made in (self.models, self._files, self._fetching):
-                made.mkdir(exist_ok=True)
+            self._make()
             self._tidy()
         except BlockingIOError:
             self.close()
@@ -79,7 +80,11 @@ class KeptVersions:
     @property
     def names(self) -> list[str]:
         """The models that it has a version of, sorted."""
-        return sorted(one.name for one in self.models.iterdir() if version_numbers(one))
+        try:
+            models = list(self.models.iterdir())
+        except FileNotFoundError:  # somebody has removed the cache; `begin` makes it anew
+            return []
+        return sorted(one.name for one in models if version_numbers(one))
 
     def versions(self, name: str) -> dict[int, ModelAlias]:
         """The linked versions of a model, by number."""
@@ -97,18 +102,21 @@ class KeptVersions:
 
     @property
     def size(self) -> int:
-        """Bytes of all files."""
-        return sum(
-            file.stat(follow_symlinks=False).st_size
-            for file in self._root.rglob("*")
-            if file.is_file() and not file.is_symlink()
-        )
+        """Bytes of all files. Some may come and go meanwhile."""
+        size = 0
+        for folder, _, names in os.walk(self._root):
+            for name in names:
+                with suppress(OSError):
+                    status = os.lstat(os.path.join(folder, name))
+                    size += status.st_size if stat.S_ISREG(status.st_mode) else 0
+        return size
 
     # --- changes ---
 
     def begin(self) -> Path:
         """A new folder to fetch into. Raises RegistryError."""
         try:
+            self._make()
             return Path(tempfile.mkdtemp(dir=self._fetching))
         except OSError as error:
             raise self._not_written(error) from None
@@ -164,6 +172,10 @@ class KeptVersions:
         for one in list(folder.iterdir()) if folder.exists() else []:
             if one.name not in used:
                 shutil.rmtree(one, ignore_errors=True)
+
+    def _make(self) -> None:
+        for folder in (self.models, self._files, self._fetching):
+            folder.mkdir(parents=True, exist_ok=True)
 
     def _tidy(self) -> None:
         for model in list(self.models.iterdir()):

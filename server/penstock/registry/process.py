@@ -7,9 +7,12 @@ Started when it is first asked, and again when it has ended. `process_main` is t
 import asyncio
 import contextlib
 import json
+import os
+import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
@@ -46,7 +49,8 @@ class RegistryProcess:
     @property
     def id(self) -> int | None:
         """Of the process; None: there is none."""
-        return self._running.process.pid if self._running else None
+        running = self._running
+        return running.process.pid if running is not None and not running.has_ended else None
 
     async def look(self, alias: str) -> dict[str, ModelAlias]:
         """The versions that `alias` names, by model.
@@ -54,6 +58,10 @@ class RegistryProcess:
         Raises:
             RegistryError: the registry does not answer.
         """
+        file = _identity(self._place)
+        if self._running is not None and file not in (None, self._running.file):
+            # MLflow goes on reading the file that it has opened, though another has its name.
+            await asyncio.to_thread(self._running.end)
         told = await self._ask(LOOK_SECONDS, do="look", alias=alias)
         return {
             str(name): ModelAlias(version=int(version), made_ms=int(made_ms))
@@ -103,14 +111,14 @@ class RegistryProcess:
         if self._is_closed:
             raise RegistryError("The server ends.")
         if self._running is None or self._running.has_ended:
-            self._running = await asyncio.to_thread(
-                _Running, self._place.uri, asyncio.get_running_loop()
-            )
+            # At once, though it takes a moment: of several who ask, one starts it.
+            self._running = _Running(self._place, asyncio.get_running_loop())
         running = self._running
         try:
             told = await asyncio.wait_for(running.ask(asked), seconds)
         except TimeoutError:
-            running.end()  # whatever holds it up holds up what comes next
+            # Whatever holds it up holds up what comes next.
+            await asyncio.to_thread(running.end)
             raise RegistryError(
                 f"The registry {self.shown} has not answered within {seconds:.0f} s."
             ) from None
@@ -119,17 +127,29 @@ class RegistryProcess:
         return told["is"]
 
 
-class _Running:
-    """One process, whose answers a thread reads."""
+def _identity(place: RegistryPlace) -> tuple[int, int] | None:
+    """Which file an embedded registry is; None: it is no file, or not there."""
+    if place.file is None:
+        return None
+    try:
+        status = place.file.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
-    def __init__(self, uri: str, loop: asyncio.AbstractEventLoop) -> None:
+
+class _Running:
+    """One process, whose answers a thread reads. `file` is the embedded registry's identity."""
+
+    def __init__(self, place: RegistryPlace, loop: asyncio.AbstractEventLoop) -> None:
+        self.file = _identity(place)
         self._loop = loop
         self._lock = threading.Lock()
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._asked = 0
         self.has_ended = False
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "penstock.registry.process_main", uri],
+            [sys.executable, "-m", "penstock.registry.process_main", place.uri],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -163,7 +183,12 @@ class _Running:
         try:
             self.process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:
-            self.process.kill()
+            self._kill()
+
+    def _kill(self) -> None:
+        """With what it has started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
 
     def _write(self, line: bytes) -> None:
         try:
@@ -175,11 +200,18 @@ class _Running:
 
     def _read(self) -> None:
         for line in self._stdout:
-            self._loop.call_soon_threadsafe(self._answered, json.loads(line))
+            if line.endswith(b"\n"):  # one that was killed may have left half of an answer
+                self._tell(self._answered, json.loads(line))
+        self._kill()  # what it has started, if it was killed itself
         code = self.process.wait()
         self._stdout.close()
+        with self._lock, contextlib.suppress(OSError):
+            self._stdin.close()
+        self._tell(self._ended, code)
+
+    def _tell(self, function: Callable[[Any], None], told: Any) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has ended before
-            self._loop.call_soon_threadsafe(self._ended, code)
+            self._loop.call_soon_threadsafe(function, told)
 
     def _answered(self, told: dict[str, Any]) -> None:
         future = self._waiting.get(told["id"])

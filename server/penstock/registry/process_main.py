@@ -14,6 +14,7 @@ when its standard input does, which is when the server has gone, however it went
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -133,7 +134,10 @@ def main(uri: str) -> None:
     pool = ThreadPoolExecutor(THREADS)
     for line in sys.stdin:
         pool.submit(answer, json.loads(line))
-    os._exit(0)  # a download that goes on has nobody to wait for it
+    # A download or a conversion that goes on has nobody to wait for it.
+    if os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+    os._exit(0)
 
 
 if __name__ == "__main__":

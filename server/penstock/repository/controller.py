@@ -27,7 +27,7 @@ from penstock.repository.layout import FoundModel, Survey, survey
 from penstock.repository.loader import LoadReport, ModelLoader
 from penstock.repository.override import Override, read_override
 from penstock.repository.records import DUPLICATE, Records, State
-from penstock.repository.snapshot import ModelSnapshot, take_snapshot
+from penstock.repository.snapshot import ModelSnapshot, take_snapshots
 from penstock.repository.sources import Sources
 from penstock.repository.startup import models_at_start, models_to_fetch
 
@@ -75,11 +75,12 @@ class RepositoryController:
         self._sources = Sources(options)
         self._repositories = self._sources.folders
         self._waking: dict[tuple[str, int], bool] = {}  # True: asked for again meanwhile
+        self._followed: set[str] = set(self.kept.names if self.kept else ())
         self._tasks: set[asyncio.Task[Any]] = set()
         self._calls = 0
         self._looked: dict[str, ModelSnapshot] = {}
         self._announced: tuple[Survey, Sequence[str]] | None = None
-        self._note_changed: Callable[[], None] = _nothing
+        self._note_changed: Callable[[], None] = lambda: None
 
     # --- the life of the server ---
 
@@ -335,10 +336,12 @@ class RepositoryController:
             code="INVALID_ARGUMENT",
         )
 
-    async def _load_found(self, name: str, found: Survey) -> list[LoadReport]:
+    async def _load_found(
+        self, name: str, found: Survey, *, is_asked: bool = False
+    ) -> list[LoadReport]:
         async with self._records.held(name) as record:
-            if name in found.models:
-                reports = await self._lifts.bring_up(record, found.models[name])
+            if model := found.models.get(name):
+                reports = await self._lifts.bring_up(record, model, is_asked=is_asked)
             else:
                 await self._lifts.take_down(record, list(record.versions))
                 record.versions.clear()
@@ -359,14 +362,21 @@ class RepositoryController:
 
     async def load_followed(self, name: str) -> list[LoadReport]:
         """Loads what is kept of a model and is not serving; unloads what is not kept."""
-        return await self._spawn(self._load_found(name, await self._survey()))
+        self._followed.add(name)
+        found, record = await self._survey(), self._records.get(name)
+        # What takes another one's place has to be tried, though its model may be lazy.
+        now = set(record.serving if record else ())
+        is_asked = bool(now) and name in found.models and not now >= {*found.models[name].versions}
+        return await self._spawn(self._load_found(name, found, is_asked=is_asked))
 
     async def remove_followed(self, name: str) -> None:
         """Takes a model out of service; returns when what it had accepted is answered."""
+        self._followed.discard(name)
         await self._spawn(self._remove(name))
 
     async def refuse_followed(self, name: str, number: int, reason: str) -> LoadReport:
         """Says why a version is not served; what serves goes on."""
+        self._followed.add(name)
         async with self._records.held(name) as record:
             report = self._lifts.refuse_version(record, number, reason)
         self._note_changed()
@@ -379,9 +389,15 @@ class RepositoryController:
         return name in (await asyncio.to_thread(survey, others)).names
 
     def serves(self, name: str, number: int) -> bool:
-        """Whether requests reach this version, as it was loaded last."""
+        """Whether requests reach this version as it was loaded last, or a client unloaded it."""
         record = self._records.get(name)
-        return record is not None and number in record.current
+        return record is not None and number in (*record.current, *record.unloaded)
+
+    def _is_followed(self, name: str, found: Survey) -> bool:
+        """Whether the registry decides over a model, and not what a folder holds."""
+        if model := found.models.get(name):
+            return self.kept is not None and model.folder.parent == self.kept.models
+        return name in self._followed and name not in found.duplicates
 
     # --- versions that are asleep ---
 
@@ -430,9 +446,10 @@ class RepositoryController:
         """
         await self._sources.fetch_changes(self._records.held, self._busy)
         found = await self._survey()
-        snapshots, unread = await asyncio.to_thread(_snapshots, found)
+        snapshots, unread = await asyncio.to_thread(take_snapshots, found)
         # One whose first fetch failed has no folder yet, and is not gone.
         busy = self._busy | (set(self._sources.unfetched) - set(found.names))
+        busy |= {name for name in {*found.names, *self._followed} if self._is_followed(name, found)}
         for name, reason in unread.items():
             if self._records.get(name) is None:
                 snapshots[name] = ModelSnapshot()  # a load will say why
@@ -481,19 +498,3 @@ class RepositoryController:
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         self._note_changed()
-
-
-def _nothing() -> None:
-    pass
-
-
-def _snapshots(found: Survey) -> tuple[dict[str, ModelSnapshot], dict[str, str]]:
-    """What each model's folder is like; and why not, where it cannot be read."""
-    snapshots: dict[str, ModelSnapshot] = {}
-    unread: dict[str, str] = {}
-    for name, model in found.models.items():
-        try:
-            snapshots[name] = take_snapshot(model.folder, model.versions)
-        except OSError as error:
-            unread[name] = str(error)
-    return snapshots, unread

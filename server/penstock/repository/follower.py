@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from penstock.errors import PackageError, PenstockError, RegistryError
+from penstock.errors import PenstockError, RegistryError
 from penstock.package.signature import SIGNATURE_FILE, ModelSignature, read_signature
 from penstock.package.signature_change import signature_change
 from penstock.registry.entries import ModelAlias
@@ -51,7 +51,7 @@ class FollowedModels(Protocol):
         """Whether another repository has a model of this name."""
 
     def serves(self, name: str, number: int) -> bool:
-        """Whether requests reach this version, as it was loaded last."""
+        """Whether requests reach this version as it was loaded last, or a client unloaded it."""
 
 
 class RegistryFollower:
@@ -79,6 +79,7 @@ class RegistryFollower:
         self._metrics = FollowerMetrics()
         self._refused: dict[str, Refusal] = {}
         self._noted: dict[str, ModelAlias] = {}
+        self._wanted: Mapping[str, ModelAlias] = {}  # by the last look
         self._orphans: set[str] = set()  # served, and no longer in the registry
         self._busy: set[str] = set()
         self._changes = asyncio.Semaphore(CHANGES_AT_A_TIME)
@@ -142,9 +143,10 @@ class RegistryFollower:
         """Looks once, and begins what follows from it. Raises RegistryError."""
         wanted = await self._process.look(self._alias)
         self._came_back()
-        for name in set(self._kept.names) - set(wanted) - self._busy:
-            await self._alias_is_gone(name)
         self._changes_to(wanted)
+        known = {*await asyncio.to_thread(lambda: self._kept.names), *self._refused}
+        for name in known - set(wanted) - self._busy - self._orphans:
+            self._spawn(self._alone(name, self._alias_is_gone(name)))
 
     # --- the registry itself ---
 
@@ -164,6 +166,7 @@ class RegistryFollower:
 
     def _changes_to(self, wanted: Mapping[str, ModelAlias]) -> list[asyncio.Task[list[LoadReport]]]:
         """Begins what brings each model to its wanted version."""
+        self._wanted = wanted
         self._metrics.wanted({name: one.version for name, one in wanted.items()})
         serving = {name: one for name, one in wanted.items() if self._serves(name, one)}
         self._orphans -= set(wanted)
@@ -185,33 +188,40 @@ class RegistryFollower:
     async def _alone(self, name: str, work: Awaitable[list[LoadReport]]) -> list[LoadReport]:
         self._busy.add(name)
         try:
-            async with self._changes:
-                return await work
-        except PenstockError as error:  # of the cache
+            return await work
+        except (PenstockError, OSError) as error:  # of the cache
             log.error("registry_model_failed", extra={"model": name, "reason": str(error)})
             return []
         finally:
             self._busy.discard(name)
 
     async def _change_over(self, name: str, version: ModelAlias) -> list[LoadReport]:
-        before = self._kept.versions(name)
-        try:
-            await self._fetch(name, version)
-        except (RegistryError, PackageError) as error:
-            report = await self._models.refuse_followed(name, version.version, str(error))
-            await self._refuse(name, version, str(error))
-            return [report]
-        reports = await self._models.load_followed(name)
-        if not self._models.serves(name, version.version):
-            if version.version in before:  # of a model that was made anew
-                await asyncio.to_thread(self._kept.link, name, before[version.version])
-            await self._refuse(name, version, _reason(reports, version.version))
-            return reports
+        async with self._changes:
+            before = self._kept.versions(name)
+            try:
+                if not await self._fetch(name, version):
+                    return []
+            except PenstockError as error:
+                report = await self._models.refuse_followed(name, version.version, str(error))
+                await self._refuse(name, version, str(error))
+                return [report]
+            reports = await self._models.load_followed(name)
+            if not self._models.serves(name, version.version):
+                if version.version in before:  # of a model that was made anew
+                    await asyncio.to_thread(self._kept.link, name, before[version.version])
+                await self._refuse(name, version, _reason(reports, version.version))
+                return reports
+        # The version before may have long to answer: no other model waits for that.
         await self._settle(name, version)
         return reports
 
-    async def _fetch(self, name: str, version: ModelAlias) -> None:
-        """Fetches a version and puts it among those to be served."""
+    async def _fetch(self, name: str, version: ModelAlias) -> bool:
+        """Fetches a version and puts it among those to be served.
+
+        False: the alias has moved on meanwhile, and this version is not to be served at all.
+        """
+        if self._wanted.get(name) != version:
+            return False
         if await self._models.is_elsewhere(name):
             raise RegistryError(
                 f"A model repository has a model {name!r} too: rename one of the two."
@@ -227,8 +237,11 @@ class RegistryFollower:
                 )
             if tags.get(SIGNATURE_CHANGE_TAG) != IS_ALLOWED:
                 await asyncio.to_thread(self._check_signature, name, version, fetched)
+            if self._wanted.get(name) != version:
+                return False
             await asyncio.to_thread(self._kept.keep, name, version, fetched)
             await asyncio.to_thread(self._kept.link, name, version)
+            return True
         finally:
             await asyncio.to_thread(self._kept.drop, fetched)
 
@@ -279,25 +292,27 @@ class RegistryFollower:
 
     # --- models that the alias no longer names ---
 
-    async def _alias_is_gone(self, name: str) -> None:
+    async def _alias_is_gone(self, name: str) -> list[LoadReport]:
         """Somebody took the alias away, or removed its version, which takes the alias along.
 
         The first is a decision; the second may be a mistake, and its version is served on.
         """
-        if name in self._orphans:
-            return
         served = [one for one in self._kept.versions(name) if self._models.serves(name, one)]
-        for number in served:
-            if await self._process.has(name, number):
-                await self._take_out(name)
-                return
-        self._orphans.add(name)
-        log.warning("registry_version_removed", extra={"model": name, "serving": "as before"})
+        is_there = [await self._process.has(name, number) for number in served]
+        if name in self._wanted:  # again
+            return []
+        if any(is_there) or not served:
+            await self._take_out(name)
+        else:
+            self._orphans.add(name)
+            log.warning("registry_version_removed", extra={"model": name, "serving": "as before"})
+        return []
 
     async def _take_out(self, name: str) -> None:
         log.info("registry_alias_removed", extra={"model": name, "alias": self._alias})
         await asyncio.to_thread(self._kept.remove, name)
-        await self._models.remove_followed(name)
+        if not await self._models.is_elsewhere(name):
+            await self._models.remove_followed(name)
         self._refused.pop(name, None)
         self._metrics.removed(name)
 

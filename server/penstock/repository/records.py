@@ -139,6 +139,11 @@ class ModelRecord:
         return sorted(number for number, one in self.versions.items() if one.is_loaded)
 
     @property
+    def unloaded(self) -> list[int]:
+        """The versions that were taken out of service, and are still there."""
+        return [number for number, one in self.versions.items() if one.reason == UNLOADED]
+
+    @property
     def has_failures(self) -> bool:
         """Whether a version of it was to be loaded and could not be."""
         return any(

@@ -12,7 +12,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["FileMark", "ModelSnapshot", "take_snapshot"]
+from penstock.repository.layout import Survey
+
+__all__ = ["FileMark", "ModelSnapshot", "take_snapshot", "take_snapshots"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +74,18 @@ def take_snapshot(folder: Path, versions: tuple[int, ...]) -> ModelSnapshot:
         versions={version: by_version[str(version)] for version in versions},
         touched_ns=touched_ns,
     )
+
+
+def take_snapshots(found: Survey) -> tuple[dict[str, ModelSnapshot], dict[str, str]]:
+    """What each model's folder is like; and why not, where it cannot be read."""
+    snapshots: dict[str, ModelSnapshot] = {}
+    unread: dict[str, str] = {}
+    for name, model in found.models.items():
+        try:
+            snapshots[name] = take_snapshot(model.folder, model.versions)
+        except OSError as error:
+            unread[name] = str(error)
+    return snapshots, unread
 
 
 def _files(folder: Path, below: str) -> Iterator[tuple[str, os.stat_result]]:
