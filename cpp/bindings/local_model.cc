@@ -20,7 +20,9 @@
 #include "bindings/executor_call.h"
 #include "bindings/options.h"
 #include "bindings/python_executor.h"
+#include "bindings/table_column.h"
 #include "engine/loader.h"
+#include "model/column_run.h"
 #include "model/ort_runtime.h"
 #include "model/reshape.h"
 #include "model/smoke.h"
@@ -118,6 +120,32 @@ class LocalModel {
     return executors_.front()->traits().is_thread_safe ? 0 : executors_.size();
   }
 
+  // Whether run_columns() may be called.
+  bool reads_columns() const {
+    const model::Executor& executor = *executors_.front();
+    return !reshaping_ && model::reads_columns(executor.signature(), executor.traits());
+  }
+
+  // Each output, and of each row that does not fit its number, the column's and why.
+  py::tuple run_columns(std::size_t rows, const std::vector<const TableColumn*>& columns) {
+    model::Executor& executor = *executors_.front();
+    if (!reads_columns() || !has_room(executor.signature(), columns.size())) {
+      raise({Code::kInvalidArgument,
+             std::to_string(columns.size()) + " columns are not what the model's input is of"});
+    }
+    const std::vector<model::Column> views = columns_of(columns, rows);
+    MisfitRows misfits(rows);
+    std::vector<base::Tensor> outputs;
+    auto bad = [&] {
+      const py::gil_scoped_release unlocked;
+      return model::run_columns(views, rows, misfits.views(), executor, outputs);
+    }();
+    const std::size_t count = value_or_raise(std::move(bad));
+    py::list made;
+    for (const base::Tensor& tensor : outputs) made.append(owned_array_of(tensor));
+    return py::make_tuple(made, misfits.list(count));
+  }
+
   // The caller's argument list keeps the arrays while the lock is not held.
   py::list run(std::int64_t rows, const std::vector<py::array>& arrays, std::size_t instance) {
     model::Executor& executor = *executors_[instance % executors_.size()];
@@ -142,6 +170,17 @@ class LocalModel {
  private:
   const base::Signature& signature() const {
     return reshaping_ ? reshaping_->signature : executors_.front()->signature();
+  }
+
+  // Whether a row of the only input has so many elements.
+  static bool has_room(const base::Signature& signature, std::size_t columns) {
+    base::Shape row;
+    const auto& dims = signature.inputs.front().dims;
+    for (std::size_t i = signature.batch_rows_max > 0 ? 0 : 1; i < dims.size(); ++i) {
+      row.push(dims[i]);
+    }
+    const auto elements = row.elements();
+    return elements && std::cmp_equal(*elements, columns);
   }
 
   static py::tuple shape_of(const base::Tensor& tensor) {
@@ -200,6 +239,8 @@ void bind_local_model(py::module_& module) {
       .def_property_readonly("outputs", &LocalModel::outputs)
       .def_property_readonly("batch_rows_max", &LocalModel::batch_rows_max)
       .def_property_readonly("instances", &LocalModel::instances)
+      .def_property_readonly("reads_columns", &LocalModel::reads_columns)
+      .def("run_columns", &LocalModel::run_columns, py::arg("rows"), py::arg("columns"))
       .def("run", &LocalModel::run, py::arg("rows"), py::arg("arrays"), py::arg("instance") = 0);
 }
 

@@ -459,6 +459,19 @@ class LocalModel:
     def instances(self) -> int:
         """Calls that may run at a time, each with a number of its own; 0: any."""
 
+    @property
+    def reads_columns(self) -> bool:
+        """Whether run_columns() may be called: native, of one input and outputs of numbers."""
+
+    def run_columns(
+        self, rows: int, columns: Sequence[TableColumn]
+    ) -> tuple[list[Any], list[tuple[int, int, str]]]:
+        """Each output, and the rows that do not fit, as gather_rows() tells them. Raises CoreError.
+
+        `columns`: one for each element of a row. They are gathered and executed in blocks that stay
+        in a near cache.
+        """
+
     def run(self, rows: int, arrays: Sequence[npt.NDArray[Any]], instance: int = 0) -> list[Any]:
         """Each output: an array, or of BYTES its shape, and offsets and texts as Arrow has them.
 

@@ -45,7 +45,10 @@ class Texts:
 
 
 class LocalModel:
-    """A loaded version. Any thread may run it; `instances` of them at a time, or 0: all."""
+    """A loaded version. Any thread may run it; `instances` of them at a time, or 0: all.
+
+    `reads_columns`: run_columns() may be called as well.
+    """
 
     def __init__(
         self,
@@ -69,6 +72,7 @@ class LocalModel:
         self.outputs = tensor_plans(self._core.outputs)
         self.batch_rows_max: int = self._core.batch_rows_max
         self.instances: int = self._core.instances
+        self.reads_columns: bool = self._core.reads_columns
 
     def run(self, rows: int, arrays: Sequence[Array], *, instance: int = 0) -> list[Array | Texts]:
         """Every output, in order. `arrays`: C-contiguous rows of each input, in order; of BYTES
@@ -86,6 +90,19 @@ class LocalModel:
             else one
             for one in answers
         ]
+
+    def run_columns(
+        self, rows: int, columns: Sequence[TableColumn]
+    ) -> tuple[list[Array | Texts], list[Misfit]]:
+        """Every output, in order, and rows that do not fit, for which zeros stand. `columns`: one
+        for each element of a row of the only input.
+
+        Raises EngineError with what the model says.
+        """
+        try:
+            return self._core.run_columns(rows, columns)
+        except _core.CoreError as error:
+            raise EngineError(str(error), code=error.code) from None
 
 
 def gather_rows(

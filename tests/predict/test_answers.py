@@ -94,7 +94,7 @@ def test_a_missing_value_is_bad_only_where_the_answer_is_no_number() -> None:
     inputs = [InputColumns(tensor=tensor("x", 2), columns=("a", "b"))]
     rows = np.array([[1, 2], [np.nan, 2], [1, np.nan], [3, 4]], np.float32)
     answers = np.array([0.5, 0.25, np.nan, np.nan], np.float32)  # the last one is the model's own
-    found = unanswered([answers], Tensors(rows=4, arrays=[rows], bad={}), inputs)
+    found = unanswered([answers], lambda: Tensors(rows=4, arrays=[rows], bad={}), inputs)
     assert {row: bad.reason for row, bad in found.items()} == {
         2: "'b' is missing, and the model's answer is no number"
     }

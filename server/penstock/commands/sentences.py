@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a command says what went wrong."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
@@ -19,14 +20,20 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.
 @contextmanager
 def sentences(debug: bool) -> Iterator[None]:
     """Turns what can go wrong into a sentence on standard error and exit status 1."""
-    from penstock_client import PenstockError as CallError
-
     try:
         yield
-    except (PenstockError, CallError) as error:
-        if debug:
+    except Exception as error:
+        if debug or not _is_told(error):
             raise
         Console(stderr=True).print(
             f"[bold red]penstock:[/] {escape(str(error))}", highlight=False, soft_wrap=True
         )
         raise typer.Exit(1) from None
+
+
+def _is_told(error: Exception) -> bool:
+    """Whether the error is a sentence: ours, or the client's, which whoever raised it imported."""
+    client = sys.modules.get("penstock_client")
+    return isinstance(error, PenstockError) or (
+        client is not None and isinstance(error, client.PenstockError)
+    )

@@ -10,7 +10,7 @@ Rows that are bad have null in all of them.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ import numpy as np
 from penstock.errors import PredictError
 from penstock.local_model import Array, Texts
 from penstock.package.signature import ModelSignature, TensorSignature
-from penstock.predict.arrow import pyarrow_module
+from penstock.predict.arrow import arrow_array, pyarrow_module
 from penstock.predict.columns import InputColumns
 from penstock.predict.rows import FLOATS, BadRow, Tensors
 
@@ -54,10 +54,13 @@ class OutputColumns:
     def fields(self) -> list[Any]:
         """Arrow's fields of the columns."""
         arrow = pyarrow_module()
-        kind = getattr(arrow, _ARROW_TYPES[self.tensor.datatype])()
-        if self.is_list:
-            kind = arrow.list_(kind, self.width)
+        kind = arrow.list_(self.kind, self.width) if self.is_list else self.kind
         return [arrow.field(name, kind) for name in self.columns]
+
+    @property
+    def kind(self) -> Any:
+        """Arrow's type of a value."""
+        return getattr(pyarrow_module(), _ARROW_TYPES[self.tensor.datatype])()
 
 
 def output_columns(signature: ModelSignature, kept: Sequence[str]) -> list[OutputColumns]:
@@ -97,18 +100,24 @@ def _columns(tensor: TensorSignature) -> OutputColumns:
 
 
 def unanswered(
-    answers: Sequence[Array | Texts], tensors: Tensors, inputs: Sequence[InputColumns]
+    answers: Sequence[Array | Texts],
+    read: Callable[[], Tensors],
+    inputs: Sequence[InputColumns],
 ) -> Mapping[int, BadRow]:
     """Rows with a missing value to which the model answers NaN: it takes no missing values there.
 
     One that is answered by a number is as good as any: trees, and pipelines that impute, do so.
+    `read` gives the model's inputs, of the rows that the answers are to.
     """
     found: dict[int, BadRow] = {}
     for answer in answers:
         if isinstance(answer, Texts) or answer.dtype.kind != "f":
             continue
-        silent = np.isnan(answer.reshape(tensors.rows, -1)).any(axis=1)
-        for row in np.flatnonzero(silent) if silent.any() else ():
+        is_silent = np.isnan(answer)
+        if not is_silent.any():
+            continue
+        tensors = read()
+        for row in np.flatnonzero(is_silent.reshape(tensors.rows, -1).any(axis=1)):
             name = _missing_column(int(row), tensors, inputs)
             if name is not None:
                 reason = f"{name!r} is missing, and the model's answer is no number"
@@ -151,12 +160,10 @@ def _arrays(answer: Array, one: OutputColumns, bad: Array | None) -> list[Any]:
         answer = (answer.astype(np.uint32) << 16).view(np.float32)
     answer = answer.reshape(len(answer), -1)
     if one.is_list:
-        values = arrow.array(answer.reshape(-1))
-        mask = None if bad is None else arrow.array(bad)
+        values = arrow_array(answer.reshape(-1), one.kind)
+        mask = None if bad is None else arrow_array(bad)
         return [arrow.FixedSizeListArray.from_arrays(values, one.width, mask=mask)]
-    return [
-        arrow.array(np.ascontiguousarray(answer[:, place]), mask=bad) for place in range(one.width)
-    ]
+    return [arrow_array(answer[:, place], one.kind, bad) for place in range(one.width)]
 
 
 def _texts(answer: Texts, one: OutputColumns, bad: Array | None) -> list[Any]:
@@ -176,11 +183,11 @@ def _texts(answer: Texts, one: OutputColumns, bad: Array | None) -> list[Any]:
             f"output {one.tensor.name!r} has a text that is no UTF-8: it cannot be a column."
         ) from None
     if one.is_list:
-        mask = None if bad is None else arrow.array(bad)
+        mask = None if bad is None else arrow_array(bad)
         return [arrow.FixedSizeListArray.from_arrays(texts, one.width, mask=mask)]
     if one.width > 1:
         columns = [
-            texts.take(arrow.array(np.arange(k, count, one.width))) for k in range(one.width)
+            texts.take(arrow_array(np.arange(k, count, one.width))) for k in range(one.width)
         ]
     else:
         columns = [texts]
@@ -188,5 +195,5 @@ def _texts(answer: Texts, one: OutputColumns, bad: Array | None) -> list[Any]:
         return columns
     import pyarrow.compute
 
-    is_good = arrow.array(~bad)
+    is_good = arrow_array(~bad)
     return [pyarrow.compute.if_else(is_good, column, None) for column in columns]

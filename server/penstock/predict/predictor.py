@@ -5,6 +5,7 @@ import queue
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from penstock.predict.answers import OutputColumns, answer_columns, output_colum
 from penstock.predict.arrow import pyarrow_module
 from penstock.predict.columns import InputColumns, bind_columns, check_types, columns_of
 from penstock.predict.model import OpenModel
-from penstock.predict.rows import BadRow, Tensors, read_tensors
+from penstock.predict.rows import BadRow, Tensors, answers_to_columns, read_tensors
 
 __all__ = ["Answered", "Predictor"]
 
@@ -60,6 +61,7 @@ class Predictor:
         fields = [schema.field(name) for name in self.kept]
         fields += [field for one in self.outputs for field in one.fields()]
         self.schema_out = arrow.schema(fields)
+        self._reads_columns = model.local.reads_columns and not self.inputs[0].is_list
         self._instances: queue.SimpleQueue[int] | None = None
         if model.local.instances:
             self._instances = queue.SimpleQueue()
@@ -79,17 +81,26 @@ class Predictor:
             EngineError: the model fails.
         """
         check_types(self.inputs, batch.schema)
-        tensors = read_tensors(batch, self.inputs, self.model.signature.sensitive)
-        answers = self._run(tensors)
-        bad = {**unanswered(answers, tensors, self.inputs), **tensors.bad}
+        answers, bad = self._answers(batch)
         mask = None
         if bad:
-            mask = np.zeros(tensors.rows, np.bool_)
+            mask = np.zeros(batch.num_rows, np.bool_)
             mask[list(bad)] = True
         columns = [self._kept(batch, name) for name in self.kept]
-        columns += answer_columns(answers, self.outputs, tensors.rows, mask)
+        columns += answer_columns(answers, self.outputs, batch.num_rows, mask)
         made = pyarrow_module().RecordBatch.from_arrays(columns, schema=self.schema_out)
         return Answered(batch=made, bad=tuple(bad[row] for row in sorted(bad)))
+
+    def _answers(self, batch: Any) -> tuple[list[Array | Texts], dict[int, BadRow]]:
+        """With the bad rows: those that the model was not to see, and those without an answer."""
+        hidden = self.model.signature.sensitive
+        read = partial(read_tensors, batch, self.inputs, hidden)
+        if self._reads_columns:
+            answers, bad = answers_to_columns(self.model.local, batch, self.inputs[0], hidden)
+        else:
+            tensors = read()
+            answers, bad = self._run(tensors), tensors.bad
+        return answers, {**unanswered(answers, read, self.inputs), **bad}
 
     def _kept(self, batch: Any, name: str) -> Any:
         column = batch.column(name)

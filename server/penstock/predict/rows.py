@@ -10,11 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from penstock.local_model import Array, TableColumn, encode_texts, gather_rows
-from penstock.predict.arrow import pyarrow_module
+from penstock.local_model import (
+    Array,
+    LocalModel,
+    Misfit,
+    TableColumn,
+    Texts,
+    encode_texts,
+    gather_rows,
+)
+from penstock.predict.arrow import arrow_array, pyarrow_module
 from penstock.predict.columns import InputColumns
 
-__all__ = ["BadRow", "Tensors", "read_tensors"]
+__all__ = ["BadRow", "Tensors", "answers_to_columns", "read_tensors"]
 
 SHOWN_MAX = 60
 #: numpy's widths of V2's datatypes that are floats.
@@ -73,11 +81,37 @@ def _numbers(
     bad: dict[int, BadRow],
 ) -> Array:
     array, misfits = gather_rows([_column(c) for c in columns], rows, _gathered(one))
+    _note_all(bad, misfits, columns, one, hidden)
+    return _of_datatype(array, one).reshape(rows, *one.tensor.shape[1:])
+
+
+def answers_to_columns(
+    local: LocalModel, batch: Any, one: InputColumns, hidden: frozenset[str]
+) -> tuple[list[Array | Texts], dict[int, BadRow]]:
+    """What a model of one input of numbers answers to a record batch, and its bad rows; without
+    a tensor of all rows. For models whose `reads_columns` is true.
+
+    Raises:
+        EngineError: the model fails, memory is out, or the batch is damaged.
+    """
+    columns = [batch.column(name) for name in one.columns]
+    answers, misfits = local.run_columns(batch.num_rows, [_column(column) for column in columns])
+    bad: dict[int, BadRow] = {}
+    _note_all(bad, misfits, columns, one, hidden)
+    return answers, bad
+
+
+def _note_all(
+    bad: dict[int, BadRow],
+    misfits: Sequence[Misfit],
+    columns: Sequence[Any],
+    one: InputColumns,
+    hidden: frozenset[str],
+) -> None:
     for row, place, kind in misfits:
         name = one.columns[place]
         value = _shown(columns[place][row].as_py(), name in hidden)
         _note(bad, row, one, name, kind, value)
-    return _of_datatype(array, one).reshape(rows, *one.tensor.shape[1:])
 
 
 def _texts(columns: Sequence[Any], rows: int) -> Array:
@@ -87,7 +121,7 @@ def _texts(columns: Sequence[Any], rows: int) -> Array:
     # Row by row: the elements of one behind each other.
     places = np.arange(rows * len(columns)).reshape(len(columns), rows).T.reshape(-1)
     joined = arrow.concat_arrays([_as_text(column) for column in columns])
-    return encode_texts(_column(joined.take(arrow.array(places))), len(joined))
+    return encode_texts(_column(joined.take(arrow_array(places))), len(joined))
 
 
 def _listed(
@@ -110,7 +144,7 @@ def _listed(
                 lengths = np.array([_count(item) for item in lists.to_pylist()], np.int64)
         is_right = lengths == one.width
         if flat is None and not is_right.all():
-            lists = lists.filter(arrow.array(is_right))
+            lists = lists.filter(arrow_array(is_right))
         flat = lists = lists.flatten()
     assert flat is not None
     assert is_right is not None

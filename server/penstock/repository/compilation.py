@@ -13,7 +13,6 @@ from pathlib import Path
 
 from penstock.errors import ArtifactError, NotCompiledError
 from penstock.native.artifact import MAGIC, read_manifest
-from penstock.native.compiler import compile_file
 from penstock.native.onnx.model_file import looks_like_onnx
 from penstock.plain_text import sayable
 from penstock.repository.config_file import ModelConfig, WrittenConfig
@@ -49,6 +48,8 @@ def compiled(plan: ModelPlan) -> Iterator[ModelPlan]:
     if plan.backend != "native" or _is_compiled(path):
         yield plan
         return
+    from penstock.native.compiler import compile_file  # takes a while, and few need it
+
     try:
         model = compile_file(path)
     except NotCompiledError as error:

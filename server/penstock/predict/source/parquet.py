@@ -25,7 +25,7 @@ class ParquetSource:
         self._rows: dict[str, int] = {}
         size = 0
         for name in files.paths:
-            with told(f"{name} of {files.shown}"), files.open(name) as file:
+            with told(f"{name} of {files.shown}"), files.open_native(name) as file:
                 opened = _parquet_file(file)
                 if not self._rows:
                     self.schema = opened.schema_arrow
@@ -42,7 +42,7 @@ class ParquetSource:
         before = 0
         for name, rows in self._rows.items():
             if before + rows > first:
-                with told(f"{name} of {self._files.shown}"), self._files.open(name) as file:
+                with told(f"{name} of {self._files.shown}"), self._files.open_native(name) as file:
                     yield from self._of_file(name, file, columns, before, first, part_rows)
             before += rows
 
