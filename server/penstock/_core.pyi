@@ -399,9 +399,8 @@ class Engine:
         """All of them."""
 
     def regions(self, name: str) -> list[tuple[str, str, int, int]]:
-        """Name, key, offset and size of one region; of all for an empty name.
-
-        Raises CoreError NOT_FOUND for a name that is not registered.
+        """Name, key, offset and size of one region; of all for an empty name. Raises CoreError
+        NOT_FOUND for a name that is not registered.
         """
 
 class NativeModel:
@@ -411,7 +410,6 @@ class NativeModel:
         """Reads and checks the file. Raises CoreError with a sentence.
 
         `threads` compute a large batch where that pays, the caller's included; 0: one per core.
-
         `onnxruntime_library`: the path of libonnxruntime.so, for a model of which a part did not
         compile; it is not opened for others.
         """
@@ -420,9 +418,7 @@ class NativeModel:
     def inputs(self) -> list[TensorSpec]: ...
     @property
     def outputs(self) -> list[TensorSpec]: ...
-    def run(
-        self, rows: int, arrays: Sequence[npt.NDArray[Any]]
-    ) -> list[np.ndarray[Any, np.dtype[Any]]]:
+    def run(self, rows: int, arrays: Sequence[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
         """Computes the outputs, in order, without the interpreter's lock.
 
         `arrays` are C-contiguous and hold so many rows of each input, in order and in its datatype:
@@ -440,10 +436,7 @@ class LocalModel:
     """The executors of a ModelSpec without a server. Any thread may run them."""
 
     def __init__(
-        self,
-        spec: ModelSpec,
-        onnxruntime_library: str = "",
-        preload_libraries: Sequence[str] = ...,
+        self, spec: ModelSpec, onnxruntime_library: str = "", preload_libraries: Sequence[str] = ...
     ) -> None:
         """Loads; blocks, without the interpreter's lock. Raises CoreError with a sentence."""
 
@@ -466,11 +459,7 @@ class LocalModel:
     def run_columns(
         self, rows: int, columns: Sequence[TableColumn]
     ) -> tuple[list[Any], list[tuple[int, int, str]]]:
-        """Each output, and the rows that do not fit, as gather_rows() tells them. Raises CoreError.
-
-        `columns`: one for each element of a row. They are gathered and executed in blocks that stay
-        in a near cache.
-        """
+        """Each output, and the rows that do not fit, as gather_rows() tells them."""
 
     def run(self, rows: int, arrays: Sequence[npt.NDArray[Any]], instance: int = 0) -> list[Any]:
         """Each output: an array, or of BYTES its shape, and offsets and texts as Arrow has them.
