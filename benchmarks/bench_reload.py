@@ -11,8 +11,9 @@ reload counts once ModelConfig tells what was written. For a minute of reloads: 
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -91,32 +92,36 @@ class Reloads:
         except grpc.RpcError as error:
             raise WrongAnswersError(f"{method}: {error}") from error
 
-    @contextlib.contextmanager
-    def going_on(self) -> Iterator[None]:
-        """Reload every second until the block ends."""
-        ended = threading.Event()
-        failures: list[Exception] = []
 
-        def go_on() -> None:
-            with grpc.insecure_channel(f"127.0.0.1:{self._port}") as channel:
-                while not ended.is_set():
-                    began = time.monotonic()
-                    try:
-                        self.once(channel)
-                    except WrongAnswersError as error:
-                        failures.append(error)
-                        return
-                    ended.wait(max(0.0, began + _RELOAD_EVERY_S - time.monotonic()))
+@contextlib.contextmanager
+def going_on(port: int, once: Callable[[grpc.Channel], None], every_s: float) -> Iterator[None]:
+    """Call `once` every so many seconds until the block ends; raises WrongAnswersError as it does.
 
-        thread = threading.Thread(target=go_on)
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join()
-        if failures:
-            raise failures[0]
+    A call that takes longer is not interrupted.
+    """
+    ended = threading.Event()
+    failures: list[Exception] = []
+
+    def go_on() -> None:
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            while not ended.is_set():
+                began = time.monotonic()
+                try:
+                    once(channel)
+                except WrongAnswersError as error:
+                    failures.append(error)
+                    return
+                ended.wait(max(0.0, began + every_s - time.monotonic()))
+
+    thread = threading.Thread(target=go_on)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+    if failures:
+        raise failures[0]
 
 
 def main() -> None:
@@ -146,10 +151,11 @@ def answer_of(stage: runner.Stage, mode: str) -> dict[str, dict[str, Any]]:
     flags += ["--load-model", "*"] if mode == "explicit" else ["--repository-poll-secs", "1"]
     server = stage.penstock(repository, asked["mlp"].request, *flags, name=mode)
     reloads = Reloads(repository, mode, server)
+    disturbed = partial(going_on, server.port, reloads.once, _RELOAD_EVERY_S)
     answer: dict[str, dict[str, Any]] = {"ratios": {}, "models": {}}
     rows = []
     for model, one in asked.items():
-        runs = runs_of(stage, server, one, reloads)
+        runs = runs_of(stage, server, one, "reloaded", disturbed, seconds_min=_SECONDS_MIN)
         ratio = compare.paired_ratios(
             [run.p99 for run in runs["reloaded"]], [run.p99 for run in runs["alone"]]
         )
@@ -189,19 +195,25 @@ def mlp_request(stage: runner.Stage, file: Path) -> Asked:
 
 
 def runs_of(
-    stage: runner.Stage, server: Server, asked: Asked, reloads: Reloads
+    stage: runner.Stage,
+    server: Server,
+    asked: Asked,
+    name: str,
+    disturbed: Callable[[], contextlib.AbstractContextManager[None]],
+    *,
+    seconds_min: float,
 ) -> dict[str, list[latency.Run]]:
-    """Time one model's requests alone and with reloads."""
+    """Time one model's requests `alone`, and as `name` while something goes on beside them."""
     load = Load(connections=8, streams=16, body=asked.body)
     answer_bytes = verify(server, asked.request, asked.check)
     trial = latency.once(stage, server, load, 20_000, answer_bytes)
-    seconds = max(stage.options.seconds, _SECONDS_MIN) if stage.options.seconds >= 1 else 2.0
+    seconds = max(stage.options.seconds, seconds_min) if stage.options.seconds >= 1 else 2.0
     count = int(seconds * load.connections * load.streams * 1e6 / trial.p50)
-    runs: dict[str, list[latency.Run]] = {"alone": [], "reloaded": []}
+    runs: dict[str, list[latency.Run]] = {"alone": [], name: []}
     for turn in compare.turns(list(runs), stage.options.repeats):
-        for name in turn:
-            with reloads.going_on() if name == "reloaded" else contextlib.nullcontext():
-                runs[name].append(latency.once(stage, server, load, count, answer_bytes))
+        for each in turn:
+            with disturbed() if each == name else contextlib.nullcontext():
+                runs[each].append(latency.once(stage, server, load, count, answer_bytes))
     verify(server, asked.request, asked.check)
     return runs
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Makes .venv-slow: what .venv has, and PyTorch, FLAML, Ray and Feast, which only slow tests need.
+# Makes .venv-slow: what .venv has, and PyTorch, FLAML, Ray, Feast and a driver of PostgreSQL, which
+# only slow tests need.
 #
 # It lies over .venv: what is there is read from there, so both have the same versions and the same
 # build of the core, and pip installs only what is missing.
@@ -16,10 +17,23 @@ printf 'import site; site.addsitedir("%s")\n' "$($under/python -c "$purelib")" \
     >"$($over/python -c "$purelib")/under.pth"
 mapfile -t libraries < <($under/python -c 'import tomllib
 extras = tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]
-names = ("torch", "automl", "ray", "feast")
+names = ("torch", "automl", "ray", "feast", "postgresql")
 print(*(line for name in names for line in extras[name]), sep="\n")')
 printf 'Installing into .venv-slow: %s\n' "${libraries[*]}" >&2
 $over/python -m pip --disable-pip-version-check --quiet install -c constraints.txt "${libraries[@]}"
+
+# PostgreSQL keeps a registry in a test; without it that test says that it was skipped. As Debian's
+# package starts a server, it is only installed where nothing is started: in a container that
+# forbids it, or where there is no init to do it.
+has_postgresql() { command -v initdb || ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1
+install_postgresql() {
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
+    [ -x /usr/sbin/policy-rc.d ] || [ ! -d /run/systemd/system ] || return 1
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq --no-install-recommends postgresql >/dev/null
+}
+has_postgresql || install_postgresql ||
+    printf 'A slow test will also need PostgreSQL: apt-get install postgresql\n' >&2
 
 # Tests run the programs that lie beside their Python: those of .venv, by this Python.
 for program in "$under"/*; do

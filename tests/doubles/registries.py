@@ -11,6 +11,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 from tests.doubles.processes import wait_until
@@ -47,17 +48,26 @@ def run_of(registry: Registry, digest: str) -> str:
 
 
 class MlflowServer:
-    """A server of MLflow that keeps its files in a folder, and is there when entered."""
+    """A server of MLflow that keeps its files in a folder, and is there when entered.
 
-    def __init__(self, folder: Path) -> None:
+    `store` is the URI of its database; by default a file in the folder.
+    """
+
+    def __init__(self, folder: Path, store: str = "") -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        self.uri = f"http://127.0.0.1:{port}"
-        store = ["--backend-store-uri", f"sqlite:///{folder}/server.db"]
+            self._port = free.getsockname()[1]
+        self.uri = f"http://127.0.0.1:{self._port}"
+        self._folder = folder
+        self._store = store or f"sqlite:///{folder}/server.db"
+        self._begin()
+
+    def _begin(self) -> None:
+        folder, port = self._folder, self._port
+        store = ["--backend-store-uri", self._store]
         files = ["--artifacts-destination", str(folder / "artifacts")]
         listen = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-        self._log = (folder / "server.log").open("wb")
+        self._log = (folder / "server.log").open("ab")
         self._process = subprocess.Popen(
             [sys.executable, "-m", "mlflow", "server", *listen, *store, *files],
             cwd=folder,
@@ -67,6 +77,17 @@ class MlflowServer:
             # Its queue of jobs is seven processes that nothing here asks.
             env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
         )
+
+    def kill(self) -> None:
+        """Ends it as a crash does."""
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._log.close()
+
+    def start_again(self) -> None:
+        """Starts it on its port, once it was killed; returns when it answers."""
+        self._begin()
+        wait_until(self._answers, "MLflow answered", patience_s=START_S)
 
     def __enter__(self) -> MlflowServer:
         try:
@@ -85,6 +106,7 @@ class MlflowServer:
             return False
 
     def __exit__(self, *_: object) -> None:
-        os.killpg(self._process.pid, signal.SIGTERM)
+        with suppress(ProcessLookupError):  # it has ended by itself
+            os.killpg(self._process.pid, signal.SIGTERM)
         self._process.wait()
         self._log.close()

@@ -48,11 +48,18 @@ def promote(registry: Registry, name: str, version: int) -> None:
 
 
 class Following(RunningServer):
-    """Follows the registry in `folder`, five times a second."""
+    """Follows a registry, by its folder or its URI, every `seconds`."""
 
-    def __init__(self, folder: Path, *flags: str, repositories: tuple[Path, ...] = ()) -> None:
-        uri = f"--registry=sqlite:///{folder / 'mlflow.db'}"
-        super().__init__(*repositories, flags=(uri, "--registry-poll-secs=0.2", *flags))
+    def __init__(
+        self,
+        registry: Path | str,
+        *flags: str,
+        repositories: tuple[Path, ...] = (),
+        seconds: float = 0.2,
+    ) -> None:
+        uri = registry if isinstance(registry, str) else f"sqlite:///{registry / 'mlflow.db'}"
+        follows = (f"--registry={uri}", f"--registry-poll-secs={seconds}")
+        super().__init__(*repositories, flags=(*follows, *flags))
 
     def versions(self, name: str) -> tuple[str, ...]:
         with Client(self.grpc, retry=None) as client:
