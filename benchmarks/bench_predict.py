@@ -3,20 +3,23 @@
 
 Ten million rows of 30 columns of float32 in Parquet, as pyarrow writes it, by 500 x 31 trees of
 LightGBM: compiled, for the native executor, and a fiftieth of the rows as ONNX, for ONNX Runtime.
-The
-command is timed as a whole, its start and its writing included. Beside it stand, in the same run,
-the executor that it uses, LightGBM and ONNX Runtime, each with as many threads as there are cores
-and rows that lie in memory already. Answers are checked against LightGBM's.
+The command is timed as a whole, its start and its writing included. Beside it stand, in turns with
+it, scripts that read the same file, answer it and write a file (offline_predict.py), and what those
+rows cost without a file: the executors, given rows in memory, and pyarrow's reader alone. All have
+as many threads as there are cores. Time is the clock's; CPU time, which a machine that is busy with
+other work disturbs least, stands beside it. Answers are checked against LightGBM's.
 """
 
 import argparse
 import os
+import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +29,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks import record, report, runner
-from benchmarks.compare import Spread, spread
+from benchmarks.compare import paired_ratios, spread, turns
 from benchmarks.ensembles import FEATURES, Ensemble, ensembles
 from benchmarks.tree_onnx import write_onnx
-from penstock.local_model import LocalModel
 from penstock.native.artifact import read_artifact
 from penstock.predict import open_model
 from penstock.predict.options import CHUNK_ROWS
+from penstock.predict.source.parquet import BUFFER_BYTES
 
 _ROWS = 10_000_000
 _BLOCK = 250_000
@@ -69,40 +72,92 @@ def _write_rows(path: Path, rows: int) -> Rows:
     return np.ascontiguousarray(first)
 
 
-def _predict(model: Path, rows: Path, output: Path) -> tuple[float, float]:
-    """Run the command; return its seconds and the most memory that it held, in MiB."""
-    arguments = ["predict", str(model), "--input", str(rows), "--output", str(output)]
-    arguments += ["--overwrite", "--feature-columns", ",".join(_COLUMNS)]
-    began = time.perf_counter()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run of one contestant. `memory_mib`: the most that was resident; 0: nobody asked."""
+
+    rows: int
+    seconds: float
+    cpu_seconds: float
+    memory_mib: float = 0
+
+    @property
+    def rows_per_second(self) -> float:
+        """Return the speed by the clock."""
+        return self.rows / self.seconds
+
+    @property
+    def cpu_ns(self) -> float:
+        """Return the CPU time of a row."""
+        return self.cpu_seconds / self.rows * 1e9
+
+
+def _timed(rows: int, work: Callable[[], object], who: int = resource.RUSAGE_SELF) -> Run:
+    """Time `work`, which answers `rows` rows; `who` as getrusage() has it."""
+    before, began = resource.getrusage(who), time.perf_counter()
+    work()
+    seconds, after = time.perf_counter() - began, resource.getrusage(who)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Run(rows=rows, seconds=seconds, cpu_seconds=cpu)
+
+
+def _command(arguments: Sequence[str]) -> str:
     run = subprocess.run(
-        [sys.executable, "-c", _COMMAND, *arguments], capture_output=True, text=True, check=False
+        [sys.executable, *arguments], capture_output=True, text=True, check=False, cwd=runner.ROOT
     )
-    seconds = time.perf_counter() - began
     if run.returncode:
-        sys.exit(f"penstock predict failed: {run.stderr}")
-    return seconds, int(run.stdout.split()[-2]) / 1024
+        sys.exit(f"{arguments} failed: {run.stderr}")
+    return run.stdout
 
 
-def _chunked(local: LocalModel, rows: Rows, threads: int) -> Callable[[], object]:
-    """What answers all rows by the server's executor, chunks side by side."""
+def _predict(model: Path, table: Path, output: Path, rows: int) -> Run:
+    """Run the command."""
+    arguments = ["predict", str(model), "--input", str(table), "--output", str(output)]
+    arguments += ["--overwrite", "--feature-columns", ",".join(_COLUMNS)]
+    told: list[str] = []
+    run = _timed(
+        rows, lambda: told.append(_command(["-c", _COMMAND, *arguments])), resource.RUSAGE_CHILDREN
+    )
+    return replace(run, memory_mib=int(told[0].split()[-2]) / 1024)
+
+
+def _script(kind: str, model: Path, table: Path, output: Path, rows: int) -> Run:
+    """Run offline_predict.py."""
+    arguments = ["-m", "benchmarks.offline_predict", kind, str(model), str(table), str(output)]
+    threads = str(os.cpu_count() or 1)
+    return _timed(rows, lambda: _command([*arguments, threads]), resource.RUSAGE_CHILDREN)
+
+
+def _executor(model: Path, rows: Rows, threads: int, wanted: int) -> Callable[[], Run]:
+    """Let the server's executor answer about `wanted` rows that lie in memory, chunks side by side;
+    `rows` again and again.
+    """
+    local = open_model(str(model)).local
     datatype = np.float64 if local.inputs[0].datatype == "FP64" else np.float32
     chunks = [
         np.ascontiguousarray(rows[begin : begin + CHUNK_ROWS], datatype)
         for begin in range(0, len(rows), CHUNK_ROWS)
     ]
+    repeats = max(1, wanted // len(rows))
     pool = ThreadPoolExecutor(threads)
-    return lambda: list(pool.map(lambda chunk: local.run(len(chunk), [chunk]), chunks))
 
+    def answer() -> None:
+        for _ in pool.map(lambda chunk: local.run(len(chunk), [chunk]), chunks * repeats):
+            pass
 
-def _rows_per_second(answer: Callable[[], object], rows: int, repeats: int) -> Spread:
-    """Return rows per second of several calls; the first one is not counted."""
     answer()
-    found = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        answer()
-        found.append(rows / (time.perf_counter() - began))
-    return spread(found)
+    return lambda: _timed(len(rows) * repeats, answer)
+
+
+def _decoding(table: Path, rows: int) -> Run:
+    """Read the table with pyarrow, by chunks as the command does it, and do nothing with it."""
+
+    def read() -> None:
+        file = pq.ParquetFile(table, pre_buffer=False, buffer_size=BUFFER_BYTES)
+        for _ in file.iter_batches(CHUNK_ROWS, columns=_COLUMNS):
+            pass
+
+    return _timed(rows, read)
 
 
 def _check(output: Path, rows: Rows, booster: Any, count: int) -> None:
@@ -119,74 +174,81 @@ def _check(output: Path, rows: Rows, booster: Any, count: int) -> None:
 
 def _measure(one: Ensemble, folder: Path, count: int, repeats: int) -> dict[str, Any]:
     import lightgbm
-    import onnxruntime
 
-    threads = os.cpu_count() or 1
+    threads, some = os.cpu_count() or 1, count // 50
     print(f"writing {count:,} rows ...", flush=True)
-    rows = _write_rows(folder / "rows.parquet", count)
-    _write_rows(folder / "some.parquet", count // 50)
+    table, small = folder / "rows.parquet", folder / "some.parquet"
+    rows = _write_rows(table, count)
+    _write_rows(small, some)
     onnx = folder / "trees.onnx"
     write_onnx(read_artifact(one.exact), onnx)
     booster = lightgbm.Booster(model_file=str(one.source))
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(str(onnx), options, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    small = rows[:CHUNK_ROWS]
-    offline = {
-        "native executor": (_chunked(open_model(str(one.artifact)).local, rows, threads), rows),
-        "onnxruntime executor": (
-            _chunked(open_model(str(onnx)).local, rows[: 2 * CHUNK_ROWS], threads),
-            rows[: 2 * CHUNK_ROWS],
-        ),
-        "LightGBM": (lambda: booster.predict(small, num_threads=threads), small),
-        "ONNX Runtime": (lambda: session.run(None, {name: small}), small),
+    native, ort = one.artifact, "onnxruntime"
+    out = folder / "out.parquet"
+    contestants: dict[str, Callable[[], Run]] = {
+        "predict, native": lambda: _predict(native, table, out, count),
+        "script, native": lambda: _script("native", native, table, out, count),
+        "in memory, native": _executor(native, rows, threads, count),
+        "reading alone": lambda: _decoding(table, count),
+        "predict, ONNX Runtime": lambda: _predict(onnx, small, out, some),
+        "script, ONNX Runtime": lambda: _script(ort, onnx, small, out, some),
+        "in memory, ONNX Runtime": _executor(onnx, rows[: 2 * CHUNK_ROWS], threads, some),
+        "script, LightGBM": lambda: _script("lightgbm", one.source, small, out, some),
     }
-    speeds = {
-        who: _rows_per_second(answer, len(given), repeats)
-        for who, (answer, given) in offline.items()
-    }
-    told: dict[str, Any] = {"rows": count, "threads": threads, "runs": {}}
-    memory = {}
-    for what, model, table, wanted in (
-        ("predict, native", one.artifact, "rows.parquet", count),
-        ("predict, onnxruntime", onnx, "some.parquet", count // 50),
-    ):
-        output = folder / "out.parquet"
-        runs = [_predict(model, folder / table, output) for _ in range(min(3, repeats))]
-        _check(output, rows[: min(len(small), wanted)], booster, wanted)
-        speeds[what] = spread([wanted / seconds for seconds, _ in runs])
-        memory[what] = max(mib for _, mib in runs)
-        told["runs"][what] = [{"seconds": s, "memory_mib": mib} for s, mib in runs]
+    runs: dict[str, list[Run]] = {who: [] for who in contestants}
+    for order in turns(list(contestants), repeats):
+        for who in order:
+            out.unlink(missing_ok=True)
+            run = contestants[who]()
+            runs[who].append(run)
+            if out.exists():
+                _check(out, rows[: min(CHUNK_ROWS, run.rows)], booster, run.rows)
+            print(f"  {who}: {run.rows_per_second:,.0f} rows/s", flush=True)
+    speeds = {who: spread([run.rows_per_second for run in found]) for who, found in runs.items()}
+    costs = {who: spread([run.cpu_ns for run in found]) for who, found in runs.items()}
     report.table(
         f"{one.name}, {threads} threads",
-        ["who", "rows/s", "MiB at most"],
+        ["who", "rows/s", "CPU ns a row", "MiB at most"],
         [
             [who, f"{speed.median:,.0f} ({speed.least:,.0f}-{speed.greatest:,.0f})",
-             f"{memory[who]:.0f}" if who in memory else "rows in memory"]
+             f"{costs[who].median:,.0f} ({costs[who].least:,.0f}-{costs[who].greatest:,.0f})",
+             f"{max(run.memory_mib for run in runs[who]):.0f}" if runs[who][0].memory_mib else ""]
             for who, speed in speeds.items()
         ],
     )  # fmt: skip
-    for who, speed in speeds.items():
-        told[who] = {"median": speed.median, "least": speed.least, "greatest": speed.greatest}
-    ratios = (
-        ("predict, native", "native executor"),
-        ("predict, onnxruntime", "onnxruntime executor"),
-        ("predict, native", "LightGBM"),
-        ("predict, native", "ONNX Runtime"),
-    )
-    told["goals"] = [
-        report.Goal(what=f"{ours} over {theirs}", limit=_RATIO, is_floor=True).verdict(
-            speeds[ours].median / speeds[theirs].median
-        )
-        for ours, theirs in ratios
-    ]
-    told["goals"].append(
-        report.Goal(what="memory of predict, native, in MiB", limit=_MEMORY_MIB_MAX).verdict(
-            memory["predict, native"]
-        )
-    )
-    return told
+    return {
+        "rows": count,
+        "threads": threads,
+        "runs": {who: [asdict(run) for run in found] for who, found in runs.items()},
+        "rows_per_second": {who: asdict(speed) for who, speed in speeds.items()},
+        "cpu_ns_per_row": {who: asdict(cost) for who, cost in costs.items()},
+        **_verdicts(runs),
+    }
+
+
+def _verdicts(runs: Mapping[str, Sequence[Run]]) -> dict[str, Any]:
+    """Print and return ratios of neighbours in time, and which goals they meet."""
+    ratios: dict[str, Any] = {}
+    goals = []
+    for backend in ("native", "ONNX Runtime"):
+        ours = runs[f"predict, {backend}"]
+        for rival in (f"script, {backend}", f"in memory, {backend}"):
+            by_clock = paired_ratios(
+                [run.rows_per_second for run in ours],
+                [run.rows_per_second for run in runs[rival]],
+            )
+            by_cpu = paired_ratios(
+                [run.cpu_ns for run in runs[rival]], [run.cpu_ns for run in ours]
+            )
+            what = f"predict, {backend} over {rival}"
+            ratios[what] = {"clock": asdict(by_clock), "cpu": asdict(by_cpu)}
+            print(f"  {what}: {by_clock} by the clock, {by_cpu} by CPU time")
+            if rival.startswith("script"):
+                goal = report.Goal(what=what, limit=_RATIO, is_floor=True)
+                goals.append(goal.verdict(by_clock.median))
+    memory = max(run.memory_mib for run in runs["predict, native"])
+    goal = report.Goal(what="memory of predict, native, in MiB", limit=_MEMORY_MIB_MAX)
+    return {"ratios": ratios, "goals": [*goals, goal.verdict(memory)]}
 
 
 def main() -> None:
