@@ -256,6 +256,13 @@ def predict(
         ),
     ],
     registry: RegistryUri = LOCAL_REGISTRY,
+    registry_allow_code: Annotated[
+        bool,
+        typer.Option(
+            "--registry-allow-code",
+            help="A version of the registry that is no package may run the code that it brings.",
+        ),
+    ] = False,
     public_key: Annotated[
         list[Path] | None,
         typer.Option(
@@ -311,6 +318,7 @@ def predict(
             input=input_,
             output=output,
             registry=registry,
+            registry_allow_code=registry_allow_code,
             public_keys=tuple(public_key or ()),
             feature_columns=tuple(filter(None, feature_columns.split(","))),
             keep=None if keep_all else tuple(keep or ()),

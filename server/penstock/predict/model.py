@@ -44,8 +44,17 @@ class OpenModel:
     local: LocalModel
 
 
-def open_model(given: str, *, registry: str = "", public_keys: Sequence[Path] = ()) -> OpenModel:
+def open_model(
+    given: str,
+    *,
+    registry: str = "",
+    registry_allow_code: bool = False,
+    public_keys: Sequence[Path] = (),
+) -> OpenModel:
     """The version that `given` names, as place.py has it, loaded.
+
+    `registry_allow_code`: one that is no package may run the code that it brings. `public_keys`:
+    PEM files, of one of which it must be signed with the key.
 
     Raises:
         PenstockError: there is none, it is not what it should be, or it cannot be loaded.
@@ -55,7 +64,7 @@ def open_model(given: str, *, registry: str = "", public_keys: Sequence[Path] = 
         path = Path(given).expanduser()
     else:
         at = registry_place(registry, folder=Path.cwd())
-        path = fetch_package(at, wanted.name, wanted.which)
+        path = fetch_package(at, wanted.name, wanted.which, allows_code=registry_allow_code)
     with found_model(path, public_keys=public_keys) as place:
         return _opened(place)
 

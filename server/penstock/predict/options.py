@@ -36,10 +36,11 @@ class ReadingBounds:
 class PredictOptions:
     """`model` as place.py reads it; `input` a file, a folder or a URL; `output` a file.
 
-    `keep`: columns of the input that the output has as well, None: all. `feature_columns`: those
-    of a model that does not name its own. `public_keys`: PEM files; the package must be signed with
-    a key that belongs to one of them. `bad_rows`: where rows that do not fit are listed; None:
-    beside the output. `bad_rows_max`: more of them stop the run; None: any number goes.
+    `registry_allow_code`: a version of the registry that is no package may run the code that it
+    brings. `public_keys`: PEM files; the package must be signed with a key that belongs to one of
+    them. `keep`: columns of the input that the output has as well, None: all. `feature_columns`:
+    those of a model that does not name its own. `bad_rows`: where rows that do not fit are listed;
+    None: beside the output. `bad_rows_max`: more of them stop the run; None: any number goes.
     `threads`: None: as many as there are cores. `part_rows`: rows that are kept at a time.
     `ray`: the address of a cluster that answers instead.
     """
@@ -48,6 +49,7 @@ class PredictOptions:
     input: str
     output: Path
     registry: str = ""
+    registry_allow_code: bool = False
     public_keys: tuple[Path, ...] = ()
     feature_columns: tuple[str, ...] = ()
     keep: tuple[str, ...] | None = ()

@@ -42,7 +42,10 @@ class PartAnswerer:
         self._part_rows = part_rows
         self._source = open_source(find_input(options.input), options.bounds)
         model = open_model(
-            options.model, registry=options.registry, public_keys=options.public_keys
+            options.model,
+            registry=options.registry,
+            registry_allow_code=options.registry_allow_code,
+            public_keys=options.public_keys,
         )
         if model.digest != digest:
             raise PredictError(

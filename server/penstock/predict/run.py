@@ -97,7 +97,12 @@ def _job(options: PredictOptions) -> _Job:
     for name in kept:
         if name not in source.schema.names:
             raise PredictError(f"The input has no column {name!r} to keep.")
-    model = open_model(options.model, registry=options.registry, public_keys=options.public_keys)
+    model = open_model(
+        options.model,
+        registry=options.registry,
+        registry_allow_code=options.registry_allow_code,
+        public_keys=options.public_keys,
+    )
     predictor = Predictor(model, source.schema, feature_columns=options.feature_columns, kept=kept)
     answers = sum(one.width * 8 for one in predictor.outputs)
     row_bytes = answers + (source.row_bytes if kept else 0)

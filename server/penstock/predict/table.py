@@ -29,6 +29,7 @@ def predict_table(
     table: Any,
     *,
     registry: str = "",
+    registry_allow_code: bool = False,
     public_keys: Sequence[Path] = (),
     feature_columns: Sequence[str] = (),
     keep: Sequence[str] | None = (),
@@ -46,7 +47,12 @@ def predict_table(
     opened = (
         model
         if isinstance(model, OpenModel)
-        else open_model(str(model), registry=registry, public_keys=public_keys)
+        else open_model(
+            str(model),
+            registry=registry,
+            registry_allow_code=registry_allow_code,
+            public_keys=public_keys,
+        )
     )
     if not isinstance(table, arrow.Table):
         table = arrow.Table.from_pandas(table, preserve_index=False)

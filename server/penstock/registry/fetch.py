@@ -1,30 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A registered version as a package on this machine, fetched by a process of its own.
+"""A registered version as a package on this machine, fetched once.
 
-MLflow takes seconds to import and hundreds of MiB, which whoever wants the package need not have:
-
-    python -m penstock.registry.fetch URI FOLDER NAME VERSION CACHE
-
-prints the package's folder. Packages lie in the cache by their digests, each put there whole by one
-rename, and are checked against their manifests whenever they are found there.
+The process that speaks to MLflow is the one that a server follows its registry by. Packages lie in
+the cache by their digests, models that MLflow has saved by what they were made of; each was put
+there whole, by one rename, and is checked against its manifest whenever it is found there.
 """
 
+import asyncio
+import hashlib
 import os
-import subprocess
-import sys
-import warnings
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from penstock.errors import PackageError, PenstockError, RegistryError
+from penstock import __version__
+from penstock.errors import PackageError, RegistryError
 from penstock.package.manifest import is_package
 from penstock.package.verify import verify_package
-from penstock.registry.place import RegistryPlace, check_reachable, registry_place
+from penstock.registry.place import RegistryPlace, check_reachable
+from penstock.registry.process import FoundVersion, RegistryProcess
 
-__all__ = ["fetch_here", "fetch_package", "package_cache"]
+__all__ = ["fetch_package", "fetched_by", "package_cache"]
 
-#: Whatever a storage says, a fetch ends.
-FETCH_SECONDS_MAX = 3600
+#: A fetch is as large as its disk allows.
+BYTES_MAX = 1 << 62
 
 
 def package_cache() -> Path:
@@ -33,77 +32,65 @@ def package_cache() -> Path:
     return Path(home) / "penstock" / "packages"
 
 
-def fetch_package(place: RegistryPlace, name: str, which: str = "") -> Path:
-    """The package of a version: by its number, its alias, or the latest.
+def fetch_package(
+    place: RegistryPlace, name: str, which: str = "", *, allows_code: bool = False
+) -> Path:
+    """The package of a version: by its number, its alias, or the latest. One that MLflow has saved
+    and Penstock has not is made a package; `allows_code`: by running the code that it brings.
 
     Raises:
-        RegistryError: the registry cannot be used, lacks it, or it is no package of Penstock.
+        RegistryError: the registry cannot be used, lacks it, or it cannot become a package.
         PackageError: what was fetched is not what its manifest says.
     """
     check_reachable(place, creates=False)
-    command = [sys.executable, "-m", __name__, place.uri, str(Path.cwd()), name, which]
-    try:
-        run = subprocess.run(
-            [*command, str(package_cache())],
-            capture_output=True,
-            text=True,
-            timeout=FETCH_SECONDS_MAX,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise RegistryError(
-            f"{name} was not fetched within {FETCH_SECONDS_MAX} s: try again later."
-        ) from None
-    if run.returncode:
-        lines = run.stderr.strip().splitlines()
-        raise RegistryError(lines[-1] if lines else f"{name} cannot be fetched: no reason is told.")
-    return Path(run.stdout.strip().splitlines()[-1])
 
-
-def fetch_here(place: RegistryPlace, name: str, which: str, cache: Path) -> Path:
-    """As fetch_package(), in this process, which imports MLflow."""
-    from penstock.registry.registry import Registry
-
-    registry = Registry(place)
-    entry = registry.version(name, which)
-    kept = cache / entry.digest
-    if entry.digest and is_package(kept):
+    async def fetched() -> Path:
+        process = RegistryProcess(place, allows_code=allows_code)
         try:
+            return await fetched_by(process, name, which, package_cache())
+        finally:
+            process.close()
+
+    return asyncio.run(fetched())
+
+
+async def fetched_by(process: RegistryProcess, name: str, which: str, cache: Path) -> Path:
+    """As fetch_package(), by a process that may be asked again."""
+    found = await process.find(name, which)
+    kept = cache / (found.digest or _plain_name(process, name, found))
+    if is_package(kept):
+        with suppress(PackageError):  # damaged here: fetched again
             verify_package(kept)
-        except PackageError:
-            pass  # damaged here: fetched again
-        else:
             return kept
-    import mlflow
-    from mlflow import artifacts
-
-    mlflow.set_tracking_uri(place.uri)
-    mlflow.set_registry_uri(place.uri)
-    cache.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".fetching-", dir=cache) as partial:
-        source = registry.asked(
-            registry.client.get_model_version_download_uri, name, str(entry.version)
-        )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of MLflow, to itself and its libraries
-            found = registry.asked(
-                artifacts.download_artifacts, artifact_uri=source, dst_path=partial
-            )
-        if not is_package(Path(found)):
-            raise RegistryError(
-                f"Version {entry.version} of {name} is no package of Penstock: wanted one that "
-                "`penstock train` has registered."
-            )
-        digest = verify_package(Path(found)).digest
-        if entry.digest and digest != entry.digest:
-            raise RegistryError(
-                f"Version {entry.version} of {name} is not the package that was registered: its "
-                "digest is another."
-            )
-        return _put(Path(found), cache / digest, Path(partial))
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=".fetching-", dir=cache) as partial:
+            files = Path(partial, "files")
+            files.mkdir()
+            await process.fetch(name, found.version, files, BYTES_MAX)
+            digest = verify_package(files).digest
+            if found.digest and digest != found.digest:
+                raise RegistryError(
+                    f"Version {found.version} of {name} is not the package that was registered: "
+                    "its digest is another."
+                )
+            _put(files, kept, Path(partial))
+    except OSError as error:
+        raise RegistryError(
+            f"The cache {cache} cannot be written: {error.strerror or error}."
+        ) from None
+    return kept
 
 
-def _put(found: Path, kept: Path, partial: Path) -> Path:
+def _plain_name(process: RegistryProcess, name: str, found: FoundVersion) -> str:
+    """Of what a version is made into, which this Penstock does, and code may have had part in."""
+    made_of = (
+        process.shown, name, found.version, found.created_ms, __version__, process.allows_code
+    )  # fmt: skip
+    return hashlib.sha256(repr(made_of).encode()).hexdigest()
+
+
+def _put(found: Path, kept: Path, partial: Path) -> None:
     """Moves a package to its place in the cache; a damaged one that is there makes room."""
     if kept.exists():
         kept.rename(partial / "damaged")
@@ -112,19 +99,3 @@ def _put(found: Path, kept: Path, partial: Path) -> Path:
     except OSError:
         if not is_package(kept):  # somebody else has put it there in this moment
             raise
-    return kept
-
-
-def _main() -> int:
-    uri, folder, name, which, cache = sys.argv[1:]
-    try:
-        place = registry_place(uri, folder=Path(folder))
-        print(fetch_here(place, name, which, Path(cache)))
-    except (PenstockError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(_main())

@@ -59,7 +59,7 @@ def make_servable(folder: Path, name: str, *, allows_code: bool) -> None:
     if flavour.runs_code and not allows_code:
         raise RegistryError(
             f"It is a model of MLflow's flavour {flavour.name} that can run code as it is read: "
-            f"register a package or an ONNX model, or allow that with {ALLOW_FLAG} true."
+            f"register a package or an ONNX model, or allow that with {ALLOW_FLAG}."
         )
     _move_down(folder)
     file = folder / MLFLOW_FOLDER / flavour.file
@@ -179,7 +179,7 @@ def _read_object(flavour: Flavour, file: Path, *, allows_code: bool) -> Any:
     if unknown and not allows_code:
         raise RegistryError(
             f"Its file {flavour.file} makes objects of {unknown[0]}, which is not safe to read: "
-            f"register a package or an ONNX model, or allow that with {ALLOW_FLAG} true."
+            f"register a package or an ONNX model, or allow that with {ALLOW_FLAG}."
         )
     return io.load(file, trusted=[*trusted, *unknown])
 

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,13 +21,22 @@ from penstock.errors import RegistryError
 from penstock.registry.entries import ModelAlias
 from penstock.registry.place import RegistryPlace, shown_uri
 
-__all__ = ["RegistryProcess"]
+__all__ = ["FoundVersion", "RegistryProcess"]
 
 #: Seconds for an answer: MLflow's import and a slow server; and those for a version's files.
 LOOK_SECONDS = 60.0
 FETCH_SECONDS = 3600.0
 #: Seconds to end by itself once nothing more is asked.
 END_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundVersion:
+    """A version of a model. `digest`: its package's; "": it was not registered as one."""
+
+    version: int
+    digest: str
+    created_ms: int
 
 
 class RegistryProcess:
@@ -37,7 +47,7 @@ class RegistryProcess:
 
     def __init__(self, place: RegistryPlace, *, allows_code: bool = False) -> None:
         self._place = place
-        self._allows_code = allows_code
+        self.allows_code = allows_code
         self._running: _Running | None = None
         self._is_closed = False
 
@@ -76,6 +86,14 @@ class RegistryProcess:
         """
         return bool(await self._ask(LOOK_SECONDS, do="has", name=name, version=version))
 
+    async def find(self, name: str, which: str) -> FoundVersion:
+        """A version of a model: by its number, its alias, or the latest.
+
+        Raises:
+            RegistryError: there is none, or the registry does not answer.
+        """
+        return FoundVersion(**await self._ask(LOOK_SECONDS, do="find", name=name, which=which))
+
     async def fetch(self, name: str, version: int, folder: Path, bytes_max: int) -> dict[str, str]:
         """Download a version's files into `folder`; its tags.
 
@@ -89,7 +107,7 @@ class RegistryProcess:
             version=version,
             folder=str(folder),
             bytes_max=bytes_max,
-            allows_code=self._allows_code,
+            allows_code=self.allows_code,
         )
         return {str(key): str(value) for key, value in told["tags"].items()}
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The process that speaks to MLflow for a server: `python -m penstock.registry.process_main URI`.
+"""The process that speaks to MLflow for others: `python -m penstock.registry.process_main URI`.
 
 Requests come on standard input, answers go to standard output, each a line of JSON:
 
@@ -67,6 +67,11 @@ def _has(registry: Registry, asked: Mapping[str, Any]) -> Any:
     return has_version(registry, asked["name"], asked["version"])
 
 
+def _find(registry: Registry, asked: Mapping[str, Any]) -> Any:
+    entry = registry.version(asked["name"], asked["which"])
+    return {"version": entry.version, "digest": entry.digest, "created_ms": entry.created_ms}
+
+
 def _fetch(registry: Registry, asked: Mapping[str, Any]) -> Any:
     folder, bytes_max = Path(asked["folder"]), asked["bytes_max"]
     name, version = asked["name"], asked["version"]
@@ -104,6 +109,7 @@ def _note(registry: Registry, asked: Mapping[str, Any]) -> Any:
 _DOES: Mapping[str, Callable[[Registry, Mapping[str, Any]], Any]] = {
     "look": _look,
     "has": _has,
+    "find": _find,
     "fetch": _fetch,
     "note": _note,
 }
