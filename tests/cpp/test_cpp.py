@@ -8,7 +8,7 @@ from tests.doubles.sanitized import ROOT, built
 
 from penstock.backends.onnxruntime_library import find_onnxruntime
 
-RUN_SECONDS_MAX = 300
+RUN_SECONDS_MAX = 900
 
 
 def run_cpp_tests(sanitize: str) -> None:
