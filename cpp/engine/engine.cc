@@ -245,8 +245,9 @@ void Engine::set_ready(bool is_ready) {
 }
 
 void Engine::begin_drain() {
-  readiness_.begin_drain();
+  // In this order: whoever is told that the server is not ready hears the end with it.
   for (const Io& io : io_) io.thread->post_retire();
+  readiness_.begin_drain();
 }
 
 // ---------------------------------------------------------------------------------------------

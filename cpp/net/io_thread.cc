@@ -281,6 +281,8 @@ void IoThread::read(Connection& connection, base::Nanos now) {
     bytes_in_ += got.bytes;
     if (connection.lifetime.lingering_ns == base::kNever) {
       connection.lifetime.received_ns = now;
+      // A drain that began in this pass is answered as one already: "not ready" says the end.
+      if (wanted_stage_.load() != Stage::kServing) connection.session().retire();
       if (!take(connection, std::span(input_).first(got.bytes), now)) return;
     }
     // A short read means that the socket is empty; the poller tells when it is not.

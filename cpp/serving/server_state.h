@@ -46,8 +46,8 @@ struct FrontOptions {
 class Readiness {
  public:
   void set_ready(bool is_ready) { is_ready_.store(is_ready, std::memory_order_relaxed); }
-  void begin_drain() { is_draining_.store(true, std::memory_order_relaxed); }
-  bool is_draining() const { return is_draining_.load(std::memory_order_relaxed); }
+  void begin_drain() { is_draining_.store(true, std::memory_order_release); }
+  bool is_draining() const { return is_draining_.load(std::memory_order_acquire); }
   bool is_ready() const { return is_ready_.load(std::memory_order_relaxed) && !is_draining(); }
 
  private:
