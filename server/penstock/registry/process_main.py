@@ -40,6 +40,8 @@ __all__ = ["main"]
 THREADS = 5
 #: Seconds that a model which is no package may take to become one.
 PREPARE_SECONDS = 900.0
+#: What it does, and whatever it starts, comes behind requests that want the cores.
+NICENESS = 10
 #: MLflow's own patience: a registry that is away is told within seconds, and looked at again.
 MLFLOW_PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
 
@@ -117,6 +119,7 @@ _DOES: Mapping[str, Callable[[Registry, Mapping[str, Any]], Any]] = {
 
 def main(uri: str) -> None:
     """Answer requests until there are no more."""
+    os.nice(NICENESS)
     # What MLflow prints is no answer.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
