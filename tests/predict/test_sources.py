@@ -4,7 +4,10 @@ from __future__ import annotations
 import gzip
 import os
 from collections.abc import Callable
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import fsspec
@@ -184,3 +187,28 @@ def test_a_file_of_the_folder_that_lacks_a_column_is_named(tmp_path: Path) -> No
     pq.write_table(table(0, 10).drop_columns(["text"]), tmp_path / "b.parquet")
     with pytest.raises(PredictError, match=r"b.parquet has no column 'text'"):
         read(str(tmp_path))
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_what_stands_behind_a_urls_question_mark_is_a_signature_and_no_pattern(
+    tmp_path: Path,
+) -> None:
+    write_csv(table(rows=3), tmp_path / "rows.csv")
+    serves = partial(QuietHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), serves) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            url = f"http://127.0.0.1:{server.server_port}/rows.csv?sig=hush"
+            found = find_input(url)
+            with found.open("rows.csv") as file:
+                assert file.read() == (tmp_path / "rows.csv").read_bytes()
+        finally:
+            server.shutdown()
+            thread.join()
+    assert (found.format, list(found.paths)) == ("csv", ["rows.csv"])
+    assert "hush" not in found.shown

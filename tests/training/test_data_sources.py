@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from tests.training.data_runs import pipeline, two_classes, write_csv
 
+from penstock.row_files import without_secrets
 from penstock_training.data.bundled import BUNDLED
 from penstock_training.data.databases import shown_database, with_environment
-from penstock_training.data.files import shown_url
 from penstock_training.data.source import Loaded, load, marks_of
 from penstock_training.data.tables import digest_of_table
 from penstock_training.errors import DataError
@@ -195,7 +195,7 @@ def test_a_password_comes_from_the_environment_and_is_not_shown() -> None:
     assert shown_database(url) == "postgresql://me:***@host/rows"
     with pytest.raises(DataError, match=r"names \$\{OTHER\}, which is not set: export it"):
         with_environment("postgresql://me:${OTHER}@host/rows", {})
-    assert shown_url("https://me:hush@host/rows.csv?sig=hush") == "https://host/rows.csv"
+    assert without_secrets("https://me:hush@host/rows.csv?sig=hush") == "https://host/rows.csv"
 
 
 def test_a_wrong_database_is_one_sentence(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@
 Functions over an open `Registry`; they block.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ __all__ = ["aliased_versions", "fetch_version", "has_version", "note_refusal"]
 
 #: Characters of a refusal's reason that are kept.
 REASON_MAX = 1000
-_PAGE = 100
 
 
 def aliased_versions(registry: Registry, alias: str) -> dict[str, tuple[int, int]]:
@@ -30,7 +28,7 @@ def aliased_versions(registry: Registry, alias: str) -> dict[str, tuple[int, int
     check_reachable(registry.place, creates=False)
     return {
         model.name: (int(model.aliases[alias]), int(model.creation_timestamp or 0))
-        for model in _models(registry)
+        for model in registry.registered_models()
         if alias in (model.aliases or {})
     }
 
@@ -41,8 +39,6 @@ def has_version(registry: Registry, name: str, version: int) -> bool:
     Raises:
         RegistryError: the registry does not answer.
     """
-    if name not in {model.name for model in _models(registry)}:
-        return False
     return version in {one.version for one in registry.all_versions(name)}
 
 
@@ -83,42 +79,18 @@ def note_refusal(registry: Registry, name: str, version: int, reason: str) -> No
     Raises:
         RegistryError: the registry does not take it.
     """
-    if reason:
-        tag = reason[:REASON_MAX]
-        registry.asked(registry.client.set_model_version_tag, name, str(version), REFUSED_TAG, tag)
-    else:
-        registry.asked(registry.client.delete_model_version_tag, name, str(version), REFUSED_TAG)
-
-
-def _models(registry: Registry) -> Iterator[Any]:
-    token: str | None = None
-    while True:
-        page = registry.asked(
-            registry.client.search_registered_models, max_results=_PAGE, page_token=token
-        )
-        yield from page
-        token = page.token
-        if not token:
-            return
+    registry.tag_version(name, version, REFUSED_TAG, reason[:REASON_MAX] or None)
 
 
 def _listed_bytes(registry: Registry, entry: VersionEntry) -> int:
     """What the run's store says of the files' sizes; stores that say nothing count as 0."""
-    if not entry.run_id or not entry.source.startswith(_artifacts_of(registry, entry.run_id)):
+    if not entry.run_id:
         return 0
-    root = entry.source.removeprefix(_artifacts_of(registry, entry.run_id)).strip("/")
-    total, folders = 0, [root]
-    while folders:
-        for one in registry.asked(registry.client.list_artifacts, entry.run_id, folders.pop()):
-            if one.is_dir:
-                folders.append(one.path)
-            else:
-                total += one.file_size or 0
-    return total
-
-
-def _artifacts_of(registry: Registry, run_id: str) -> str:
-    return str(registry.asked(registry.client.get_run, run_id).info.artifact_uri)
+    artifacts = str(registry.asked(registry.client.get_run, entry.run_id).info.artifact_uri)
+    if not entry.source.startswith(artifacts):
+        return 0
+    root = entry.source.removeprefix(artifacts).strip("/")
+    return sum(size or 0 for size in registry.artifacts(entry.run_id, root).values())
 
 
 def _move_up(got: Path, folder: Path) -> None:

@@ -81,6 +81,14 @@ class Registry:
             for name, versions in sorted(by_name.items())
         ]
 
+    def registered_models(self) -> Iterator[Any]:
+        """Every model as MLflow tells of it, its aliases included; also one without a version.
+
+        Raises:
+            RegistryError: the registry does not answer.
+        """
+        return self._pages(self.client.search_registered_models, "")
+
     def versions(self, name: str) -> list[VersionEntry]:
         """The versions of a model, the latest first.
 
@@ -207,7 +215,7 @@ class Registry:
         """Put all files into the run, and look whether they have arrived."""
         self.asked(self.client.log_artifacts, run_id, str(package), PACKAGE_PATH)
         wanted = {path: mark.bytes for path, mark in read_manifest(package).files.items()}
-        found = self._uploaded(run_id)
+        found = self.artifacts(run_id, PACKAGE_PATH)
         missing = [path for path in (*wanted, MANIFEST_FILE) if path not in found]
         if not missing:
             missing = [path for path, size in wanted.items() if found[path] not in (size, None)]
@@ -216,17 +224,20 @@ class Registry:
                 f"{missing[0]} has not arrived whole at {self.shown}: register the package again."
             )
 
-    def _uploaded(self, run_id: str) -> dict[str, int | None]:
-        """Size by path of the files of a run's package."""
+    def artifacts(self, run_id: str, root: str) -> dict[str, int | None]:
+        """Bytes by path, below `root`, of a run's artifacts there; None: its store does not say.
+
+        Raises:
+            RegistryError: they cannot be listed.
+        """
         found: dict[str, int | None] = {}
-        folders = [PACKAGE_PATH]
+        folders = [root]
         while folders:
-            folder = folders.pop()
-            for one in self.asked(self.client.list_artifacts, run_id, folder):
+            for one in self.asked(self.client.list_artifacts, run_id, folders.pop()):
                 if one.is_dir:
                     folders.append(one.path)
                 else:
-                    found[one.path.removeprefix(f"{PACKAGE_PATH}/")] = one.file_size
+                    found[one.path.removeprefix(f"{root}/")] = one.file_size
         return found
 
     def _create(self, name: str, digest: str, run_id: str, tags: dict[str, str]) -> VersionEntry:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Follows a registry: what its alias names is fetched, verified, loaded and served.
 
-Lives on the control thread, whose loop nothing here blocks. Models change over at a time, each by
-itself. A version that cannot be fetched or loaded is refused, and the one before goes on: the
-reason stands in the registry, in the log, in the index and in the answers of ModelReady.
+Lives on the control thread, whose loop nothing here blocks. Several models change over at a time,
+each by itself. A version that cannot be fetched or loaded is refused, and the one before goes on:
+the reason stands in the registry, in the log, in the index and in the answers of ModelReady.
 """
 
 import asyncio

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from penstock.digests import digest_of
+from penstock.row_files import without_secrets
 from penstock_training.data.bundled import read_bundled
 from penstock_training.data.databases import query, shown_database
 from penstock_training.data.feast import join_features
-from penstock_training.data.files import find_files, read_files, shown_url
+from penstock_training.data.files import find_files, read_files
 from penstock_training.data.formats import Malformed
 from penstock_training.data.tables import plain
 from penstock_training.errors import DataError
@@ -41,7 +42,7 @@ class Loaded:
 def shown_source(data: DataSpec) -> str:
     """How messages and records name the source."""
     if data.path is not None:
-        return shown_url(data.path)
+        return without_secrets(data.path)
     if data.sklearn is not None:
         return f"sklearn:{data.sklearn}"
     return f"{shown_database(data.database)}: {data.sql}"

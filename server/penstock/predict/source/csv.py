@@ -15,7 +15,8 @@ from penstock.errors import PredictError
 from penstock.predict.arrow import pyarrow_module
 from penstock.predict.options import ReadingBounds
 from penstock.predict.source.chunks import Chunk, cut
-from penstock.predict.source.files import InputFiles, told, without_secrets
+from penstock.predict.source.files import InputFiles, told
+from penstock.row_files import without_secrets
 
 __all__ = ["CsvSource"]
 
