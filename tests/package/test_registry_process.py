@@ -54,9 +54,13 @@ async def has_ended(pid: int) -> None:
 
 
 def test_one_process_is_started_and_what_it_has_started_ends_with_it(
-    registry: Opened, tmp_path: Path
+    registry: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened = registry()
+    # Whoever starts a server somewhere does not mean to run what lies there.
+    for name in ("mlflow", "yaml"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit")
+    monkeypatch.chdir(tmp_path)
     model = tmp_path / "model"
     model.mkdir()
     (model / "MLmodel").write_text(MLMODEL)
@@ -77,6 +81,8 @@ def test_one_process_is_started_and_what_it_has_started_ends_with_it(
         assert len(children(os.getpid()) - before) == 1
         first = process.id
         assert first is not None
+        # Arguments can be read by everybody on the machine, and a URI may hold a password.
+        assert opened.place.uri.encode() not in Path(f"/proc/{first}/cmdline").read_bytes()
         fetch, child = await fetching()
         os.kill(first, signal.SIGKILL)
         with pytest.raises(RegistryError, match="has ended with -9"):

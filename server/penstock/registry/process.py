@@ -167,7 +167,7 @@ class _Running:
         self._asked = 0
         self.has_ended = False
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "penstock.registry.process_main", place.uri],
+            [sys.executable, "-P", "-m", "penstock.registry.process_main"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -178,6 +178,8 @@ class _Running:
         self._stdin: IO[bytes] = self.process.stdin
         self._stdout: IO[bytes] = self.process.stdout
         threading.Thread(target=self._read, name="penstock-registry", daemon=True).start()
+        # Not as an argument, which everybody on the machine can read: it may hold a password.
+        self._write(json.dumps(place.uri).encode() + b"\n")
 
     async def ask(self, asked: dict[str, Any]) -> dict[str, Any]:
         future: asyncio.Future[dict[str, Any]] = self._loop.create_future()

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The process that speaks to MLflow for others: `python -m penstock.registry.process_main URI`.
+"""The process that speaks to MLflow for others: `python -m penstock.registry.process_main`.
 
-Requests come on standard input, answers go to standard output, each a line of JSON:
+Requests come on standard input, answers go to standard output, each a line of JSON; the first line
+that comes is the registry's URI:
 
+    "sqlite:////models/mlflow.db"
     {"id": 1, "do": "look", "alias": "champion"}
     {"id": 1, "is": {"churn": [3, 1795782315013]}}
     {"id": 2, "do": "fetch", "name": "churn", "version": 3, "folder": "/...", "bytes_max": 1000}
@@ -86,7 +88,7 @@ def _fetch(registry: Registry, asked: Mapping[str, Any]) -> Any:
 def _make_servable(folder: Path, name: str, version: int, *, allows_code: bool) -> None:
     """In a process of its own, which may need gigabytes, or run what is in the model."""
     about = f"Version {version} of {name!r} is no package."
-    command = [sys.executable, "-m", "penstock.registry.plain_main", str(folder), name]
+    command = [sys.executable, "-P", "-m", "penstock.registry.plain_main", str(folder), name]
     try:
         done = subprocess.run(
             [*command, "yes" if allows_code else "no"],
@@ -117,7 +119,7 @@ _DOES: Mapping[str, Callable[[Registry, Mapping[str, Any]], Any]] = {
 }
 
 
-def main(uri: str) -> None:
+def main() -> None:
     """Answer requests until there are no more."""
     os.nice(NICENESS)
     # What MLflow prints is no answer.
@@ -125,7 +127,7 @@ def main(uri: str) -> None:
     os.dup2(2, 1)
     for name, value in MLFLOW_PATIENCE.items():
         os.environ.setdefault(name, value)
-    opened = _Opened(uri)
+    opened = _Opened(json.loads(sys.stdin.readline()))
     telling = threading.Lock()
 
     def answer(asked: Mapping[str, Any]) -> None:
@@ -150,4 +152,4 @@ def main(uri: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()
