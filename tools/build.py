@@ -44,7 +44,7 @@ COMPILE = shlex.split(
 )
 WARNINGS = shlex.split("-Wall -Wextra -Wpedantic -Wconversion -Wshadow")
 LINK = shlex.split("-pthread -Wl,--as-needed -Wl,-z,relro,-z,now")
-LIBRARIES = shlex.split("-lnghttp2 -lre2 -lsimdjson -lz -ldl")
+LIBRARIES = shlex.split("-lcrypto -lnghttp2 -lre2 -lsimdjson -lz -ldl")
 RELEASE = shlex.split("-O2 -g1 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2")
 #: After RELEASE: what tests the core need not be fast, and compiles in two thirds of the time.
 RELEASED_TESTS = "-O0 -U_FORTIFY_SOURCE"
@@ -53,7 +53,7 @@ WATCHED = shlex.split("-g1 -fno-omit-frame-pointer -D_GLIBCXX_ASSERTIONS")
 #: The rooms that have no socket and no thread of their own.
 FUZZED_ROOMS = (
     "base", "memory", "wire", "http", "http1", "http2", "grpc", "rest", "batching", "kernels",
-    "model", "serving", "telemetry",
+    "judging", "model", "routing", "serving", "telemetry",
 )  # fmt: skip
 #: libFuzzer's compiler, and what Debian 12 calls it and its runtime.
 FUZZ_COMPILER = "clang++-16"
@@ -66,6 +66,8 @@ DEBIAN_PACKAGE = {
     "protozero/pbf_reader.hpp": "libprotozero-dev",
     "re2/re2.h": "libre2-dev",
     "simdjson.h": "libsimdjson-dev",
+    "openssl/sha.h": "libssl-dev",
+    "xxhash.h": "libxxhash-dev",
     "zlib.h": "zlib1g-dev",
     "Python.h": "python3-dev",
 }

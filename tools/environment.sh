@@ -32,8 +32,11 @@ missing_packages() {
         has_header protozero/pbf_reader.hpp || echo libprotozero-dev
         has_header re2/re2.h || echo libre2-dev
         has_header simdjson.h || echo libsimdjson-dev
+        has_header openssl/sha.h || echo libssl-dev
+        has_header xxhash.h || echo libxxhash-dev
         has_header zlib.h || echo zlib1g-dev
-    } || echo libboost-dev libnghttp2-dev libprotozero-dev libre2-dev libsimdjson-dev zlib1g-dev
+    } || echo libboost-dev libnghttp2-dev libprotozero-dev libre2-dev libsimdjson-dev libssl-dev \
+        libxxhash-dev zlib1g-dev
     if [ -z "$python" ]; then
         echo python3 python3-dev python3-venv
     else

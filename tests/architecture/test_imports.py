@@ -18,6 +18,7 @@ MAY_INCLUDE: dict[str, set[str]] = {
     "telemetry": set(),
     "kernels": set(),
     "drift": set(),
+    "judging": set(),
     "routing": set(),
     "cache": set(),
     "wire": set(),
@@ -31,18 +32,20 @@ MAY_INCLUDE: dict[str, set[str]] = {
     "rest": {"http1", "http2"},
     "net": {"http1", "http2"},
     "serving": {
-        "batching", "cache", "drift", "grpc", "memory", "model", "rest", "routing", "telemetry",
-        "wire",
+        "batching", "cache", "drift", "grpc", "judging", "memory", "model", "rest", "routing",
+        "telemetry", "wire",
     },
     "engine": {"net", "serving"},
-    "bindings": {"drift", "engine", "kernels", "model"},
+    "bindings": {"drift", "engine", "judging", "kernels", "model", "routing"},
 }  # fmt: skip
 
 #: Header (as a pattern) -> the only files that may include it (as patterns below cpp/).
 BELONGS_TO: dict[str, set[str]] = {
     r"boost/.*": {"http1/parser*"},
     r"nghttp2/.*": {"http2/nghttp2_setup.*", "http2/session*"},
-    r"(sys/epoll\.h|openssl/.*)": {"net/*"},
+    r"sys/epoll\.h": {"net/*"},
+    r"openssl/.*": {"base/sha256.cc", "net/*"},
+    r"xxhash\.h": {"routing/assignment.cc"},
     r"(pybind11/.*|Python\.h)": {"bindings/*"},
     r"protozero/.*": {"wire/*", "model/artifact_manifest.cc"},
     r"re2/.*": {"base/name_pattern.cc"},

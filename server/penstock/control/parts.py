@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from penstock.rollout.spec import RolloutSpec
+from penstock.rollout.status import RolloutStatus
 from penstock_client._proto.inference_extensions_pb2 import ModelStatistics
 from penstock_client._proto.model_config_pb2 import ModelConfig
 
@@ -17,6 +19,7 @@ __all__ = [
     "LoadWish",
     "MemoryRegion",
     "RepositoryControl",
+    "RolloutControl",
     "SharedMemoryControl",
     "StatisticsSource",
 ]
@@ -98,3 +101,44 @@ class SharedMemoryControl(Protocol):
 
     def unregister_cuda(self, name: str = "") -> None:
         """Forgets a region of a GPU's memory."""
+
+
+class RolloutControl(Protocol):
+    """The rollouts of a server. Every refusal is a PenstockError: NOT_FOUND for a model without a
+    rollout, FAILED_PRECONDITION for what its state does not allow, INVALID_ARGUMENT.
+    """
+
+    async def start(
+        self,
+        model: str,
+        candidate: int,
+        spec: RolloutSpec | None = None,
+        *,
+        stable: int | None = None,
+        allows_signature_change: bool = False,
+    ) -> RolloutStatus:
+        """Begins; returns once the candidate is loaded and the first state reached.
+
+        Without `spec`, what stands in rollout.toml next to the model, else the defaults; without
+        `stable`, the version that is served now.
+        """
+
+    def status(self, model: str, rollout: str = "") -> RolloutStatus:
+        """Of the rollout that goes on or was last, or of the one with this id."""
+
+    def statuses(self, *, model: str = "", ongoing_only: bool = False) -> Sequence[RolloutStatus]:
+        """All that are kept, newest first; without evidence and log."""
+
+    async def promote(self, model: str, *, by: str = "operator") -> RolloutStatus:
+        """Makes the candidate live now, whatever was shown; also one that is held."""
+
+    async def pause(self, model: str, *, is_paused: bool = True) -> RolloutStatus:
+        """Stays at the present share, or goes on; the judge rolls back all the same."""
+
+    async def roll_back(self, model: str, *, reason: str = "") -> RolloutStatus:
+        """Takes the candidate out of traffic now."""
+
+    def explain(self, model: str, rollout: str = "") -> Mapping[str, object]:
+        """Every event, count and transition of a rollout, and the verdict computed anew of them:
+        plain values for JSON. `penstock.rollout.explain` says which, and recomputes it offline.
+        """

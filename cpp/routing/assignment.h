@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace penstock::routing {
+
+// Shares of traffic are whole basis points, and so are buckets: a key falls into one of them, and
+// an arm of 250 bp has 250.
+inline constexpr std::uint32_t kBucketCount = 10'000;
+
+// XXH3's 64 bits of the salt (eight bytes, little-endian), 0x1f and the key. The same on every
+// machine and in every language: replicas agree on a key's arm without speaking to each other.
+std::uint64_t hash_key(std::uint64_t salt, std::string_view key);
+
+// In [0, kBucketCount), each as likely as another up to 2^-50.
+constexpr std::uint32_t bucket_of(std::uint64_t hash) {
+  return static_cast<std::uint32_t>((static_cast<unsigned __int128>(hash) * kBucketCount) >> 64);
+}
+
+}  // namespace penstock::routing
