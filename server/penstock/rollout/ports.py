@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a rollout needs of the server around it: `app` hands over the real ones, tests small ones."""
+"""What a rollout needs of the server around it: `app` gives the real ones, tests small ones."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
