@@ -17,6 +17,7 @@
     ├── PredictError        rows cannot be read, answered or written by `penstock predict`
     ├── ProfileError        a reference profile cannot be read, or made
     ├── RegistryError       the registry of versions cannot be used, or lacks what is asked for
+    ├── StoreError          what the server keeps of its rollouts cannot be read, or written
     ├── BackendError        a model's own code is wrong, or failed
     ├── ListenError         an address cannot be listened on
     ├── ServiceError        a service of --grpc-service cannot be hosted
@@ -48,6 +49,7 @@ __all__ = [
     "RepositoryError",
     "ServiceError",
     "SmokeError",
+    "StoreError",
     "UnknownModelError",
     "UnsignedError",
     "UnsupportedError",
@@ -124,6 +126,12 @@ class ProfileError(PenstockError):
 
 class RegistryError(PenstockError):
     """The registry of versions cannot be used, or has not what is asked for."""
+
+    code = "FAILED_PRECONDITION"
+
+
+class StoreError(PenstockError):
+    """What the server keeps of its rollouts cannot be read, or cannot be written."""
 
     code = "FAILED_PRECONDITION"
 

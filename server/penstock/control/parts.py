@@ -138,7 +138,7 @@ class RolloutControl(Protocol):
     async def roll_back(self, model: str, *, reason: str = "") -> RolloutStatus:
         """Takes the candidate out of traffic now."""
 
-    def explain(self, model: str, rollout: str = "") -> Mapping[str, object]:
+    async def explain(self, model: str, rollout: str = "") -> Mapping[str, object]:
         """Every event, count and transition of a rollout, and the verdict computed anew of them:
         plain values for JSON. `penstock.rollout.explain` says which, and recomputes it offline.
         """

@@ -8,7 +8,7 @@ from typing import Protocol
 from penstock.rollout.evidence import BadEvent, Evidence, Role
 from penstock.rollout.spec import RolloutSpec
 
-__all__ = ["Champion", "Traffic", "Trial", "TrialWish", "Versions"]
+__all__ = ["Champion", "Clock", "Traffic", "Trial", "TrialWish", "Versions"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +25,16 @@ class TrialWish:
     salt: int
     spec: RolloutSpec
     weights: Mapping[str, float]
+
+
+class Clock(Protocol):
+    """The times that a rollout reckons with, and the one that it tells people."""
+
+    def monotonic_s(self) -> float:
+        """Seconds since some moment; never goes back, whatever is done to the wall clock."""
+
+    def wall_ms(self) -> int:
+        """Milliseconds since 1970, UTC."""
 
 
 class Trial(Protocol):
@@ -62,6 +72,9 @@ class Versions(Protocol):
 
     def serving(self, model: str) -> Sequence[int]:
         """The loaded versions of a model, ascending; empty: it has no such model."""
+
+    def served(self, model: str) -> int | None:
+        """The version that answers requests which name none; None: it has no such model."""
 
     def signature_change(self, model: str, stable: int, candidate: int) -> str:
         """In what the candidate's signature differs for clients; empty: in nothing."""

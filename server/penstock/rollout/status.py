@@ -35,7 +35,8 @@ class GuardrailStatus:
 
     `log_e`: natural logarithm of the evidence that it is worse; rolled back at `log_limit`.
     `ratio_low`, `ratio_high`: 95 % confidence interval of its rate of bad events over stable's,
-    valid whenever one looks. `is_passed`: its promotion gate.
+    valid whenever one looks; 0 and infinity while nothing is known. `is_passed`: its promotion
+    gate.
     """
 
     name: str
@@ -48,7 +49,10 @@ class GuardrailStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutStatus:
-    """`id` names a rollout for ever; a model has one at a time that goes on."""
+    """`id` names a rollout for ever; a model has one at a time that goes on.
+
+    `clock_jumps`: times that the wall clock was set while it went on; nothing is reckoned by it.
+    """
 
     id: str
     model: str
@@ -65,4 +69,5 @@ class RolloutStatus:
     guardrails: tuple[GuardrailStatus, ...] = ()
     evidence: Evidence = field(default_factory=Evidence)
     log: tuple[Transition, ...] = ()
+    clock_jumps: int = 0
     spec: Mapping[str, object] = field(default_factory=dict)
