@@ -8,7 +8,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/clock.h"
 #include "judging/event_test.h"
 
 namespace penstock::judging {
@@ -49,7 +48,7 @@ struct BadEvent {
 enum class Cause : std::uint8_t {
   kEvidence,       // E reached its limit
   kNonFinite,      // breaker: non-finite answers of the canary, and none of the baseline
-  kFirstFailures,  // breaker: the canary's first requests all failed while the baseline answered
+  kFirstFailures,  // breaker: the canary's first keys all failed while the baseline answered
   kKeysFull,       // more keys failed than can be told apart: the trial can go on no further
   kEventsFull,     // events came faster than they are written down
 };
@@ -73,8 +72,12 @@ struct JudgeOptions {
   std::array<double, kGuardrailCount> weights = {1.0, 0.0};
   // Different keys with a bad event, per guardrail.
   std::size_t keys_max = std::size_t{1} << 20;
-  // Failures of the canary at its very beginning that trip the breaker; 0: none do.
+  // Different keys that the canary fails, before it answers anything, until the breaker trips; 0:
+  // it never does. The baseline must have answered more requests than it failed since the first
+  // of them, so it trips at the second at the earliest: an outage that both suffer is no fault of
+  // the canary's.
   std::uint32_t first_failures = 3;
+  // One non-finite answer of the canary is enough, if the baseline has answered and never so.
   bool breaks_on_non_finite = true;
 };
 
@@ -82,8 +85,9 @@ struct JudgeOptions {
 // the same order give the same verdict, which is how it is brought back after a restart and how a
 // person can check it.
 //
-// Of each key only the first bad event per guardrail counts, whichever arm it was in: a client
-// that tries again fails again in the same arm, and that is one observation.
+// Of each key only the first bad event per guardrail is evidence, whichever arm it was in: a client
+// that tries again fails again in the same arm, and that is one observation. An event of an epoch
+// in which one side had everything counts but speaks for nobody.
 class Judge {
  public:
   struct Taken {
@@ -116,7 +120,7 @@ class Judge {
    private:
     void grow();
 
-    const std::size_t keys_max_;
+    std::size_t keys_max_;
     std::size_t count_ = 0;
     bool has_zero_ = false;
     std::vector<std::uint64_t> slots_;
@@ -129,12 +133,23 @@ class Judge {
     std::uint64_t repeats = 0;
   };
 
-  std::optional<Verdict> judge(const BadEvent& event, const Rail& rail);
+  // What the breaker of first failures looks at.
+  struct Beginning {
+    bool is_over = false;               // the canary has answered something
+    std::uint64_t canary_keys = 0;      // that failed
+    std::uint64_t baseline_good = 0;    // at the first of these
+    std::uint64_t baseline_failed = 0;  // requests, since then
+  };
 
-  const JudgeOptions options_;
+  std::optional<Cause> cause_of(const BadEvent& event, Keys::Seen seen);
+  bool trips_on_non_finite(const BadEvent& event);
+  bool trips_on_first_failures(const BadEvent& event, bool is_new);
+  const Rail& rail(Guardrail guardrail) const;
+
+  JudgeOptions options_;
   std::vector<Rail> rails_;  // by guardrail
-  std::uint64_t canary_failed_ = 0;
-  std::uint64_t baseline_non_finite_ = 0;
+  Beginning beginning_;
+  bool has_baseline_non_finite_ = false;
   std::optional<Verdict> verdict_;
 };
 

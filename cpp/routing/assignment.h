@@ -14,9 +14,11 @@ inline constexpr std::uint32_t kBucketCount = 10'000;
 // machine and in every language: replicas agree on a key's arm without speaking to each other.
 std::uint64_t hash_key(std::uint64_t salt, std::string_view key);
 
-// In [0, kBucketCount), each as likely as another up to 2^-50.
+// The whole part of hash x kBucketCount / 2^64: in [0, kBucketCount), each as likely as another up
+// to 2^-50. Reckoned in halves, for ISO C++ has no 128 bits.
 constexpr std::uint32_t bucket_of(std::uint64_t hash) {
-  return static_cast<std::uint32_t>((static_cast<unsigned __int128>(hash) * kBucketCount) >> 64);
+  const std::uint64_t low = (hash & 0xffffffff) * kBucketCount >> 32;
+  return static_cast<std::uint32_t>(((hash >> 32) * kBucketCount + low) >> 32);
 }
 
 }  // namespace penstock::routing

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/sha256.h"
 #include "routing/assignment.h"
 
 namespace penstock::routing {
@@ -20,6 +20,10 @@ inline constexpr std::size_t kArmsMax = 16;
 inline constexpr std::size_t kShadowsMax = 4;
 inline constexpr std::size_t kIntervalsMax = 1024;  // of all arms together
 inline constexpr std::size_t kOverridesMax = 10'000;
+inline constexpr std::size_t kArmNameBytesMax = 64;
+inline constexpr std::size_t kForceKeysMax = 8;
+// Shorter ones can be guessed.
+inline constexpr std::size_t kForceKeyBytesMin = 16;
 
 // Buckets [begin, end).
 struct Interval {
@@ -42,7 +46,7 @@ inline constexpr std::size_t kRoleCount = 4;
 // A share of a route's traffic, and the version that answers it. Its name is the label that
 // clients may ask for, and that answers tell.
 struct Arm {
-  std::string name;
+  std::string name;  // letters, digits, '-', '_' and '.'; not all digits, which name a version
   std::string model;
   std::string version;  // a number; empty: the highest that is loaded
   Role role = Role::kPlain;
@@ -62,7 +66,7 @@ struct StickyKey {
   friend bool operator==(const StickyKey&, const StickyKey&) = default;
 };
 
-using Digest = std::array<std::byte, 32>;
+using base::Digest;
 
 // The key whose SHA-256 this is goes to an arm, whatever its bucket.
 struct Override {
@@ -101,9 +105,10 @@ struct RouteSpec {
 // A route that was checked. Immutable; part of a snapshot.
 class Route {
  public:
-  // kInvalidArgument, in a sentence, for arms that have no name, share one or are too many, that
-  // overlap or leave buckets over (with the sum that was found, in basis points), for more than
-  // one arm of a role, for an override to an arm that is not there, and beyond the bounds above.
+  // kInvalidArgument, in a sentence, for arms that have no fit name, share one or are too many,
+  // that overlap or leave buckets over (with the sum that was found, in basis points), for more
+  // than one arm of a role, a canary without a stable arm, an override to an arm that is not there
+  // or of a key that has one, a secret that is too short, and beyond the bounds above.
   static base::Result<Route> make(RouteSpec spec);
 
   const std::string& name() const { return spec_.name; }
@@ -130,16 +135,12 @@ class Route {
   std::uint32_t arm_at(std::uint32_t bucket) const;
 
  private:
-  // Buckets up to `end`, from where the one before ends, are the arm's.
-  struct Run {
-    std::uint32_t end = 0;
-    std::uint32_t arm = 0;
-  };
-
   Route() = default;
 
   RouteSpec spec_;  // overrides by digest, ascending
-  std::vector<Run> runs_;
+  // Buckets below ends_[i], from ends_[i - 1] on, are the arm's that owners_[i] says.
+  std::vector<std::uint16_t> ends_;
+  std::vector<std::uint8_t> owners_;
   std::vector<std::uint32_t> shares_bp_;
   std::uint32_t fallback_ = 0;
   std::optional<std::uint32_t> canary_;
