@@ -17,6 +17,7 @@
     ├── PredictError        rows cannot be read, answered or written by `penstock predict`
     ├── ProfileError        a reference profile cannot be read, or made
     ├── RegistryError       the registry of versions cannot be used, or lacks what is asked for
+    ├── RolloutError        a rollout or a route cannot be as it is asked for; `code` is its own
     ├── StoreError          what the server keeps of its rollouts cannot be read, or written
     ├── BackendError        a model's own code is wrong, or failed
     ├── ListenError         an address cannot be listened on
@@ -47,6 +48,7 @@ __all__ = [
     "RegistryError",
     "RemoteRepositoryError",
     "RepositoryError",
+    "RolloutError",
     "ServiceError",
     "SmokeError",
     "StoreError",
@@ -128,6 +130,15 @@ class RegistryError(PenstockError):
     """The registry of versions cannot be used, or has not what is asked for."""
 
     code = "FAILED_PRECONDITION"
+
+
+class RolloutError(PenstockError):
+    """A rollout, or a route, cannot be as it is asked for, or not in the state that it is in."""
+
+    def __init__(self, message: str, *, code: str = "INVALID_ARGUMENT") -> None:
+        """`code` is gRPC's name of the kind, e.g. "FAILED_PRECONDITION"."""
+        super().__init__(message)
+        self.code = code
 
 
 class StoreError(PenstockError):

@@ -26,7 +26,7 @@ Seconds = Annotated[float, Field(gt=0, le=365 * 24 * 3600)]
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class StickySpec(_Table):
@@ -146,6 +146,7 @@ class RolloutSpec(_Table):
     sticky: StickySpec = StickySpec()
     holdout: HoldoutSpec = HoldoutSpec()
     overrides: tuple[OverrideSpec, ...] = ()
+    #: None, which is `shadow = false` in the file: without this stage.
     shadow: RolloutShadowSpec | None = RolloutShadowSpec()
     #: Shares of the canary, ascending; the last is 10000: live.
     stages_bp: Annotated[tuple[BasisPoints, ...], Field(min_length=1)] = (
