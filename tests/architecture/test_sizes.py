@@ -16,6 +16,7 @@ def test_no_source_file_is_longer_than_500_lines() -> None:
         for path in (ROOT / folder).rglob("*")
         if path.suffix in SUFFIXES
         and not path.match("_proto/*_pb2.py*")
+        and not path.match("_proto/descriptors.py")
         and "build" not in path.relative_to(ROOT).parts
     )
     lines = {

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from google.protobuf import text_format
+from tests.doubles.rollouts import ListedRollouts
 
 from penstock.control.application import ControlApplication
 from penstock.control.log_settings import LogSettings
@@ -120,6 +121,7 @@ class Parts:
     repository: ListedRepository = field(default_factory=ListedRepository)
     statistics: KeptStatistics = field(default_factory=KeptStatistics)
     memory: NamedRegions = field(default_factory=NamedRegions)
+    rollouts: ListedRollouts = field(default_factory=ListedRollouts)
 
     def __post_init__(self) -> None:
         self.repository.configs["adder"] = config_of(ADDER)
@@ -139,6 +141,7 @@ class Parts:
             shared_memory=self.memory,
             logs=LogSettings(self.log),
             traces=TraceSettings(),
+            rollouts=self.rollouts,
         )
 
 

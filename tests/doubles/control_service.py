@@ -9,4 +9,10 @@ from penstock.logs import LogChoice, start_logging
 
 
 def register(host: ServiceHost) -> None:
-    add_control_methods(host, Parts(start_logging(LogChoice())).application)
+    parts = Parts(start_logging(LogChoice()))
+    parts.rollouts.ahead.update(
+        walker=["shadow", "canary", "canary", "live"],
+        failing=["shadow", "canary", "rolled_back"],
+        stuck=["shadow", "held"],
+    )
+    add_control_methods(host, parts.application)

@@ -14,9 +14,11 @@ from penstock.control.parts import (
     LoadWish,
     MemoryRegion,
     RepositoryControl,
+    RolloutControl,
     SharedMemoryControl,
     StatisticsSource,
 )
+from penstock.control.rollout_verbs import RolloutVerbs
 from penstock.control.trace_settings import TraceSettings, TraceValue
 from penstock.errors import ControlError, PenstockError
 from penstock_client._proto.inference_extensions_pb2 import ModelStatistics
@@ -44,12 +46,16 @@ class ControlApplication:
         shared_memory: SharedMemoryControl,
         logs: LogSettings,
         traces: TraceSettings,
+        rollouts: RolloutControl | None = None,
     ) -> None:
+        """Without `rollouts` those calls are answered UNIMPLEMENTED."""
         self._repository = repository
         self._statistics = statistics
         self._memory = shared_memory
         self._logs = logs
         self._traces = traces
+        #: Its verbs for rollouts, which are so many that they are an object of their own.
+        self.rollouts = RolloutVerbs(rollouts)
 
     # -- models -----------------------------------------------------------------------------------
 

@@ -6,16 +6,16 @@ field 1 and are answered with it; and MLServer's, which asks a second service fo
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 import grpc
 from google.protobuf.message import Message
 
 from penstock.control.application import ControlApplication, RepositoryParameters
+from penstock.control.grpc_answers import answered, serialized
 from penstock.control.log_settings import LogValue
 from penstock.control.parts import MemoryRegion
-from penstock.control.statuses import grpc_status
-from penstock.errors import PenstockError
+from penstock.control.rollout_methods import add_rollout_methods
 from penstock.hosting import ServiceHost
 from penstock_client._proto import inference_extensions_pb2 as pb
 from penstock_client._proto.pool import service_methods
@@ -27,7 +27,10 @@ MLSERVER_SERVICE = "inference.model_repository.ModelRepositoryService"
 
 
 def add_control_methods(host: ServiceHost, application: ControlApplication) -> None:
-    """Adds every method that the application answers. The others stay unimplemented."""
+    """Adds every method that the application answers, those of Penstock's own admin service too.
+
+    The others stay unimplemented.
+    """
     methods = _Methods(application)
     verbs: dict[str, Callable[[Any], Awaitable[Message]]] = {
         "ModelConfig": methods.model_config,
@@ -47,9 +50,9 @@ def add_control_methods(host: ServiceHost, application: ControlApplication) -> N
     declared = service_methods(INFERENCE_SERVICE)
     handlers = {
         name: grpc.unary_unary_rpc_method_handler(
-            _answered(verb),
+            answered(verb),
             request_deserializer=declared[name].request.FromString,
-            response_serializer=_serialized,
+            response_serializer=serialized,
         )
         for name, verb in verbs.items()
     }
@@ -57,6 +60,7 @@ def add_control_methods(host: ServiceHost, application: ControlApplication) -> N
     host.add_registered_method_handlers(
         MLSERVER_SERVICE, {name: handlers[name] for name in service_methods(MLSERVER_SERVICE)}
     )
+    add_rollout_methods(host, application.rollouts)
 
 
 class _Methods:
@@ -151,27 +155,6 @@ class _Methods:
                 case str():
                     told.string_param = value
         return answer
-
-
-def _answered(
-    verb: Callable[[Any], Awaitable[Message]],
-) -> Callable[[Any, Any], Awaitable[Message]]:
-    async def answer(request: Any, context: Any) -> Message:
-        try:
-            return await verb(request)
-        except PenstockError as error:
-            return await _abort(context, error)
-
-    return answer
-
-
-async def _abort(context: Any, error: PenstockError) -> NoReturn:
-    await context.abort(grpc_status(error.code), str(error))
-    raise AssertionError("abort does not return")
-
-
-def _serialized(message: Message) -> bytes:
-    return message.SerializeToString()
 
 
 def _named(

@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 from penstock.control.parts import IndexEntry, MemoryRegion
 from penstock_client._proto.inference_extensions_pb2 import ModelStatistics
 
-__all__ = ["config_json", "index_json", "regions_json", "statistics_json"]
+__all__ = ["config_json", "index_json", "message_json", "regions_json", "statistics_json"]
 
 INT64_TYPES = frozenset(
     {
@@ -38,10 +38,17 @@ BATCH_PHASES = ("compute_input", "compute_infer", "compute_output")
 
 def config_json(config: Message) -> dict[str, Any]:
     """A model's configuration."""
+    return message_json(config)
+
+
+def message_json(message: Message, *, with_defaults: bool = True) -> dict[str, Any]:
+    """Any message; `with_defaults=False` leaves out what is not set."""
     written = MessageToDict(
-        config, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+        message,
+        preserving_proto_field_name=True,
+        always_print_fields_with_no_presence=with_defaults,
     )
-    _make_numbers(written, config.DESCRIPTOR)
+    _make_numbers(written, message.DESCRIPTOR)
     return written
 
 

@@ -11,6 +11,7 @@ from penstock.control.openapi_operations import (
     plain,
     reading,
 )
+from penstock.control.openapi_rollouts import rollout_paths, rollout_schemas
 from penstock.control.openapi_schemas import SHARED_SCHEMAS
 
 __all__ = ["server_document"]
@@ -30,8 +31,15 @@ def server_document() -> dict[str, Any]:
             "description": "Each model has a document of its own at /v2/models/MODEL/openapi.json.",
         },
         "servers": [{"url": "/"}],
-        "paths": {**_models(), **_repository(), **_shared_memory(), **_settings(), **_v1()},
-        "components": {"schemas": SHARED_SCHEMAS},
+        "paths": {
+            **_models(),
+            **_repository(),
+            **rollout_paths(),
+            **_shared_memory(),
+            **_settings(),
+            **_v1(),
+        },
+        "components": {"schemas": {**SHARED_SCHEMAS, **rollout_schemas()}},
     }
 
 

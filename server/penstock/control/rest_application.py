@@ -4,7 +4,6 @@
 import asyncio
 import base64
 import binascii
-import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -22,6 +21,8 @@ from penstock.control.openapi_server import server_document
 from penstock.control.pages import model_page, page_headers, server_page
 from penstock.control.parts import MemoryRegion
 from penstock.control.rest import RestAnswer, RestCall
+from penstock.control.rest_answers import EMPTY, error_answer, json_answer, optional_object
+from penstock.control.rest_rollouts import RestRollouts
 from penstock.control.rest_routes import FoundRoute, find_route
 from penstock.control.statuses import http_status
 from penstock.errors import ControlError, PenstockError
@@ -31,8 +32,6 @@ __all__ = ["RestControl"]
 
 log = logging.getLogger(__name__)
 
-JSON = (("content-type", "application/json"),)
-EMPTY = JsonObject({})
 #: Characters that are decoded at a time; four make three bytes.
 BASE64_PIECE = 1 << 20
 
@@ -62,6 +61,7 @@ class RestControl:
             "v1_alive": self._v1_alive,
             "v1_models": self._v1_models,
             "v1_model": self._v1_model,
+            **RestRollouts(application.rollouts).routes,
         }
 
     async def __call__(self, call: RestCall) -> RestAnswer:
@@ -69,31 +69,33 @@ class RestControl:
         try:
             found = find_route(call.path)
             if found is None:
-                return _error(404, "Not Found")
+                return error_answer(404, "Not Found")
             if call.method not in found.methods:
                 return _wrong_method(found)
             return await self._routes[found.route](call, found.names)
         except PenstockError as error:
-            return _error(http_status(error.code), str(error))
+            return error_answer(http_status(error.code), str(error))
         except Exception as error:
             log.exception("control_call_failed", extra={"method": call.method, "path": call.path})
-            return _error(500, f"the server failed to answer: {type(error).__name__}: {error}")
+            return error_answer(
+                500, f"the server failed to answer: {type(error).__name__}: {error}"
+            )
 
     # -- models -----------------------------------------------------------------------------------
 
     async def _config(self, call: RestCall, names: Mapping[str, str]) -> RestAnswer:
         found = self._application.model_config(names["model"], names.get("version", ""))
-        return _json(config_json(found))
+        return json_answer(config_json(found))
 
     async def _statistics(self, call: RestCall, names: Mapping[str, str]) -> RestAnswer:
         found = self._application.model_statistics(names.get("model", ""), names.get("version", ""))
-        return _json(statistics_json(found))
+        return json_answer(statistics_json(found))
 
     async def _openapi(self, call: RestCall, names: Mapping[str, str]) -> RestAnswer:
         if "model" not in names:
-            return _json(server_document())
+            return json_answer(server_document())
         version = names.get("version", "")
-        return _json(model_document(self._named_config(names["model"], version), version))
+        return json_answer(model_document(self._named_config(names["model"], version), version))
 
     async def _docs(self, call: RestCall, names: Mapping[str, str]) -> RestAnswer:
         if "model" not in names:
@@ -113,11 +115,11 @@ class RestControl:
     # -- the repository ---------------------------------------------------------------------------
 
     async def _index(self, call: RestCall, names: Mapping[str, str]) -> RestAnswer:
-        body = _optional_object(call.body)
+        body = optional_object(call.body)
         entries = await self._application.index(
             names.get("repository", ""), ready_only="ready" in body and body.flag("ready")
         )
-        return _json(index_json(entries))
+        return json_answer(index_json(entries))
 
     async def _load(self, call: RestCall, names: Mapping[str, str]) -> RestAnswer:
         if len(call.body) <= BODY_BYTES_MAX:
@@ -127,10 +129,10 @@ class RestControl:
         await self._application.load(
             names["model"], parameters, repository=names.get("repository", "")
         )
-        return _json(None)
+        return json_answer(None)
 
     async def _unload(self, call: RestCall, names: Mapping[str, str]) -> RestAnswer:
-        body = _optional_object(call.body)
+        body = optional_object(call.body)
         parameters = body.object("parameters") if "parameters" in body else EMPTY
         wanted = {}
         if "unload_dependents" in parameters:
@@ -141,12 +143,12 @@ class RestControl:
         await self._application.unload(
             names["model"], wanted, repository=names.get("repository", "")
         )
-        return _json(None)
+        return json_answer(None)
 
     # -- shared memory ----------------------------------------------------------------------------
 
     async def _system_status(self, call: RestCall, names: Mapping[str, str]) -> RestAnswer:
-        return _json(regions_json(self._application.system_regions(names.get("region", ""))))
+        return json_answer(regions_json(self._application.system_regions(names.get("region", ""))))
 
     async def _system_register(self, call: RestCall, names: Mapping[str, str]) -> RestAnswer:
         name = names.get("region", "")
@@ -161,15 +163,15 @@ class RestControl:
                 byte_size=body.unsigned("byte_size") if name else 0,
             )
         )
-        return _json(None)
+        return json_answer(None)
 
     async def _system_unregister(self, call: RestCall, names: Mapping[str, str]) -> RestAnswer:
         self._application.unregister_system_region(names.get("region", ""))
-        return _json(None)
+        return json_answer(None)
 
     async def _cuda_status(self, call: RestCall, names: Mapping[str, str]) -> RestAnswer:
         self._application.cuda_regions(names.get("region", ""))
-        return _json([])
+        return json_answer([])
 
     async def _cuda_register(self, call: RestCall, names: Mapping[str, str]) -> RestAnswer:
         name = names.get("region", "")
@@ -187,11 +189,11 @@ class RestControl:
         self._application.register_cuda_region(
             name, raw_handle, body.unsigned("device_id"), body.unsigned("byte_size")
         )
-        return _json(None)
+        return json_answer(None)
 
     async def _cuda_unregister(self, call: RestCall, names: Mapping[str, str]) -> RestAnswer:
         self._application.unregister_cuda_region(names.get("region", ""))
-        return _json(None)
+        return json_answer(None)
 
     # -- settings ---------------------------------------------------------------------------------
 
@@ -200,7 +202,7 @@ class RestControl:
         if call.method == "POST":
             body = parsed_object(call.body)
             changes = {name: _trace_texts(name, body.value(name)) for name in body.names()}
-        return _json(self._application.trace_settings(names.get("model", ""), changes))
+        return json_answer(self._application.trace_settings(names.get("model", ""), changes))
 
     async def _logging(self, call: RestCall, names: Mapping[str, str]) -> RestAnswer:
         changes = {}
@@ -209,39 +211,24 @@ class RestControl:
             # As Triton does: null leaves a setting as it is.
             set_ones = [name for name in body.names() if body.value(name) is not None]
             changes = {name: _log_value(name, body.value(name)) for name in set_ones}
-        return _json(self._application.log_settings(changes))
+        return json_answer(self._application.log_settings(changes))
 
     # -- KServe's first protocol ------------------------------------------------------------------
 
     async def _v1_alive(self, call: RestCall, names: Mapping[str, str]) -> RestAnswer:
-        return _json({"status": "alive"})
+        return json_answer({"status": "alive"})
 
     async def _v1_models(self, call: RestCall, names: Mapping[str, str]) -> RestAnswer:
         entries = await self._application.index(ready_only=True)
-        return _json({"models": sorted({entry.name for entry in entries})})
+        return json_answer({"models": sorted({entry.name for entry in entries})})
 
     async def _v1_model(self, call: RestCall, names: Mapping[str, str]) -> RestAnswer:
         self._application.model_config(names["model"])  # raises unless it is ready
-        return _json({"name": names["model"], "ready": True})
-
-
-def _json(value: Any) -> RestAnswer:
-    """None is an answer without a body."""
-    text = "" if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return RestAnswer(headers=JSON, body=text.encode())
-
-
-def _error(status: int, why: str, *more: tuple[str, str]) -> RestAnswer:
-    body = json.dumps({"error": why}, ensure_ascii=False, separators=(",", ":"))
-    return RestAnswer(status=status, headers=(*JSON, *more), body=body.encode(errors="replace"))
+        return json_answer({"name": names["model"], "ready": True})
 
 
 def _wrong_method(found: FoundRoute) -> RestAnswer:
-    return _error(405, "Method Not Allowed", ("allow", ", ".join(found.methods)))
-
-
-def _optional_object(body: bytes, **bounds: int | None) -> JsonObject:
-    return parsed_object(body, **bounds) if body else EMPTY
+    return error_answer(405, "Method Not Allowed", ("allow", ", ".join(found.methods)))
 
 
 def _require(body: JsonObject, *names: str) -> None:
@@ -252,7 +239,7 @@ def _require(body: JsonObject, *names: str) -> None:
 
 def _load_parameters(sent: bytes) -> dict[str, str | bytes]:
     # Files are in it: its bound is that of the port.
-    body = _optional_object(sent, bytes_max=None)
+    body = optional_object(sent, bytes_max=None)
     parameters = body.object("parameters") if "parameters" in body else EMPTY
     return {name: _load_parameter(parameters, name) for name in parameters.names()}
 

@@ -14,6 +14,8 @@ GET, POST, BOTH = ("GET",), ("POST",), ("GET", "POST")
 MODEL = ("/v2/models/{model}", "/v2/models/{model}/versions/{version}")
 REPOSITORY = ("/v2/repository", "/v2/repository/{repository}")
 SYSTEM = ("/v2/systemsharedmemory", "/v2/systemsharedmemory/region/{region}")
+ROLLOUTS = "/admin/v1/rollouts"
+ROLLOUT = (f"{ROLLOUTS}/{{model}}",)
 CUDA = ("/v2/cudasharedmemory", "/v2/cudasharedmemory/region/{region}")
 
 #: Route -> its methods, the places where it stands, and the endings of its paths.
@@ -35,6 +37,14 @@ ROUTES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] =
     "cuda_status": (GET, CUDA, ("/status",)),
     "cuda_register": (POST, CUDA, ("/register",)),
     "cuda_unregister": (POST, CUDA, ("/unregister",)),
+    # Penstock's own, under a place that a proxy can keep to operators.
+    "rollouts": (BOTH, (ROLLOUTS,), ("",)),
+    "rollout": (GET, ROLLOUT, ("",)),
+    "rollout_promote": (POST, ROLLOUT, ("/promote",)),
+    "rollout_pause": (POST, ROLLOUT, ("/pause",)),
+    "rollout_resume": (POST, ROLLOUT, ("/resume",)),
+    "rollout_rollback": (POST, ROLLOUT, ("/rollback",)),
+    "rollout_explain": (GET, ROLLOUT, ("/explain",)),
     # KServe's first protocol; its `:predict` is the port's own.
     "v1_alive": (GET, ("/",), ("",)),
     "v1_models": (GET, ("/v1/models",), ("",)),

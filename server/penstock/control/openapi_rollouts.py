@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the OpenAPI document of a server says of rollouts. Pure.
+
+The schemas of answers are made from the messages of Penstock's admin service, whose JSON they are;
+that of a spec from the one that reads it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from google.protobuf.descriptor import FieldDescriptor
+
+from penstock.control.openapi_operations import answer, path_parameter, reading, schema
+from penstock.control.openapi_schemas import ERROR_ANSWERS
+from penstock.rollout.spec import RolloutSpec
+from penstock_client._proto import admin_pb2 as pb
+
+__all__ = ["rollout_paths", "rollout_schemas"]
+
+PLACE = "/admin/v1/rollouts"
+MODEL = {"parameters": [path_parameter("model")]}
+NUMBERS = frozenset({FieldDescriptor.TYPE_DOUBLE, FieldDescriptor.TYPE_FLOAT})
+#: Of a double that is not finite, in protobuf's mapping to JSON.
+NOT_FINITE = ["Infinity", "-Infinity", "NaN"]
+
+
+def rollout_paths() -> dict[str, Any]:
+    """Path -> what can be asked there."""
+    one = f"{PLACE}/{{model}}"
+    which = _query("rollout", "Its id; without it, the one that goes on or was last.")
+    listed = reading("rollouts", "The rollouts that are kept, newest first", "Rollouts")
+    return {
+        PLACE: {
+            "get": {
+                **listed,
+                "parameters": [
+                    _query("model", "Of this model alone."),
+                    _query("ongoing_only", "Without those that have ended.", "boolean"),
+                    _query("limit", "At most so many; without it, 100.", "integer"),
+                ],
+            },
+            "post": {
+                **_verb("rolloutStart", "Begin a rollout", "RolloutStart", is_required=True),
+                "responses": {
+                    "201": answer("How it stands in its first state.", "Rollout"),
+                    **ERROR_ANSWERS,
+                },
+            },
+        },
+        one: {
+            **MODEL,
+            "get": {
+                **reading("rollout", "How a rollout stands, with its evidence", "Rollout"),
+                "parameters": [which],
+            },
+        },
+        f"{one}/explain": {
+            **MODEL,
+            "get": {
+                **reading(
+                    "rolloutExplain",
+                    "Its events, and the verdict computed anew of them",
+                    "Explanation",
+                ),
+                "parameters": [which],
+            },
+        },
+        **{
+            f"{one}/{verb}": {**MODEL, "post": _verb(f"rollout{verb.capitalize()}", summary, body)}
+            for verb, summary, body in (
+                ("promote", "Make the candidate live now, whatever was shown", "RolloutMeant"),
+                ("pause", "Stay at the present share", "RolloutMeant"),
+                ("resume", "Go on with a rollout that is paused or held", "RolloutMeant"),
+                ("rollback", "Take the candidate out of traffic now", "RolloutEnd"),
+            )
+        },
+    }
+
+
+def rollout_schemas() -> dict[str, Any]:
+    """The schemas that the paths refer to."""
+    spec = RolloutSpec.model_json_schema(ref_template=schema("{model}"))
+    inner = spec.pop("$defs")
+    spec["properties"]["shadow"]["anyOf"].append({"const": False})
+    meant = {"rollout": {"type": "string", "description": "Refuse unless the model's has this id."}}
+    start = {
+        "model": {"type": "string"},
+        "candidate": {"type": "integer", "minimum": 1},
+        "stable": {"type": "integer", "minimum": 0, "description": "0: what is served now."},
+        "spec": {"$ref": schema("RolloutSpec")},
+        "spec_toml": {"type": "string", "description": "Or the spec as a rollout.toml."},
+        "allows_signature_change": {"type": "boolean"},
+    }
+    return {
+        "Rollouts": _closed({"rollouts": {"type": "array", "items": {"$ref": schema("Rollout")}}}),
+        "Rollout": _message(pb.RolloutStatus.DESCRIPTOR),
+        "Explanation": {"type": "object"},
+        "RolloutStart": {**_closed(start), "required": ["model", "candidate"]},
+        "RolloutMeant": _closed(meant),
+        "RolloutEnd": _closed({**meant, "reason": {"type": "string", "maxLength": 1000}}),
+        "RolloutSpec": spec,
+        **inner,
+    }
+
+
+def _message(descriptor: Any) -> dict[str, Any]:
+    return _closed({field.name: _field(field) for field in descriptor.fields})
+
+
+def _field(field: FieldDescriptor) -> dict[str, Any]:
+    message = field.message_type
+    if message is not None and message.full_name == pb.RolloutSpec.DESCRIPTOR.full_name:
+        return {"$ref": schema("RolloutSpec")}
+    if message is not None and message.GetOptions().map_entry:
+        values = _element(message.fields_by_name["value"])
+        return {"type": "object", "additionalProperties": values}
+    one = _element(field)
+    return {"type": "array", "items": one} if field.is_repeated else one
+
+
+def _element(field: FieldDescriptor) -> dict[str, Any]:
+    if field.message_type is not None:
+        return _message(field.message_type)
+    if field.type in NUMBERS:
+        return {"oneOf": [{"type": "number"}, {"enum": NOT_FINITE}]}
+    if field.type == field.TYPE_BOOL:
+        return {"type": "boolean"}
+    return {"type": "string" if field.type == field.TYPE_STRING else "integer"}
+
+
+def _closed(properties: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": dict(properties), "additionalProperties": False}
+
+
+def _query(name: str, description: str, kind: str = "string") -> dict[str, Any]:
+    return {"name": name, "in": "query", "description": description, "schema": {"type": kind}}
+
+
+def _verb(operation: str, summary: str, body: str, *, is_required: bool = False) -> dict[str, Any]:
+    content = {"application/json": {"schema": {"$ref": schema(body)}}}
+    return {
+        "operationId": operation,
+        "summary": summary,
+        "requestBody": {"required": is_required, "content": content},
+        "responses": {"200": answer("How it stands then.", "Rollout"), **ERROR_ANSWERS},
+    }
