@@ -44,20 +44,21 @@ bool has_control_character(std::string_view text) {
       text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 
-std::string label_rule(std::string_view what, std::string_view found) {
-  return std::string(what) + " is named " + quote(found) + "; wanted 1 to " +
-         std::to_string(kArmNameBytesMax) +
-         " letters, digits, '-', '_' or '.', and not digits alone.";
+// "arm" or "shadow", and what it is called.
+std::string named(std::string_view what, std::string_view name) {
+  return std::string(what) + " " + quote(name);
 }
 
 base::Result<> check_target(const RouteSpec& spec, std::string_view what, const std::string& name,
                             const std::string& model, const std::string& version) {
-  if (!is_label(name)) return refuse(spec, label_rule(what, name));
-  const std::string named = std::string(what) + " " + quote(name);
-  if (model.empty()) return refuse(spec, named + " names no model.");
+  const std::string it = named(what, name);
+  if (!is_label(name)) {
+    return refuse(spec, it + " has no fit name; wanted 1 to " + std::to_string(kArmNameBytesMax) +
+                            " letters, digits, '-', '_' or '.', and not digits alone.");
+  }
+  if (model.empty()) return refuse(spec, it + " names no model.");
   if (!is_version(version)) {
-    return refuse(spec,
-                  named + " has version " + quote(version) + "; wanted a number, or nothing.");
+    return refuse(spec, it + " has version " + quote(version) + "; wanted a number, or nothing.");
   }
   return {};
 }
@@ -90,7 +91,7 @@ base::Result<> check_arms(const RouteSpec& spec) {
   std::set<std::string_view> names;
   std::array<std::size_t, kRoleCount> with_role{};
   for (const Arm& arm : spec.arms) {
-    if (auto fit = check_target(spec, "an arm", arm.name, arm.model, arm.version); !fit) return fit;
+    if (auto fit = check_target(spec, "arm", arm.name, arm.model, arm.version); !fit) return fit;
     if (!names.insert(arm.name).second) {
       return refuse(spec, "two arms are named " + quote(arm.name) + ".");
     }
@@ -113,15 +114,14 @@ base::Result<> check_arms(const RouteSpec& spec) {
 base::Result<> check_shadows(const RouteSpec& spec) {
   std::set<std::string_view> names;
   for (const Shadow& shadow : spec.shadows) {
-    if (auto fit = check_target(spec, "a shadow", shadow.name, shadow.model, shadow.version);
-        !fit) {
+    if (auto fit = check_target(spec, "shadow", shadow.name, shadow.model, shadow.version); !fit) {
       return fit;
     }
     if (!names.insert(shadow.name).second) {
       return refuse(spec, "two shadows are named " + quote(shadow.name) + ".");
     }
     if (shadow.sample_bp > kBucketCount) {
-      return refuse(spec, "shadow " + quote(shadow.name) + " samples " +
+      return refuse(spec, named("shadow", shadow.name) + " samples " +
                               std::to_string(shadow.sample_bp) +
                               " basis points of requests; wanted at most 10000.");
     }
@@ -167,7 +167,7 @@ base::Result<std::vector<Owned>> lay_out(const RouteSpec& spec) {
   for (std::uint32_t arm = 0; arm < spec.arms.size(); ++arm) {
     for (const Interval& interval : spec.arms[arm].intervals) {
       if (interval.begin >= interval.end || interval.end > kBucketCount) {
-        return refuse(spec, "arm " + quote(spec.arms[arm].name) + " has the interval [" +
+        return refuse(spec, named("arm", spec.arms[arm].name) + " has the interval [" +
                                 std::to_string(interval.begin) + ", " +
                                 std::to_string(interval.end) +
                                 "); wanted it to begin before it ends, within [0, 10000).");

@@ -48,7 +48,7 @@ inline constexpr std::size_t kRoleCount = 4;
 struct Arm {
   std::string name;  // letters, digits, '-', '_' and '.'; not all digits, which name a version
   std::string model;
-  std::string version;  // a number; empty: the highest that is loaded
+  std::string version = {};  // a number; empty: the highest that is loaded
   Role role = Role::kPlain;
   // Disjoint from those of all other arms; together the arms have every bucket. An arm grows at
   // the end of its intervals only, so that whoever is in it stays in it.
@@ -84,7 +84,7 @@ struct Holdout {
 struct Shadow {
   std::string name;
   std::string model;
-  std::string version;
+  std::string version = {};
   std::uint32_t sample_bp = kBucketCount;
   std::uint64_t salt = 0;
 };
