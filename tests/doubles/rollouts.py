@@ -168,7 +168,7 @@ class ListedRollouts:
         self.asked.append(("roll_back", model, reason))
         return self._moved(model, "rolled_back", 0, "operator", reason or "no reason was given")
 
-    def explain(self, model: str, rollout: str = "") -> Mapping[str, object]:
+    async def explain(self, model: str, rollout: str = "") -> Mapping[str, object]:
         return {"rollout": self.status(model, rollout).id, **self.explained}
 
     def step(self, model: str, state: State) -> RolloutStatus:

@@ -370,7 +370,7 @@ def test_a_server_without_rollouts_says_so() -> None:
     calls: Mapping[str, Any] = {
         "status": lambda: verbs.status("m"),
         "statuses": verbs.statuses,
-        "explain": lambda: verbs.explain("m"),
+        "explain": lambda: asyncio.run(verbs.explain("m")),
         "start": lambda: asyncio.run(verbs.start(StartWish(model="m", candidate=2))),
         "promote": lambda: asyncio.run(verbs.promote("m")),
         "pause": lambda: asyncio.run(verbs.pause("m", is_paused=True)),

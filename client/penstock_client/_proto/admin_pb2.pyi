@@ -110,7 +110,7 @@ class ExplainRolloutResponse(_message.Message):
     def __init__(self, explanation_json: _Optional[str] = ...) -> None: ...
 
 class RolloutStatus(_message.Message):
-    __slots__ = ("id", "model", "stable", "candidate", "state", "canary_bp", "is_paused", "started_ms", "ended_ms", "why", "guardrails", "evidence", "log", "spec")
+    __slots__ = ("id", "model", "stable", "candidate", "state", "canary_bp", "is_paused", "started_ms", "ended_ms", "why", "guardrails", "evidence", "log", "spec", "clock_jumps")
     ID_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     STABLE_FIELD_NUMBER: _ClassVar[int]
@@ -125,6 +125,7 @@ class RolloutStatus(_message.Message):
     EVIDENCE_FIELD_NUMBER: _ClassVar[int]
     LOG_FIELD_NUMBER: _ClassVar[int]
     SPEC_FIELD_NUMBER: _ClassVar[int]
+    CLOCK_JUMPS_FIELD_NUMBER: _ClassVar[int]
     id: str
     model: str
     stable: int
@@ -139,7 +140,8 @@ class RolloutStatus(_message.Message):
     evidence: Evidence
     log: _containers.RepeatedCompositeFieldContainer[Transition]
     spec: RolloutSpec
-    def __init__(self, id: _Optional[str] = ..., model: _Optional[str] = ..., stable: _Optional[int] = ..., candidate: _Optional[int] = ..., state: _Optional[str] = ..., canary_bp: _Optional[int] = ..., is_paused: _Optional[bool] = ..., started_ms: _Optional[int] = ..., ended_ms: _Optional[int] = ..., why: _Optional[str] = ..., guardrails: _Optional[_Iterable[_Union[GuardrailStatus, _Mapping]]] = ..., evidence: _Optional[_Union[Evidence, _Mapping]] = ..., log: _Optional[_Iterable[_Union[Transition, _Mapping]]] = ..., spec: _Optional[_Union[RolloutSpec, _Mapping]] = ...) -> None: ...
+    clock_jumps: int
+    def __init__(self, id: _Optional[str] = ..., model: _Optional[str] = ..., stable: _Optional[int] = ..., candidate: _Optional[int] = ..., state: _Optional[str] = ..., canary_bp: _Optional[int] = ..., is_paused: _Optional[bool] = ..., started_ms: _Optional[int] = ..., ended_ms: _Optional[int] = ..., why: _Optional[str] = ..., guardrails: _Optional[_Iterable[_Union[GuardrailStatus, _Mapping]]] = ..., evidence: _Optional[_Union[Evidence, _Mapping]] = ..., log: _Optional[_Iterable[_Union[Transition, _Mapping]]] = ..., spec: _Optional[_Union[RolloutSpec, _Mapping]] = ..., clock_jumps: _Optional[int] = ...) -> None: ...
 
 class GuardrailStatus(_message.Message):
     __slots__ = ("name", "log_e", "log_limit", "ratio_low", "ratio_high", "is_passed")

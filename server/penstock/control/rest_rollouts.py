@@ -95,7 +95,7 @@ class RestRollouts:
 
     async def _explain(self, call: RestCall, names: Mapping[str, str]) -> RestAnswer:
         asked = _query(call, "rollout")
-        found = self._verbs.explain(names["model"], asked.get("rollout", ""))
+        found = await self._verbs.explain(names["model"], asked.get("rollout", ""))
         return RestAnswer(body=explanation_json(found).encode())
 
 

@@ -31,6 +31,7 @@ def rollout_message(status: RolloutStatus) -> pb.RolloutStatus:
         started_ms=status.started_ms,
         ended_ms=status.ended_ms,
         why=status.why,
+        clock_jumps=status.clock_jumps,
         guardrails=[
             pb.GuardrailStatus(
                 name=one.name,

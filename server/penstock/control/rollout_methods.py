@@ -92,7 +92,7 @@ class _Methods:
         return rollout_message(status)
 
     async def explain(self, request: pb.ExplainRolloutRequest) -> Message:
-        found = self._verbs.explain(request.model, request.rollout)
+        found = await self._verbs.explain(request.model, request.rollout)
         return pb.ExplainRolloutResponse(explanation_json=explanation_json(found))
 
     async def watch(self, request: pb.WatchRolloutRequest) -> AsyncIterator[Message]:

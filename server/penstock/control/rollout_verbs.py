@@ -105,9 +105,9 @@ class RolloutVerbs:
         self._check_meant(model, rollout)
         return await self._control.roll_back(model, reason=reason)
 
-    def explain(self, model: str, rollout: str = "") -> Mapping[str, object]:
+    async def explain(self, model: str, rollout: str = "") -> Mapping[str, object]:
         """Every event, count and transition, and the verdict computed anew: values for JSON."""
-        return self._control.explain(_checked_model(model), rollout)
+        return await self._control.explain(_checked_model(model), rollout)
 
     async def watch(
         self,
