@@ -43,6 +43,7 @@ from penstock_client.results import (
     TensorMetadata,
 )
 from penstock_client.retry import RetryPolicy
+from penstock_client.rollouts import RolloutStatus
 
 __all__ = [
     "Aborted",
@@ -69,6 +70,7 @@ __all__ = [
     "Readiness",
     "ResourceExhausted",
     "RetryPolicy",
+    "RolloutStatus",
     "ServerMetadata",
     "TensorMetadata",
     "TlsOptions",

@@ -48,13 +48,21 @@ class Fleet:
 class Attempts:
     """One call's way through the fleet: `begin`, then `succeeded` or `failed`, again and again."""
 
-    __slots__ = ("_count", "_deadline_s", "_endpoint", "_fleet", "_timeout_s")
+    __slots__ = ("_count", "_deadline_s", "_endpoint", "_fleet", "_is_repeatable", "_timeout_s")
 
-    def __init__(self, fleet: Fleet, timeout_s: float | None, *, now_s: float) -> None:
-        """Fixes the deadline; None: there is none."""
+    def __init__(
+        self,
+        fleet: Fleet,
+        timeout_s: float | None,
+        *,
+        now_s: float,
+        is_repeatable: bool = True,
+    ) -> None:
+        """Fixes the deadline; None: there is none. Not repeatable: there is one attempt."""
         self._fleet = fleet
         self._timeout_s = timeout_s
         self._deadline_s = None if timeout_s is None else now_s + timeout_s
+        self._is_repeatable = is_repeatable
         self._count = 0
         self._endpoint = 0
 
@@ -75,8 +83,13 @@ class Attempts:
         self._fleet.ring.record_success(self._endpoint)
         self._fleet.budget.record_success()
 
-    def failed(self, failure: Failure, *, now_s: float, random: float) -> float:
-        """Gives the seconds to wait before the next attempt, or raises the call's error."""
+    def failed(
+        self, failure: Failure, *, now_s: float, random: float, has_begun: bool = False
+    ) -> float:
+        """Gives the seconds to wait before the next attempt, or raises the call's error.
+
+        `has_begun`: a part of the answer was handed out already, so that there is no other attempt.
+        """
         fleet = self._fleet
         if failure.code == RETRYABLE_CODE:
             fleet.ring.record_failure(self._endpoint, now_s=now_s, random=random)
@@ -92,7 +105,7 @@ class Attempts:
             deadline_s=self._deadline_s,
             random=random,
         )
-        if pause_s is not None:
+        if pause_s is not None and self._is_repeatable and not has_begun:
             return pause_s
         raise error_class(failure.code)(
             failure.why,

@@ -28,7 +28,7 @@ from penstock_client.results import (
     TensorMetadata,
 )
 
-__all__ = ["METHOD_PATHS", "Call", "Metadata"]
+__all__ = ["METHOD_PATHS", "Call", "Metadata", "parsed"]
 
 Metadata = tuple[tuple[str, str | bytes], ...]
 M = TypeVar("M", bound=Message)
@@ -67,6 +67,8 @@ class Call(Generic[R]):
     decode: Callable[[bytes, Metadata], R]
     # The trailing metadata costs a little, so only a call that reads it gets it.
     needs_trailers: bool = False
+    # False: an attempt that failed may have been carried out, so there is no second one.
+    is_repeatable: bool = True
 
 
 def infer(
@@ -102,7 +104,7 @@ def server_live() -> Call[bool]:
 
 
 def _read_live(message: bytes, trailers: Metadata) -> bool:
-    return _parsed(inference_pb2.ServerLiveResponse, message).live
+    return parsed(inference_pb2.ServerLiveResponse, message).live
 
 
 def server_ready() -> Call[bool]:
@@ -111,7 +113,7 @@ def server_ready() -> Call[bool]:
 
 
 def _read_ready(message: bytes, trailers: Metadata) -> bool:
-    return _parsed(inference_pb2.ServerReadyResponse, message).ready
+    return parsed(inference_pb2.ServerReadyResponse, message).ready
 
 
 def model_ready(model: str, version: str = "") -> Call[Readiness]:
@@ -121,7 +123,7 @@ def model_ready(model: str, version: str = "") -> Call[Readiness]:
 
 
 def _read_model_ready(message: bytes, trailers: Metadata) -> Readiness:
-    if _parsed(inference_pb2.ModelReadyResponse, message).ready:
+    if parsed(inference_pb2.ModelReadyResponse, message).ready:
         return Readiness(is_ready=True)
     reason = next((value for key, value in trailers if key == REASON_KEY), "")
     if isinstance(reason, bytes):
@@ -135,7 +137,7 @@ def server_metadata() -> Call[ServerMetadata]:
 
 
 def _read_server_metadata(message: bytes, trailers: Metadata) -> ServerMetadata:
-    found = _parsed(inference_pb2.ServerMetadataResponse, message)
+    found = parsed(inference_pb2.ServerMetadataResponse, message)
     return ServerMetadata(
         name=found.name, version=found.version, extensions=tuple(found.extensions)
     )
@@ -148,7 +150,7 @@ def model_metadata(model: str, version: str = "") -> Call[ModelMetadata]:
 
 
 def _read_model_metadata(message: bytes, trailers: Metadata) -> ModelMetadata:
-    found = _parsed(inference_pb2.ModelMetadataResponse, message)
+    found = parsed(inference_pb2.ModelMetadataResponse, message)
     return ModelMetadata(
         name=found.name,
         versions=tuple(found.versions),
@@ -175,14 +177,15 @@ def health(service: str = "") -> Call[HealthStatus]:
 
 
 def _read_health(message: bytes, trailers: Metadata) -> HealthStatus:
-    status = _parsed(health_pb2.HealthCheckResponse, message).status
+    status = parsed(health_pb2.HealthCheckResponse, message).status
     try:
         return HealthStatus(status)
     except ValueError as error:
         raise MalformedResponse(f"the health service has no status {status}") from error
 
 
-def _parsed(kind: type[M], message: bytes) -> M:
+def parsed(kind: type[M], message: bytes) -> M:
+    """An answer as a message; MalformedResponse for what is none."""
     try:
         return kind.FromString(message)
     except DecodeError as error:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from random import random
 from time import monotonic
 from types import TracebackType
@@ -13,7 +13,7 @@ from typing import TypeVar
 import grpc
 import numpy.typing as npt
 
-from penstock_client import _calls
+from penstock_client import _calls, _rollout_calls
 from penstock_client._attempts import Attempts, Failure, Fleet
 from penstock_client._calls import Call
 from penstock_client._channel import (
@@ -28,6 +28,7 @@ from penstock_client._channel import (
     grpc_compression,
     grpc_metadata,
 )
+from penstock_client._rollout_skins import AsyncRollouts
 from penstock_client.bfloat16 import Bfloat16
 from penstock_client.endpoints import EjectionPolicy
 from penstock_client.errors import ClientClosed
@@ -45,6 +46,7 @@ __all__ = ["AsyncClient"]
 
 R = TypeVar("R")
 _DEFAULT_RETRY = RetryPolicy()
+METHOD_PATHS = (*_calls.METHOD_PATHS, *_rollout_calls.METHOD_PATHS)
 
 
 class AsyncClient:
@@ -70,6 +72,7 @@ class AsyncClient:
         self._is_closed = False
         self._channels: list[grpc.aio.Channel] = []
         self._stubs: list[dict[str, grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]]] = []
+        self.rollouts = AsyncRollouts(self._run, self._stream)
 
     async def infer(
         self,
@@ -152,7 +155,7 @@ class AsyncClient:
             else:
                 channel = grpc.aio.secure_channel(target, self._trust, self._settings)
             self._channels.append(channel)
-            self._stubs.append({path: channel.unary_unary(path) for path in _calls.METHOD_PATHS})
+            self._stubs.append({path: channel.unary_unary(path) for path in METHOD_PATHS})
 
     async def _run(
         self,
@@ -164,7 +167,7 @@ class AsyncClient:
         pairs = grpc_metadata(metadata)
         packing = grpc_compression(compression)
         now_s = monotonic()
-        attempts = Attempts(self._fleet, timeout_s, now_s=now_s)
+        attempts = Attempts(self._fleet, timeout_s, now_s=now_s, is_repeatable=call.is_repeatable)
         while True:
             endpoint, left_s = attempts.begin(now_s=now_s, random=random())
             if self._is_closed:
@@ -179,14 +182,51 @@ class AsyncClient:
                 trailers = tuple(await made.trailing_metadata()) if call.needs_trailers else ()
             except grpc.RpcError as error:
                 failure = failure_of(error)
-            except asyncio.CancelledError:
-                task = asyncio.current_task()
-                if not self._is_closed or (task is not None and task.cancelling()):
-                    raise
-                failure = Failure("CANCELLED", "the client was closed during the call")
+            except asyncio.CancelledError as error:
+                failure = self._closed_failure(error)
             else:
                 attempts.succeeded()
                 return call.decode(message, trailers)
             pause_s = attempts.failed(failure, now_s=monotonic(), random=random())
             await asyncio.sleep(pause_s)
             now_s = monotonic()
+
+    async def _stream(self, call: Call[R]) -> AsyncIterator[R]:
+        """Every answer to a call; attempts are made until the first one comes."""
+        now_s = monotonic()
+        attempts = Attempts(self._fleet, None, now_s=now_s)
+        has_begun = False
+        while True:
+            endpoint, _ = attempts.begin(now_s=now_s, random=random())
+            if self._is_closed:
+                raise ClientClosed("the client is closed")
+            if not self._channels:
+                self._open()
+            method: grpc.aio.UnaryStreamMultiCallable[bytes, bytes]
+            method = self._channels[endpoint].unary_stream(call.path)
+            answers = method(call.request)
+            try:
+                async for message in answers:
+                    if not has_begun:
+                        has_begun = True
+                        attempts.succeeded()
+                    yield call.decode(message, ())
+                return
+            except grpc.RpcError as error:
+                failure = failure_of(error)
+            except asyncio.CancelledError as error:
+                failure = self._closed_failure(error)
+            finally:
+                answers.cancel()
+            pause_s = attempts.failed(
+                failure, now_s=monotonic(), random=random(), has_begun=has_begun
+            )
+            await asyncio.sleep(pause_s)
+            now_s = monotonic()
+
+    def _closed_failure(self, error: asyncio.CancelledError) -> Failure:
+        """What a cancelled call failed by, if closing did it; else raises `error`."""
+        task = asyncio.current_task()
+        if not self._is_closed or (task is not None and task.cancelling()):
+            raise error
+        return Failure("CANCELLED", "the client was closed during the call")

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from random import random
 from time import monotonic
 from types import TracebackType
@@ -13,7 +13,7 @@ from typing import TypeVar
 import grpc
 import numpy.typing as npt
 
-from penstock_client import _calls
+from penstock_client import _calls, _rollout_calls
 from penstock_client._attempts import Attempts, Fleet
 from penstock_client._calls import Call
 from penstock_client._channel import (
@@ -28,6 +28,7 @@ from penstock_client._channel import (
     grpc_compression,
     grpc_metadata,
 )
+from penstock_client._rollout_skins import Rollouts
 from penstock_client.bfloat16 import Bfloat16
 from penstock_client.endpoints import EjectionPolicy
 from penstock_client.errors import ClientClosed
@@ -45,6 +46,7 @@ __all__ = ["Client"]
 
 R = TypeVar("R")
 _DEFAULT_RETRY = RetryPolicy()
+METHOD_PATHS = (*_calls.METHOD_PATHS, *_rollout_calls.METHOD_PATHS)
 
 
 class Client:
@@ -76,9 +78,9 @@ class Client:
             trust = channel_credentials(tls)
             self._channels = [grpc.secure_channel(target, trust, settings) for target in addresses]
         self._stubs: list[dict[str, grpc.UnaryUnaryMultiCallable[bytes, bytes]]] = [
-            {path: channel.unary_unary(path) for path in _calls.METHOD_PATHS}
-            for channel in self._channels
+            {path: channel.unary_unary(path) for path in METHOD_PATHS} for channel in self._channels
         ]
+        self.rollouts = Rollouts(self._run, self._stream)
 
     def infer(
         self,
@@ -167,7 +169,7 @@ class Client:
         pairs = grpc_metadata(metadata)
         packing = grpc_compression(compression)
         now_s = monotonic()
-        attempts = Attempts(self._fleet, timeout_s, now_s=now_s)
+        attempts = Attempts(self._fleet, timeout_s, now_s=now_s, is_repeatable=call.is_repeatable)
         while True:
             with self._lock:
                 endpoint, left_s = attempts.begin(now_s=now_s, random=random())
@@ -194,5 +196,40 @@ class Client:
                 return call.decode(message, trailers)
             with self._lock:
                 pause_s = attempts.failed(failure, now_s=monotonic(), random=random())
+            self._closed.wait(pause_s)
+            now_s = monotonic()
+
+    def _stream(self, call: Call[R]) -> Iterator[R]:
+        """Every answer to a call; attempts are made until the first one comes."""
+        now_s = monotonic()
+        attempts = Attempts(self._fleet, None, now_s=now_s)
+        has_begun = False
+        while True:
+            with self._lock:
+                endpoint, _ = attempts.begin(now_s=now_s, random=random())
+            if self._closed.is_set():
+                raise ClientClosed("the client is closed")
+            try:
+                method: grpc.UnaryStreamMultiCallable[bytes, bytes]
+                method = self._channels[endpoint].unary_stream(call.path)
+                answers = method(call.request)
+            except ValueError as error:
+                raise ClientClosed("the client is closed") from error
+            try:
+                for message in answers:
+                    if not has_begun:
+                        has_begun = True
+                        with self._lock:
+                            attempts.succeeded()
+                    yield call.decode(message, ())
+                return
+            except grpc.RpcError as error:
+                failure = failure_of(error)
+            finally:
+                answers.cancel()
+            with self._lock:
+                pause_s = attempts.failed(
+                    failure, now_s=monotonic(), random=random(), has_begun=has_begun
+                )
             self._closed.wait(pause_s)
             now_s = monotonic()
