@@ -54,7 +54,8 @@ TAIL = """\
 
 def hash_key(salt: int, key: bytes) -> int:
     """What `routing::hash_key` gives."""
-    return xxhash.xxh3_64_intdigest(salt.to_bytes(8, "little") + b"\x1f" + key)
+    digest: int = xxhash.xxh3_64_intdigest(salt.to_bytes(8, "little") + b"\x1f" + key)
+    return digest
 
 
 def bucket_of(digest: int) -> int:
