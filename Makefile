@@ -23,10 +23,10 @@ test: setup  ## the whole suite but the slow tests
 	$(BUILD) extension tests && PENSTOCK_SANITIZE=address,undefined $(BUILD) tests
 	.venv/bin/python -m pytest -n 2 --dist loadfile
 
-test-slow: setup .venv-slow/ready  ## the tests marked slow; records what training reached
+test-slow: setup .venv-slow/ready  ## the tests marked slow; records what they reached
 	$(BUILD) extension tests
 	PATH=$(CURDIR)/.venv-slow/bin:$$PATH .venv-slow/bin/python -m pytest -m slow --junitxml=build/slow.xml
-	.venv-slow/bin/python -m benchmarks.slow_training build/slow.xml
+	.venv-slow/bin/python -m benchmarks.slow_results build/slow.xml
 
 test-cpp: setup  ## the C++ tests alone, plainly and under the sanitizers
 	$(BUILD) tests && PENSTOCK_SANITIZE=address,undefined $(BUILD) tests

@@ -2,7 +2,7 @@
 from pathlib import Path
 
 import pytest
-from benchmarks.slow_training import outcomes_of
+from benchmarks.slow_results import KEPT, outcomes_of
 
 REPORT = """<testsuites><testsuite>
 <testcase classname="tests.story.test_soak" name="test_soak" time="9.1" />
@@ -14,13 +14,14 @@ REPORT = """<testsuites><testsuite>
 <skipped message="no Ray" /></testcase>
 <testcase classname="tests.training.candidates.test_automl" name="test_c" time="1.0">
 <failure message="no" /></testcase>
+<testcase classname="tests.traffic.test_trials" name="test_d" time="3.0" />
 </testsuite></testsuites>"""
 
 
-def test_outcomes_of_training_are_kept_with_outcome_seconds_and_figures(tmp_path: Path) -> None:
+def test_outcomes_of_a_folder_are_kept_with_outcome_seconds_and_figures(tmp_path: Path) -> None:
     report = tmp_path / "report.xml"
     report.write_text(REPORT)
-    first, second, third = outcomes_of(report)
+    first, second, third = outcomes_of(report, KEPT["training"].packages)
     assert first == {
         "test": "tests.training.candidates.test_torch::test_a[wine]",
         "outcome": "passed",
@@ -28,10 +29,12 @@ def test_outcomes_of_training_are_kept_with_outcome_seconds_and_figures(tmp_path
         "figures": {"parity": 1e-6, "chosen": "torch", "trials": 20},
     }
     assert [second["outcome"], third["outcome"]] == ["skipped", "failed"]
+    (only,) = outcomes_of(report, KEPT["traffic"].packages)
+    assert only["test"] == "tests.traffic.test_trials::test_d"
 
 
 def test_a_report_without_them_is_refused(tmp_path: Path) -> None:
     report = tmp_path / "report.xml"
     report.write_text("<testsuites />")
-    with pytest.raises(ValueError, match="has no test of tests/training"):
-        outcomes_of(report)
+    with pytest.raises(ValueError, match=r"has no test of tests\.training"):
+        outcomes_of(report, KEPT["training"].packages)
