@@ -1,0 +1,478 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The rollouts of a server: RolloutControl, a look at each once a second, and their store.
+
+Lives on the control thread. The store's calls run in a worker thread: a commit waits for no disk
+as a rule, but a full or a slow one must not stop the loop that answers control calls and takes
+the judge's verdicts. Whatever changes a rollout holds one lock, so looks and calls do not mingle.
+
+What is made more of a candidate (a larger share, live) is kept before it is done; what takes it
+out of traffic is done before it is kept, and kept again until that succeeds. So a process that is
+killed in between starts with the smaller share, or takes a candidate out twice.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+
+from penstock.errors import ControlError, EngineError, PenstockError, StoreError
+from penstock.rollout.course import Course
+from penstock.rollout.explain import explain
+from penstock.rollout.policy import Decision
+from penstock.rollout.ports import Champion, Clock, Traffic, Versions
+from penstock.rollout.record import Record
+from penstock.rollout.shares import salt_of
+from penstock.rollout.spec import RolloutSpec
+from penstock.rollout.status import RolloutStatus, State
+from penstock.rollout.store import RolloutStore
+
+__all__ = ["RolloutController"]
+
+log = logging.getLogger(__name__)
+
+TICK_S = 1.0
+#: Ended rollouts that are kept of each model.
+ENDED_MAX = 20
+#: How long a restart tries to put a candidate on trial again before it is rolled back.
+REOPEN_S = 60.0
+#: Longest time between two attempts to tell the champion.
+RETRY_MAX_S = 60.0
+#: Seconds that the wall clock may differ from the monotonic one between two looks.
+JUMP_S = 5.0
+
+
+class RolloutController:
+    """Made by `app`, which awaits `restore()` once models are loaded, runs `run()` as a task,
+    calls `wake()` when the core has a verdict, and awaits `close()` at the end.
+
+    `spec_of`: what stands in rollout.toml next to a model; None: nothing. It may raise a
+    PenstockError, and runs in a worker thread.
+    """
+
+    def __init__(
+        self,
+        *,
+        traffic: Traffic,
+        versions: Versions,
+        champion: Champion,
+        store: RolloutStore,
+        clock: Clock,
+        spec_of: Callable[[str], RolloutSpec | None] = lambda model: None,
+    ) -> None:
+        self._traffic = traffic
+        self._versions = versions
+        self._champion = champion
+        self._store = store
+        self._clock = clock
+        self._spec_of = spec_of
+        self._lock = asyncio.Lock()
+        self._woken = asyncio.Event()
+        self._courses: dict[str, Course] = {}  # by id: those that are looked at
+        self._records: dict[str, Record] = {}  # by id, oldest first: all
+        self._times = (clock.monotonic_s(), clock.wall_ms())
+
+    # --- the life of the server ---
+
+    async def restore(self) -> None:
+        """Goes on with what the store keeps. Raises StoreError."""
+        async with self._lock:
+            for record in await asyncio.to_thread(self._store.records):
+                self._records[record.id] = record
+                if record.goes_on or not record.is_told:
+                    course = self._course(record)
+                    if record.goes_on or record.state == "live":
+                        await self._reopen(course)
+
+    async def run(self) -> None:
+        """Looks at all rollouts once a second, and at once after wake(), until cancelled."""
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), TICK_S)
+            self._woken.clear()
+            try:
+                await self.tick()
+            except Exception:
+                log.exception("rollout_tick_failed")
+
+    def wake(self) -> None:
+        """The core has decided something, or has events that should not wait."""
+        self._woken.set()
+
+    async def tick(self) -> None:
+        """One look at each rollout."""
+        async with self._lock:
+            self._watch_clock()
+            for course in list(self._courses.values()):
+                if course.record.goes_on:
+                    await self._look(course)
+                else:
+                    await self._end(course)
+
+    async def idle(self) -> None:
+        """Returns when no champion is being told anything."""
+        while tasks := [one.telling for one in self._courses.values() if one.is_telling]:
+            await asyncio.wait([task for task in tasks if task])
+
+    async def close(self) -> None:
+        """Keeps what was counted, ends the trials and closes the store; rollouts go on after a
+        restart. Of a champion that is being told now it is told again then.
+        """
+        for course in self._courses.values():
+            if course.telling:
+                course.telling.cancel()
+        await self.idle()
+        async with self._lock:
+            for course in self._courses.values():
+                course.gather()
+                await self._keep(course)
+                course.close()
+            await asyncio.to_thread(self._store.close)
+
+    # --- RolloutControl ---
+
+    async def start(
+        self,
+        model: str,
+        candidate: int,
+        spec: RolloutSpec | None = None,
+        *,
+        stable: int | None = None,
+        allows_signature_change: bool = False,
+    ) -> RolloutStatus:
+        """See RolloutControl."""
+        async with self._lock:
+            stable = self._checked_pair(model, stable, candidate)
+            change = self._versions.signature_change(model, stable, candidate)
+            if change and not allows_signature_change:
+                raise ControlError(
+                    f"Version {candidate} of {model!r} has another signature than {stable}: "
+                    f"{change}. Allow the change if clients stand it.",
+                    code="FAILED_PRECONDITION",
+                )
+            if spec is None:
+                spec = await asyncio.to_thread(self._spec_of, model) or RolloutSpec()
+            number, of_pair = await asyncio.to_thread(
+                self._store.next_numbers, model, stable, candidate
+            )
+            record = Record(
+                id=f"{model}-{number}",
+                model=model,
+                stable=stable,
+                candidate=candidate,
+                number=of_pair,
+                salt=salt_of(model, stable, candidate, of_pair),
+                spec=spec,
+                state="loaded",
+                canary_bp=0,
+                started_ms=self._clock.wall_ms(),
+                why="The candidate is loaded.",
+            )
+            course = self._course(record)
+            try:
+                course.open(())
+                await self._move(course, "loaded", 0, by="operator", why=record.why)
+            except PenstockError:
+                course.close()
+                del self._courses[record.id], self._records[record.id]
+                raise
+            await self._look(course)
+            await self._forget_oldest(model)
+            return course.record.status()
+
+    def _checked_pair(self, model: str, stable: int | None, candidate: int) -> int:
+        """The stable version, if this rollout can begin."""
+        serving = self._versions.serving(model)
+        if not serving:
+            raise ControlError(f"No model {model!r} is loaded.", code="NOT_FOUND")
+        holding = self._holding(model)
+        if holding is not None:
+            raise ControlError(
+                f"{model!r} has a rollout already, {holding.record.id} of version "
+                f"{holding.record.candidate}, in state {holding.record.state}. Promote it or roll "
+                "it back first.",
+                code="FAILED_PRECONDITION",
+            )
+        if stable is None:
+            stable = self._versions.served(model)
+        loaded = ", ".join(str(version) for version in serving)
+        for version in (candidate, stable):
+            if version is None or version not in serving:
+                raise ControlError(
+                    f"Version {version} of {model!r} is not loaded; these are: {loaded}.",
+                    code="NOT_FOUND",
+                )
+        assert stable is not None
+        if stable == candidate:
+            raise ControlError(
+                f"Version {candidate} of {model!r} is what is served already. Say which version "
+                f"is stable; loaded are: {loaded}."
+            )
+        return stable
+
+    def status(self, model: str, rollout: str = "") -> RolloutStatus:
+        """See RolloutControl."""
+        return self._record(model, rollout).status()
+
+    def statuses(self, *, model: str = "", ongoing_only: bool = False) -> list[RolloutStatus]:
+        """See RolloutControl."""
+        return [
+            record.status(is_short=True)
+            for record in reversed(self._records.values())
+            if model in ("", record.model) and (record.goes_on or not ongoing_only)
+        ]
+
+    async def promote(self, model: str, *, by: str = "operator") -> RolloutStatus:
+        """See RolloutControl."""
+        async with self._lock:
+            course = self._ongoing(model)
+            version = course.record.candidate
+            if not course.is_on_trial or version not in self._versions.serving(model):
+                raise ControlError(
+                    f"Version {version} of {model!r} is not loaded, so it cannot be made live.",
+                    code="FAILED_PRECONDITION",
+                )
+            course.gather()
+            await self._move(course, "live", 10_000, by=by, why="Promoted by hand.")
+            return course.record.status()
+
+    async def pause(self, model: str, *, is_paused: bool = True) -> RolloutStatus:
+        """See RolloutControl."""
+        async with self._lock:
+            course = self._ongoing(model)
+            if course.record.state == "held":
+                raise ControlError(
+                    f"The rollout of {model!r} is held, so it stays where it is. Promote it or "
+                    "roll it back.",
+                    code="FAILED_PRECONDITION",
+                )
+            if course.record.is_paused != is_paused:
+                course.gather()
+                before = course.record
+                course.record = replace(before, is_paused=is_paused)
+                why = "Paused by hand." if is_paused else "Goes on by hand."
+                try:
+                    await self._move(course, before.state, before.canary_bp, by="operator", why=why)
+                except StoreError:
+                    course.record = replace(course.record, is_paused=not is_paused)
+                    raise
+            return course.record.status()
+
+    async def roll_back(self, model: str, *, reason: str = "") -> RolloutStatus:
+        """See RolloutControl."""
+        async with self._lock:
+            course = self._ongoing(model)
+            course.gather()
+            why = f"Rolled back by hand: {reason}" if reason else "Rolled back by hand."
+            await self._move(course, "rolled_back", 0, by="operator", why=why)
+            return course.record.status()
+
+    async def explain(self, model: str, rollout: str = "") -> Mapping[str, object]:
+        """See RolloutControl."""
+        async with self._lock:
+            record = self._record(model, rollout)
+            course = self._courses.get(record.id)
+            events = await asyncio.to_thread(self._store.events, record.id)
+            return explain(record, [*events, *(course.unsaved if course else ())])
+
+    def _record(self, model: str, rollout: str) -> Record:
+        for record in reversed(self._records.values()):
+            if record.model == model and rollout in ("", record.id):
+                return record
+        which = f"no rollout {rollout!r}" if rollout else "no rollout"
+        raise ControlError(f"{model!r} has {which}.", code="NOT_FOUND")
+
+    def _holding(self, model: str) -> Course | None:
+        courses = self._courses.values()
+        return next(
+            (one for one in courses if one.record.model == model and one.record.holds_model), None
+        )
+
+    def _ongoing(self, model: str) -> Course:
+        course = self._holding(model)
+        if course is not None and course.record.goes_on:
+            return course
+        last = self._record(model, "")  # or NOT_FOUND
+        raise ControlError(
+            f"The rollout {last.id} of {model!r} has ended: it is {last.state}.",
+            code="FAILED_PRECONDITION",
+        )
+
+    # --- one rollout ---
+
+    def _course(self, record: Record) -> Course:
+        course = Course(record, traffic=self._traffic, versions=self._versions, clock=self._clock)
+        self._courses[record.id] = course
+        self._records[record.id] = record
+        return course
+
+    async def _look(self, course: Course) -> None:
+        if not course.is_on_trial:
+            await self._reopen(course)
+            return
+        decision = course.look()
+        self._records[course.record.id] = course.record
+        if (decision.state, decision.canary_bp) == (course.record.state, course.record.canary_bp):
+            course.record = replace(course.record, why=decision.why)
+            await self._keep(course)
+            return
+        await self._follow(course, decision)
+
+    async def _follow(self, course: Course, decision: Decision) -> None:
+        try:
+            await self._move(
+                course, decision.state, decision.canary_bp, by=decision.by, why=decision.why
+            )
+        except StoreError:  # told by _keep; the next look tries again
+            course.record = replace(
+                course.record, why="Stays, for the next step cannot be written down."
+            )
+            self._records[course.record.id] = course.record
+
+    async def _move(
+        self, course: Course, state: State, canary_bp: int, *, by: str, why: str
+    ) -> None:
+        """Raises StoreError, with nothing done, for whatever gives the candidate more."""
+        before = course.record
+        is_shared_anew = state not in ("loaded", "rolled_back") and (
+            by == "restart"
+            or canary_bp != before.canary_bp
+            or (state == "shadow" and before.state != "shadow")
+        )
+        now = self._clock.wall_ms()
+        after = course.with_next_epoch() if is_shared_anew else before
+        course.record = after.moved(now, state=state, canary_bp=canary_bp, by=by, why=why)
+        if state == "rolled_back":
+            course.close()
+            await self._keep(course)
+        else:
+            try:
+                await self._save(course)
+            except StoreError:
+                course.record = before
+                raise
+            if is_shared_anew:
+                course.share_out()
+        self._records[before.id] = course.record
+        log.info(
+            "rollout_moved",
+            extra={
+                "model": before.model,
+                "rollout": before.id,
+                "version": before.candidate,
+                "state": state,
+                "canary_bp": canary_bp,
+                "by": by,
+                "reason": why,
+            },
+        )
+        if not course.record.goes_on:
+            await self._end(course)
+
+    async def _reopen(self, course: Course) -> None:
+        """After a restart: the judge is where it was, and the step begins anew."""
+        record = course.record
+        try:
+            events = await asyncio.to_thread(self._store.events, record.id)
+            course.open(events)
+        except (EngineError, StoreError) as error:
+            log.warning(
+                "rollout_not_reopened",
+                extra={"model": record.model, "rollout": record.id, "reason": str(error)},
+            )
+            is_late = self._clock.monotonic_s() - course.began_s >= REOPEN_S
+            if is_late and record.goes_on:
+                why = f"It could not be put on trial again after a restart: {error}"
+                await self._move(course, "rolled_back", 0, by="restart", why=why)
+            return
+        why = "The server was started again; the judge is where it was, the step begins anew."
+        try:
+            await self._move(course, record.state, record.canary_bp, by="restart", why=why)
+        except StoreError:
+            course.close()
+            course.record = record
+
+    async def _end(self, course: Course) -> None:
+        """What comes after the last state: the champion hears it, then nothing holds the model."""
+        if course.record.is_told:
+            if await self._keep(course):
+                del self._courses[course.record.id]
+        elif not course.is_telling and self._clock.monotonic_s() >= course.retry_at_s:
+            course.telling = asyncio.create_task(self._tell(course))
+
+    async def _tell(self, course: Course) -> None:
+        record = course.record
+        try:
+            if record.state == "live":
+                await self._champion.promoted(record.model, record.candidate)
+            else:
+                await self._champion.rolled_back(record.model, record.candidate, record.why)
+        except Exception as error:
+            course.told_failures += 1
+            wait_s = min(RETRY_MAX_S, 2.0**course.told_failures)
+            course.retry_at_s = self._clock.monotonic_s() + wait_s
+            log.warning(
+                "rollout_champion_not_told",
+                extra={"model": record.model, "rollout": record.id, "reason": str(error)},
+            )
+        else:
+            async with self._lock:
+                course.gather()
+                course.close()
+                course.record = replace(course.record, is_told=True)
+                self._records[record.id] = course.record
+                await self._end(course)
+
+    # --- the store and the clock ---
+
+    async def _save(self, course: Course) -> None:
+        events = tuple(course.unsaved)
+        try:
+            await asyncio.to_thread(self._store.save, course.record, events)
+        except StoreError as error:
+            log.warning(
+                "rollout_not_kept",
+                extra={
+                    "model": course.record.model,
+                    "rollout": course.record.id,
+                    "reason": str(error),
+                },
+            )
+            raise
+        del course.unsaved[: len(events)]
+        self._records[course.record.id] = course.record
+
+    async def _keep(self, course: Course) -> bool:
+        """Saves; False: it could not, and a later look does."""
+        try:
+            await self._save(course)
+        except StoreError:
+            self._records[course.record.id] = course.record
+            return False
+        return True
+
+    async def _forget_oldest(self, model: str) -> None:
+        ended = [
+            record.id
+            for record in self._records.values()
+            if record.model == model and record.id not in self._courses
+        ]
+        for rollout in ended[:-ENDED_MAX]:
+            with suppress(StoreError):
+                await asyncio.to_thread(self._store.forget, rollout)
+                del self._records[rollout]
+
+    def _watch_clock(self) -> None:
+        """Counts it when the wall clock was set. It is told to people, never reckoned with."""
+        monotonic_s, wall_ms = self._times
+        self._times = (self._clock.monotonic_s(), self._clock.wall_ms())
+        jumped_s = (self._times[1] - wall_ms) / 1000.0 - (self._times[0] - monotonic_s)
+        if abs(jumped_s) < JUMP_S:
+            return
+        for course in self._courses.values():
+            record = course.record
+            course.record = replace(record, clock_jumps=record.clock_jumps + 1)
+            log.warning(
+                "rollout_clock_jumped",
+                extra={"model": record.model, "rollout": record.id, "seconds": round(jumped_s, 1)},
+            )

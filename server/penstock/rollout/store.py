@@ -1,0 +1,359 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where rollouts are kept, so that a restart goes on with them: a small interface, and SQLite.
+
+A store is used by one thread at a time; any thread may be that one. Each save is one transaction,
+so whoever kills the process loses at most what was not saved yet: one tick.
+
+The file belongs to the connection alone: no other code of this process may open it, for closing
+another descriptor of it drops the locks by which a second server is kept out (fcntl(2)).
+"""
+
+import json
+import os
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from penstock.errors import StoreError
+from penstock.rollout.evidence import BadEvent, Evidence
+from penstock.rollout.record import Record
+from penstock.rollout.spec import RolloutSpec
+from penstock.rollout.status import GuardrailStatus, Transition
+
+__all__ = ["FILE_NAME", "UPGRADES", "RolloutStore", "SqliteStore"]
+
+T = TypeVar("T")
+
+FILE_NAME = "rollouts.sqlite"
+
+#: What makes of a file of version N one of N + 1, by N. The version is SQLite's user_version.
+UPGRADES = (
+    """
+    CREATE TABLE rollouts (
+        id TEXT PRIMARY KEY, model TEXT NOT NULL, stable INTEGER NOT NULL,
+        candidate INTEGER NOT NULL, number INTEGER NOT NULL, salt TEXT NOT NULL, spec TEXT NOT NULL,
+        state TEXT NOT NULL, canary_bp INTEGER NOT NULL, started_ms INTEGER NOT NULL,
+        why TEXT NOT NULL, is_paused INTEGER NOT NULL, ended_ms INTEGER, elapsed_s REAL NOT NULL,
+        epoch INTEGER NOT NULL, clock_jumps INTEGER NOT NULL, is_told INTEGER NOT NULL,
+        guardrails TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE transitions (
+        rollout TEXT NOT NULL, number INTEGER NOT NULL, wall_ms INTEGER NOT NULL,
+        state TEXT NOT NULL, canary_bp INTEGER NOT NULL, decided_by TEXT NOT NULL,
+        why TEXT NOT NULL, PRIMARY KEY (rollout, number)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE lives (
+        rollout TEXT NOT NULL, number INTEGER NOT NULL, evidence TEXT NOT NULL,
+        PRIMARY KEY (rollout, number)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE events (
+        rollout TEXT NOT NULL, number INTEGER NOT NULL, wall_ms INTEGER NOT NULL,
+        guardrail TEXT NOT NULL, kind TEXT NOT NULL, is_canary INTEGER NOT NULL,
+        epoch INTEGER NOT NULL, canary_bp INTEGER NOT NULL, both_bp INTEGER NOT NULL,
+        key_hash TEXT NOT NULL, canary_good INTEGER NOT NULL, baseline_good INTEGER NOT NULL,
+        counts INTEGER NOT NULL,
+        PRIMARY KEY (rollout, number)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE numbers (
+        model TEXT NOT NULL, stable INTEGER NOT NULL, candidate INTEGER NOT NULL,
+        count INTEGER NOT NULL, PRIMARY KEY (model, stable, candidate)
+    ) STRICT, WITHOUT ROWID;
+    """,
+)
+
+_RECORD_COLUMNS = (
+    "id", "model", "stable", "candidate", "number", "salt", "spec", "state", "canary_bp",
+    "started_ms", "why", "is_paused", "ended_ms", "elapsed_s", "epoch", "clock_jumps", "is_told",
+    "guardrails",
+)  # fmt: skip
+_EVENT_COLUMNS = (
+    "wall_ms", "guardrail", "kind", "is_canary", "epoch", "canary_bp", "both_bp", "key_hash",
+    "canary_good", "baseline_good", "counts",
+)  # fmt: skip
+_EVIDENCE = TypeAdapter(Evidence)
+_TRANSITION = TypeAdapter(Transition)
+_EVENT = TypeAdapter(BadEvent)
+_GUARDRAILS = TypeAdapter(tuple[GuardrailStatus, ...])
+
+
+class RolloutStore(Protocol):
+    """Rollouts and their bad events. Calls block, and raise StoreError."""
+
+    def records(self) -> Sequence[Record]:
+        """All that are kept, oldest first."""
+
+    def next_numbers(self, model: str, stable: int, candidate: int) -> tuple[int, int]:
+        """Of a rollout that begins: its number among those of the model, and of this pair. From
+        1 on; no number comes twice, also if a rollout was forgotten.
+        """
+
+    def save(self, record: Record, events: Sequence[BadEvent] = ()) -> None:
+        """Keeps the record as it is now, and these events besides those kept before: all or
+        nothing.
+        """
+
+    def events(self, rollout: str) -> Sequence[BadEvent]:
+        """The bad events of a rollout, in the order in which they were saved."""
+
+    def forget(self, rollout: str) -> None:
+        """Keeps nothing more of it but its numbers."""
+
+    def close(self) -> None:
+        """Nothing is called after it."""
+
+
+class SqliteStore:
+    """A RolloutStore in `rollouts.sqlite` below a folder, or in memory."""
+
+    def __init__(self, folder: Path | None, *, upgrades: Sequence[str] = UPGRADES) -> None:
+        """`folder`: made if it is not there; None: in memory, so a restart forgets all rollouts.
+
+        Raises StoreError for a file that is damaged, of a newer Penstock, or in use by another
+        server.
+        """
+        self._place = ":memory:" if folder is None else str(folder / FILE_NAME)
+        self._count: dict[str, int] = {}  # of events, by rollout
+        try:
+            if folder is not None:
+                os.makedirs(folder, exist_ok=True)
+            self._database = sqlite3.connect(
+                self._place, timeout=0.0, isolation_level=None, check_same_thread=False
+            )
+        except (OSError, sqlite3.Error) as error:
+            raise StoreError(
+                f"The rollouts cannot be kept in {self._place}: {error}. Give --state-dir a folder "
+                "that this server may write to."
+            ) from error
+        try:
+            self._open(upgrades)
+        except sqlite3.Error as error:
+            self._database.close()
+            raise self._failed_to_open(error) from error
+        except StoreError:
+            self._database.close()
+            raise
+
+    def _open(self, upgrades: Sequence[str]) -> None:
+        # EXCLUSIVE: a second server on this file is told so at once. In write-ahead mode a commit
+        # waits for no disk; killing the process loses none, and losing power the last ones.
+        for pragma in ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = NORMAL"):
+            self._database.execute(f"PRAGMA {pragma}").fetchall()
+        (found,) = self._database.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise sqlite3.DatabaseError(found)
+        (version,) = self._database.execute("PRAGMA user_version").fetchone()
+        if version > len(upgrades):
+            raise StoreError(
+                f"{self._place} is of a newer Penstock: its version is {version}, this one knows "
+                f"{len(upgrades)}. Start the newer one, or give --state-dir another folder."
+            )
+        for number in range(version, len(upgrades)):
+            script = f"BEGIN IMMEDIATE; {upgrades[number]}; PRAGMA user_version = {number + 1};"
+            self._database.executescript(script + " COMMIT;")
+
+    def _failed_to_open(self, error: sqlite3.Error) -> StoreError:
+        code = getattr(error, "sqlite_errorcode", 0)
+        if code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            return StoreError(
+                f"{self._place} is in use by another server. Give each its own --state-dir."
+            )
+        return StoreError(
+            f"{self._place} is damaged, or no file of rollouts: {error}. Move it away to begin "
+            "without the rollouts in it."
+        )
+
+    def records(self) -> list[Record]:
+        """See RolloutStore."""
+        columns = ", ".join(_RECORD_COLUMNS)
+        with _Reading(self._place):
+            rows = self._database.execute(f"SELECT {columns} FROM rollouts ORDER BY rowid")
+            return [self._record(row) for row in rows.fetchall()]
+
+    def _record(self, row: Sequence[object]) -> Record:
+        plain = dict(zip(_RECORD_COLUMNS, row, strict=True))
+        key = (plain["id"],)
+        log = self._database.execute(
+            "SELECT wall_ms, state, canary_bp, decided_by, why FROM transitions "
+            "WHERE rollout = ? ORDER BY number",
+            key,
+        )
+        lives = self._database.execute(
+            "SELECT evidence FROM lives WHERE rollout = ? ORDER BY number", key
+        )
+        transition = ("wall_ms", "state", "canary_bp", "by", "why")
+        return _RECORD.validate_python(
+            {
+                **plain,
+                "salt": int(str(plain["salt"])),
+                "spec": RolloutSpec.model_validate_json(str(plain["spec"])),
+                "log": tuple(
+                    _TRANSITION.validate_python(dict(zip(transition, line, strict=True)))
+                    for line in log
+                ),
+                "lives": tuple(_EVIDENCE.validate_python(json.loads(text)) for (text,) in lives),
+                "guardrails": json.loads(str(plain["guardrails"])),
+            }
+        )
+
+    def next_numbers(self, model: str, stable: int, candidate: int) -> tuple[int, int]:
+        """See RolloutStore."""
+        with _Writing(self._database, self._place):
+            self._database.execute(
+                "INSERT INTO numbers VALUES (?, ?, ?, 1) "
+                "ON CONFLICT DO UPDATE SET count = count + 1",
+                (model, stable, candidate),
+            )
+            (of_model,) = self._database.execute(
+                "SELECT sum(count) FROM numbers WHERE model = ?", (model,)
+            ).fetchone()
+            (of_pair,) = self._database.execute(
+                "SELECT count FROM numbers WHERE model = ? AND stable = ? AND candidate = ?",
+                (model, stable, candidate),
+            ).fetchone()
+        return of_model, of_pair
+
+    def save(self, record: Record, events: Sequence[BadEvent] = ()) -> None:
+        """See RolloutStore."""
+        plain: dict[str, object] = {name: getattr(record, name) for name in _RECORD_COLUMNS}
+        plain |= {
+            "salt": str(record.salt),
+            "spec": record.spec.model_dump_json(),
+            "guardrails": _text(_GUARDRAILS, record.guardrails),
+        }
+        first = self._event_count(record.id)
+        changes = ", ".join(f"{name} = excluded.{name}" for name in _RECORD_COLUMNS[1:])
+        with _Writing(self._database, self._place):
+            self._database.execute(
+                f"INSERT INTO rollouts ({', '.join(_RECORD_COLUMNS)}) "
+                f"VALUES ({', '.join('?' * len(plain))}) ON CONFLICT DO UPDATE SET {changes}",
+                tuple(plain.values()),
+            )
+            self._save_log(record)
+            if record.lives:
+                self._database.execute(
+                    "INSERT OR REPLACE INTO lives VALUES (?, ?, ?)",
+                    (
+                        record.id,
+                        len(record.lives) - 1,
+                        _text(_EVIDENCE, record.lives[-1]),
+                    ),
+                )
+            self._database.executemany(
+                f"INSERT INTO events (rollout, number, {', '.join(_EVENT_COLUMNS)}) "
+                f"VALUES ({', '.join('?' * (2 + len(_EVENT_COLUMNS)))})",
+                [
+                    (record.id, first + index, *_event_row(event))
+                    for index, event in enumerate(events)
+                ],
+            )
+        self._count[record.id] = first + len(events)
+
+    def _save_log(self, record: Record) -> None:
+        (kept,) = self._database.execute(
+            "SELECT count(*) FROM transitions WHERE rollout = ?", (record.id,)
+        ).fetchone()
+        self._database.executemany(
+            "INSERT INTO transitions VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                (record.id, number, line.wall_ms, line.state, line.canary_bp, line.by, line.why)
+                for number, line in enumerate(record.log[kept:], kept)
+            ],
+        )
+
+    def _event_count(self, rollout: str) -> int:
+        if rollout not in self._count:
+            with _Reading(self._place):
+                (count,) = self._database.execute(
+                    "SELECT count(*) FROM events WHERE rollout = ?", (rollout,)
+                ).fetchone()
+            self._count[rollout] = count
+        return self._count[rollout]
+
+    def events(self, rollout: str) -> list[BadEvent]:
+        """See RolloutStore."""
+        with _Reading(self._place):
+            rows = self._database.execute(
+                f"SELECT {', '.join(_EVENT_COLUMNS)} FROM events WHERE rollout = ? ORDER BY number",
+                (rollout,),
+            )
+            return [_EVENT.validate_python(_event_plain(row)) for row in rows]
+
+    def forget(self, rollout: str) -> None:
+        """See RolloutStore."""
+        with _Writing(self._database, self._place):
+            for table in ("events", "lives", "transitions"):
+                self._database.execute(f"DELETE FROM {table} WHERE rollout = ?", (rollout,))
+            self._database.execute("DELETE FROM rollouts WHERE id = ?", (rollout,))
+        self._count.pop(rollout, None)
+
+    def close(self) -> None:
+        """See RolloutStore."""
+        self._database.close()
+
+
+_RECORD = TypeAdapter(Record)
+
+
+def _text(adapter: TypeAdapter[T], value: T) -> str:
+    # Not dump_json, which writes null for infinity.
+    return json.dumps(adapter.dump_python(value))
+
+
+def _event_row(event: BadEvent) -> tuple[object, ...]:
+    # 64 bits without a sign do not fit SQLite's integers.
+    return tuple(
+        str(event.key_hash) if name == "key_hash" else getattr(event, name)
+        for name in _EVENT_COLUMNS
+    )
+
+
+def _event_plain(row: Sequence[object]) -> dict[str, object]:
+    plain = dict(zip(_EVENT_COLUMNS, row, strict=True))
+    return {**plain, "key_hash": int(str(plain["key_hash"]))}
+
+
+class _Reading:
+    """What goes wrong within is a StoreError."""
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, sqlite3.Error | ValidationError):
+            raise StoreError(f"The rollouts in {self._place} cannot be read: {error}.") from error
+
+
+class _Writing:
+    """One transaction: kept whole, or not at all and a StoreError."""
+
+    def __init__(self, database: sqlite3.Connection, place: str) -> None:
+        self._database = database
+        self._place = place
+
+    def __enter__(self) -> None:
+        try:
+            self._database.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        try:
+            if error is None:
+                self._database.execute("COMMIT")
+        except sqlite3.Error as failed:
+            error = failed
+        if error is None:
+            return
+        if self._database.in_transaction:
+            self._database.execute("ROLLBACK")
+        if isinstance(error, sqlite3.Error):
+            raise self._failed(error) from error
+
+    def _failed(self, error: sqlite3.Error) -> StoreError:
+        return StoreError(f"The rollouts cannot be kept in {self._place}: {error}.")
