@@ -21,14 +21,16 @@ PATIENCE_S = 20.0
 
 
 class AdminServer(grpc.aio.ServerInterceptor):
-    """Listens while the `with` block runs; the port is a free one.
+    """Listens while the `with` block runs; without `address`, on a free port.
 
     The next `unavailable_left` calls are answered UNAVAILABLE; `seen` are the methods called.
     """
 
-    def __init__(self, rollouts: ListedRollouts | None = None) -> None:
+    def __init__(
+        self, rollouts: ListedRollouts | None = None, *, address: str = "127.0.0.1:0"
+    ) -> None:
         self.rollouts = rollouts or ListedRollouts()
-        self.address = ""
+        self.address = address
         self.unavailable_left = 0
         self.seen: list[str] = []
         self._is_listening = threading.Event()
@@ -54,7 +56,7 @@ class AdminServer(grpc.aio.ServerInterceptor):
         # It takes handlers as the server's own host does.
         host: Any = server
         add_rollout_methods(host, RolloutVerbs(self.rollouts))
-        self.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+        self.address = f"127.0.0.1:{server.add_insecure_port(self.address)}"
         await server.start()
         self._is_listening.set()
         await self._ended.wait()

@@ -18,8 +18,8 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.
 
 
 @contextmanager
-def sentences(debug: bool) -> Iterator[None]:
-    """Turns what can go wrong into a sentence on standard error and exit status 1."""
+def sentences(debug: bool, status: int = 1) -> Iterator[None]:
+    """Turns what can go wrong into a sentence on standard error and an exit status."""
     try:
         yield
     except Exception as error:
@@ -28,7 +28,7 @@ def sentences(debug: bool) -> Iterator[None]:
         Console(stderr=True).print(
             f"[bold red]penstock:[/] {escape(str(error))}", highlight=False, soft_wrap=True
         )
-        raise typer.Exit(1) from None
+        raise typer.Exit(status) from None
 
 
 def _is_told(error: Exception) -> bool:

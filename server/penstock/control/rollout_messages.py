@@ -60,7 +60,8 @@ def rollout_message(status: RolloutStatus) -> pb.RolloutStatus:
 
 def rollout_json(status: RolloutStatus) -> dict[str, Any]:
     """The same as JSON: every field written out, and the spec as rollout.toml has it."""
-    return {**message_json(rollout_message(status)), "spec": dict(status.spec)}
+    message = rollout_message(status)
+    return {**message_json(message), "spec": _spec_tables(message.spec)}
 
 
 def explanation_json(explanation: Mapping[str, object]) -> str:
@@ -78,10 +79,15 @@ def spec_message(spec: Mapping[str, object]) -> pb.RolloutSpec:
 
 def spec_of(message: pb.RolloutSpec) -> RolloutSpec:
     """The spec that a message is. Raises RolloutError, with a line for each thing that is wrong."""
+    return rollout_of(_spec_tables(message))
+
+
+def _spec_tables(message: pb.RolloutSpec) -> dict[str, Any]:
+    """The tables of a rollout.toml, as far as they are set."""
     told = message_json(message, with_defaults=False)
     if told.pop("skips_shadow", False):
         told["shadow"] = None
-    return rollout_of(told)
+    return told
 
 
 def _finite(value: object) -> object:
