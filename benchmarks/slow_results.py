@@ -3,9 +3,9 @@
 
     python -m benchmarks.slow_results REPORT [QUESTION ...]
 
-REPORT is what `pytest --junitxml` writes; `make test-slow` runs this. QUESTION is a key of KEPT, and
-all are kept without one. Each test of the folders of
-KEPT stands there with its outcome, its seconds, and the figures that it gave to `record_property`.
+REPORT is what `pytest --junitxml` writes; `make test-slow` runs this. QUESTION is a key of KEPT;
+without one all are kept. Each test below the packages of a question stands in its record with its
+outcome, its seconds, and the figures that it gave to `record_property`.
 """
 
 import sys

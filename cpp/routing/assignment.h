@@ -10,8 +10,8 @@ namespace penstock::routing {
 // an arm of 250 bp has 250.
 inline constexpr std::uint32_t kBucketCount = 10'000;
 
-// XXH3's 64 bits of the salt (eight bytes, little-endian), 0x1f and the key. The same on every
-// machine and in every language: replicas agree on a key's arm without speaking to each other.
+// XXH3's 64 bits of the key with the salt as seed. The same on every machine and in every language:
+// replicas agree on a key's arm without speaking to each other.
 std::uint64_t hash_key(std::uint64_t salt, std::string_view key);
 
 // The whole part of hash x kBucketCount / 2^64: in [0, kBucketCount), each as likely as another up

@@ -1,12 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "routing/picker.h"
 
-#include <array>
+#include <cstdint>
 
 #include "base/sha256.h"
 
 namespace penstock::routing {
 namespace {
+
+// Of 2^64 by the golden ratio: multiples of it are as far apart as can be.
+constexpr std::uint64_t kOdd = 0x9e3779b97f4a7c15;
+
+// Every bit of the answer depends on every one of `bits`: how splitmix64 ends (Steele, Lea and
+// Flood, 2014).
+std::uint64_t mixed(std::uint64_t bits) {
+  bits = (bits ^ bits >> 30) * 0xbf58476d1ce4e5b9;
+  bits = (bits ^ bits >> 27) * 0x94d049bb133111eb;
+  return bits ^ bits >> 31;
+}
 
 bool is_held_out(const Holdout& holdout, std::string_view key) {
   return holdout.share_bp > 0 && bucket_of(hash_key(holdout.salt, key)) < holdout.share_bp;
@@ -35,13 +46,7 @@ Pick pick(const Route& route, const Asked& asked, bool is_cut) {
 
 bool is_mirrored(const Shadow& shadow, std::uint64_t key_hash, std::uint64_t nonce) {
   if (shadow.sample_bp >= kBucketCount) return true;
-  std::array<char, 16> bytes;
-  for (unsigned byte = 0; byte < 8; ++byte) {
-    bytes[byte] = static_cast<char>(key_hash >> (8 * byte));
-    bytes[8 + byte] = static_cast<char>(nonce >> (8 * byte));
-  }
-  const std::string_view request(bytes.data(), bytes.size());
-  return bucket_of(hash_key(shadow.salt, request)) < shadow.sample_bp;
+  return bucket_of(mixed(key_hash + shadow.salt + nonce * kOdd)) < shadow.sample_bp;
 }
 
 }  // namespace penstock::routing
