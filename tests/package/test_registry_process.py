@@ -17,6 +17,7 @@ from tests.package.conftest import Opened
 
 from penstock.errors import RegistryError
 from penstock.registry.process import RegistryProcess
+from penstock.registry.process_main import NICENESS
 
 PATIENCE_S = 60.0
 MLMODEL = """\
@@ -83,6 +84,11 @@ def test_one_process_is_started_and_what_it_has_started_ends_with_it(
         assert first is not None
         # Arguments can be read by everybody on the machine, and a URI may hold a password.
         assert opened.place.uri.encode() not in Path(f"/proc/{first}/cmdline").read_bytes()
+        # A session that is a scheduling group counts by the group's niceness, not its members'.
+        with suppress(FileNotFoundError):  # a kernel without such groups
+            group = Path(f"/proc/{first}/autogroup").read_text()
+            assert int(group.rpartition("nice ")[2]) == NICENESS
+        assert os.getpriority(os.PRIO_PROCESS, first) == NICENESS
         fetch, child = await fetching()
         os.kill(first, signal.SIGKILL)
         with pytest.raises(RegistryError, match="has ended with -9"):

@@ -29,7 +29,7 @@ from typing import IO
 from penstock.errors import RegistryError
 from penstock.registry.entries import ModelAlias
 from penstock.repository.layout import CONFIG_FILE, version_numbers
-from penstock.repository.override import is_file_name
+from penstock.repository.override import NAME_BYTES_MAX, is_file_name
 
 __all__ = ["KeptVersions"]
 
@@ -88,6 +88,8 @@ class KeptVersions:
 
     def versions(self, name: str) -> dict[int, ModelAlias]:
         """The linked versions of a model, by number."""
+        if not _can_be_kept(name):
+            return {}
         found = {}
         for number in version_numbers(self.models / name):
             made_ms = self._target(name, number).rpartition("-")[2]
@@ -123,9 +125,11 @@ class KeptVersions:
 
     def keep(self, name: str, version: ModelAlias, fetched: Path) -> None:
         """Takes what was fetched. Raises RegistryError."""
-        if not is_file_name(name):
+        if not _can_be_kept(name):
             raise RegistryError(
-                f"The model {name!r} cannot be served: its name is none of a folder."
+                f"The model {name!r} cannot be served, for no model's folder can be called so: "
+                f"wanted at most {NAME_BYTES_MAX} bytes, without slashes, and no point in front. "
+                "Rename it in the registry."
             )
         folder = self.folder(name, version)
         try:
@@ -144,10 +148,7 @@ class KeptVersions:
         model = self.models / name
         try:
             if not model.exists():
-                # The folder appears with its configuration, for somebody may be looking.
-                made = Path(tempfile.mkdtemp(dir=self._fetching))
-                (made / CONFIG_FILE).write_text(_ALL_VERSIONS)
-                made.rename(model)
+                self._make_model(model)
             link = self._fetching / f"{name}.link"
             link.unlink(missing_ok=True)
             folder = self.folder(name, version)
@@ -162,6 +163,8 @@ class KeptVersions:
 
     def remove(self, name: str) -> None:
         """Takes all of a model away."""
+        if not _can_be_kept(name):
+            return  # nothing is, and the path would be somebody else's
         shutil.rmtree(self.models / name, ignore_errors=True)
         shutil.rmtree(self._files / name, ignore_errors=True)
 
@@ -172,6 +175,16 @@ class KeptVersions:
         for one in list(folder.iterdir()) if folder.exists() else []:
             if one.name not in used:
                 shutil.rmtree(one, ignore_errors=True)
+
+    def _make_model(self, model: Path) -> None:
+        """The folder appears with its configuration, for somebody may be looking."""
+        made = Path(tempfile.mkdtemp(dir=self._fetching))
+        try:
+            (made / CONFIG_FILE).write_text(_ALL_VERSIONS)
+            made.rename(model)
+        except OSError:
+            shutil.rmtree(made, ignore_errors=True)
+            raise
 
     def _make(self) -> None:
         for folder in (self.models, self._files, self._fetching):
@@ -198,3 +211,8 @@ class KeptVersions:
         return RegistryError(
             f"The cache {self._root} cannot be written: {error.strerror or error}."
         )
+
+
+def _can_be_kept(name: str) -> bool:
+    """Whether a model's name can be that of its folder, which a repository takes for a model."""
+    return is_file_name(name) and not name.startswith(".")

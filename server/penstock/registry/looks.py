@@ -79,7 +79,10 @@ def note_refusal(registry: Registry, name: str, version: int, reason: str) -> No
     Raises:
         RegistryError: the registry does not take it.
     """
-    registry.tag_version(name, version, REFUSED_TAG, reason[:REASON_MAX] or None)
+    if reason:
+        registry.tag_version(name, version, REFUSED_TAG, reason[:REASON_MAX])
+    elif REFUSED_TAG in registry.version_tags(name, version):  # a look is cheaper than a change
+        registry.tag_version(name, version, REFUSED_TAG, None)
 
 
 def _listed_bytes(registry: Registry, entry: VersionEntry) -> int:

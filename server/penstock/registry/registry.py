@@ -135,6 +135,10 @@ class Registry:
         """The tags of a model."""
         return dict(self.asked(self.client.get_registered_model, name).tags)
 
+    def version_tags(self, name: str, version: int) -> dict[str, str]:
+        """The tags of a version."""
+        return dict(self.asked(self.client.get_model_version, name, str(version)).tags)
+
     @property
     def shown(self) -> str:
         """Where it is, without passwords."""

@@ -9,7 +9,7 @@ the reason stands in the registry, in the log, in the index and in the answers o
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -21,7 +21,13 @@ from penstock.registry.entries import ModelAlias
 from penstock.registry.following import Refusal, next_try, versions_to_try
 from penstock.registry.kept import KeptVersions
 from penstock.registry.process import RegistryProcess
-from penstock.registry.tags import ARCHIVED_TAG, IS_ALLOWED, IS_ARCHIVED, SIGNATURE_CHANGE_TAG
+from penstock.registry.tags import (
+    ARCHIVED_TAG,
+    IS_ALLOWED,
+    IS_ARCHIVED,
+    REFUSED_TAG,
+    SIGNATURE_CHANGE_TAG,
+)
 from penstock.repository.follower_metrics import FollowerMetrics
 from penstock.repository.loader import LoadReport
 
@@ -57,7 +63,7 @@ class FollowedModels(Protocol):
 class RegistryFollower:
     """Follows `alias` of the registry that `process` asks, every `seconds`.
 
-    `bytes_max` bounds the files that are kept.
+    `bytes_max` bounds the files that are kept. `clock` tells seconds, for a refused version's wait.
     """
 
     def __init__(
@@ -69,6 +75,7 @@ class RegistryFollower:
         alias: str,
         seconds: float,
         bytes_max: int,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._process = process
         self._kept = kept
@@ -76,9 +83,10 @@ class RegistryFollower:
         self._alias = alias
         self._seconds = seconds
         self._bytes_max = bytes_max
+        self._clock = clock
         self._metrics = FollowerMetrics()
         self._refused: dict[str, Refusal] = {}
-        self._noted: dict[str, ModelAlias] = {}
+        self._untagged: dict[str, ModelAlias] = {}  # no tag of theirs says that they are refused
         self._wanted: Mapping[str, ModelAlias] = {}  # by the last look
         self._orphans: set[str] = set()  # served, and no longer in the registry
         self._busy: set[str] = set()
@@ -106,6 +114,8 @@ class RegistryFollower:
             if not self._kept.names:
                 raise
             self._went_away(error)
+            for name in self._kept.names:
+                self._tell_kept(name)
             return []
         self._came_back()
         for name in set(self._kept.names) - set(wanted):
@@ -170,16 +180,27 @@ class RegistryFollower:
         self._metrics.wanted({name: one.version for name, one in wanted.items()})
         serving = {name: one for name, one in wanted.items() if self._serves(name, one)}
         self._orphans -= set(wanted)
-        tried = versions_to_try(wanted, serving, self._refused, now=time.monotonic())
+        tried = versions_to_try(wanted, serving, self._refused, now=self._clock())
         tasks = [
             self._spawn(self._alone(name, self._change_over(name, version)))
             for name, version in tried.items()
             if name not in self._busy
         ]
         for name, version in serving.items():
-            if name not in self._busy and set(self._kept.versions(name)) != {version.version}:
+            if name in self._busy:
+                continue
+            if set(self._kept.versions(name)) != {version.version}:
                 tasks.append(self._spawn(self._alone(name, self._settle(name, version))))
+            elif self._untagged.get(name) != version:  # kept by a server that ran here before
+                self._tell_kept(name)
+                self._spawn(self._alone(name, self._untag(name, version)))
         return tasks
+
+    def _tell_kept(self, name: str) -> None:
+        """Counts what is served of a model without a change-over."""
+        for number in self._kept.versions(name):
+            if self._models.serves(name, number):
+                self._metrics.serves(name, number)
 
     def _serves(self, name: str, version: ModelAlias) -> bool:
         kept = self._kept.versions(name).get(version.version)
@@ -230,6 +251,8 @@ class RegistryFollower:
         try:
             room = self._bytes_max - await asyncio.to_thread(lambda: self._kept.size)
             tags = await self._process.fetch(name, version.version, fetched, room)
+            if REFUSED_TAG not in tags:
+                self._untagged[name] = version
             if tags.get(ARCHIVED_TAG) == IS_ARCHIVED:
                 raise RegistryError(
                     f"Version {version.version} of {name!r} is archived: `penstock registry "
@@ -269,26 +292,33 @@ class RegistryFollower:
         self._refused.pop(name, None)
         self._metrics.served(name, version.version)
         log.info("registry_version_served", extra={"model": name, "version": version.version})
-        if self._noted.pop(name, None) == version:
-            with suppress(RegistryError):
+        return await self._untag(name, version)
+
+    async def _untag(self, name: str, version: ModelAlias) -> list[LoadReport]:
+        """What serves is not refused, whatever a server that ran before has written there."""
+        if self._untagged.get(name) != version:
+            with suppress(RegistryError):  # the next look tries it again
                 await self._process.note(name, version.version, "")
+                self._untagged[name] = version
         return []
 
     async def _refuse(self, name: str, version: ModelAlias, reason: str) -> None:
         before = self._refused.get(name)
-        self._refused[name] = next_try(before, version, reason, now=time.monotonic())
+        self._refused[name] = next_try(before, version, reason, now=self._clock())
         self._metrics.refused(name)
-        if before is not None and (before.version, before.reason) == (version, reason):
-            return
-        log.error(
-            "registry_version_refused",
-            extra={"model": name, "version": version.version, "reason": reason},
-        )
+        self._untagged.pop(name, None)
+        is_new = before is None or (before.version, before.reason) != (version, reason)
+        if is_new:
+            log.error(
+                "registry_version_refused",
+                extra={"model": name, "version": version.version, "reason": reason},
+            )
         try:
+            # Each time: another server may serve it, and have taken the reason away.
             await self._process.note(name, version.version, reason)
-            self._noted[name] = version
         except RegistryError as error:  # the registry may well be what is away
-            log.warning("registry_not_noted", extra={"model": name, "reason": str(error)})
+            if is_new:
+                log.warning("registry_not_noted", extra={"model": name, "reason": str(error)})
 
     # --- models that the alias no longer names ---
 
@@ -314,6 +344,7 @@ class RegistryFollower:
         if not await self._models.is_elsewhere(name):
             await self._models.remove_followed(name)
         self._refused.pop(name, None)
+        self._untagged.pop(name, None)
         self._metrics.removed(name)
 
     def _spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:

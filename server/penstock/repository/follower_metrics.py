@@ -41,6 +41,11 @@ class FollowerMetrics:
                 self._switches[model] = self._switches.get(model, 0) + 1
             self._served[model] = version
 
+    def serves(self, model: str, version: int) -> None:
+        """A model is served as it was when the server began."""
+        with self._lock:
+            self._served[model] = version
+
     def refused(self, model: str) -> None:
         """A version was tried and not served."""
         with self._lock:
