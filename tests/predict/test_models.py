@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -174,6 +175,22 @@ def test_a_table_of_pandas_is_answered_with_bad_rows_by_number(
     right = whole["probability_yes"].to_pylist()
     right[42] = None
     assert found.table["probability_yes"].to_pylist() == right
+
+
+def test_what_is_no_table_or_has_no_such_column_is_refused(net_file: Path) -> None:
+    model = open_model(str(net_file))
+    rows = pa.table({name: [1.0, 2.0] for name in COLUMNS})
+    asked = partial(predict_table, model, feature_columns=COLUMNS)
+    assert asked(rows.to_batches()[0]).table.num_rows == 2
+    with pytest.raises(PredictError, match="is a list, which cannot be read"):
+        asked([1, 2])
+    with pytest.raises(PredictError, match="has no column 'age' to keep"):
+        asked(rows, keep=("age",))
+    twice = rows.append_column("f0", pa.array([1.0, 2.0]))
+    with pytest.raises(PredictError, match="has two columns 'f0': rename one"):
+        asked(twice)
+    with pytest.raises(PredictError, match="has two columns 'f0': rename one"):
+        asked(twice, keep=None)
 
 
 def test_a_full_disk_is_told_with_the_way_on(tmp_path: Path) -> None:

@@ -320,16 +320,3 @@ def test_outputs_that_cannot_be_written_are_refused_before_a_model_is_loaded(
 def test_an_output_is_replaced_when_it_is_told_to_be(whole: dict[str, Any]) -> None:
     predict_file(replace(whole["options"], overwrites=True))
     assert whole["options"].output.read_bytes() == whole["bytes"]
-
-
-def test_a_run_that_was_killed_when_its_output_was_whole_is_only_tidied_up(
-    whole: dict[str, Any], tmp_path: Path
-) -> None:
-    options = replace(whole["options"], output=tmp_path / "out.parquet")
-    options.output.write_bytes(whole["bytes"])
-    folder = WorkFolder(options.output)
-    folder.path.mkdir()
-    outcome = {"rows": ROWS, "bad": 0, "resumed_rows": 0, "model": "forest", "version": 1}
-    (folder.path / "run.json").write_text(json.dumps({"begun": {}, "outcome": outcome}))
-    assert predict_file(options).rows == ROWS
-    assert not folder.path.exists()

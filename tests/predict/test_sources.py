@@ -189,6 +189,17 @@ def test_a_file_of_the_folder_that_lacks_a_column_is_named(tmp_path: Path) -> No
         read(str(tmp_path))
 
 
+@pytest.mark.parametrize("name", ["b.parquet", "b.feather", "b.csv"])
+def test_a_file_that_has_two_columns_of_a_name_is_told(name: str, tmp_path: Path) -> None:
+    WRITERS[f"a{Path(name).suffix}"](table(0, 10), tmp_path / f"a{Path(name).suffix}")
+    twice = pa.Table.from_arrays(
+        [pa.array([1])] * 2 + [pa.array(["x"])], names=["id", "id", "text"]
+    )
+    WRITERS[f"a{Path(name).suffix}"](twice, tmp_path / name)
+    with pytest.raises(PredictError, match=rf"^{name} has two columns 'id': rename one"):
+        read(str(tmp_path))
+
+
 class QuietHandler(SimpleHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         pass

@@ -10,6 +10,7 @@ Rows that are bad have null in all of them.
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -71,8 +72,8 @@ def output_columns(signature: ModelSignature, kept: Sequence[str]) -> list[Outpu
     """
     made = [_columns(tensor) for tensor in signature.outputs]
     names = [*kept, *(name for one in made for name in one.columns)]
-    for name in names:
-        if names.count(name) > 1:
+    for name, count in Counter(names).items():
+        if count > 1:
             raise PredictError(
                 f"The output would have two columns {name!r}: the input's, which is kept, and the "
                 "model's. Keep other columns, or rename it."

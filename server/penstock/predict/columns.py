@@ -9,6 +9,7 @@
 """
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,14 @@ from penstock.errors import PredictError
 from penstock.package.signature import ModelSignature, TensorSignature
 from penstock.predict.arrow import pyarrow_module
 
-__all__ = ["InputColumns", "bind_columns", "check_types", "columns_of"]
+__all__ = [
+    "InputColumns",
+    "bind_columns",
+    "check_names",
+    "check_types",
+    "columns_of",
+    "kept_columns",
+]
 
 TOLD_MAX = 8
 
@@ -44,6 +52,28 @@ class InputColumns:
 def columns_of(inputs: Sequence[InputColumns]) -> list[str]:
     """Every column that is read, once."""
     return list(dict.fromkeys(name for one in inputs for name in one.columns))
+
+
+def kept_columns(schema: Any, keep: Sequence[str] | None) -> tuple[str, ...]:
+    """The columns of Arrow's `schema` that the output has as well, once each. None: all.
+
+    Raises:
+        PredictError: one is missing, or nobody can tell which of two is meant.
+    """
+    kept = tuple(dict.fromkeys(schema.names if keep is None else keep))
+    for name in kept:
+        if name not in schema.names:
+            raise PredictError(f"The input has no column {name!r} to keep.")
+    check_names(kept, schema)
+    return kept
+
+
+def check_names(wanted: Sequence[str], schema: Any) -> None:
+    """Raise PredictError if Arrow's `schema` has two columns of one of the names."""
+    counts = Counter(schema.names)
+    twice = [name for name in wanted if counts[name] > 1]
+    if twice:
+        raise PredictError(f"The input has two columns {twice[0]!r}: rename one.")
 
 
 def bind_columns(
@@ -80,9 +110,7 @@ def bind_columns(
             f"The input has no column {_told(missing)}, which the model reads; it has "
             f"{_told(schema.names)}."
         )
-    twice = [name for name in columns_of(bound) if schema.names.count(name) > 1]
-    if twice:
-        raise PredictError(f"The input has two columns {twice[0]!r}: rename one.")
+    check_names(columns_of(bound), schema)
     check_types(bound, schema)
     return bound
 

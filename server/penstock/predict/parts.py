@@ -11,7 +11,7 @@ from penstock.predict.arrow import pyarrow_module
 from penstock.predict.predictor import Answered
 from penstock.predict.source import Chunk
 
-__all__ = ["BAD_HEADER", "Part", "gathered", "part_rows_of"]
+__all__ = ["BAD_HEADER", "Part", "bad_lines_of", "gathered", "part_rows_of"]
 
 BAD_HEADER = b"row,file,file_row,column,reason\n"
 
@@ -53,6 +53,17 @@ def _line(*fields: object) -> bytes:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(fields)
     return text.getvalue().encode(errors="replace")
+
+
+def bad_lines_of(told: bytes) -> list[bytes]:
+    """The lines of a part's bad rows: a name in quotation marks may have ends of lines. Pure."""
+    lines, line = [], b""
+    for piece in told.splitlines(keepends=True):
+        line += piece
+        if line.count(b'"') % 2 == 0:
+            lines.append(line)
+            line = b""
+    return lines
 
 
 def gathered(answers: Iterable[tuple[Chunk, Answered]], part_rows: int) -> Iterator[Part]:

@@ -10,12 +10,20 @@ from typing import Any
 
 import numpy as np
 
+from penstock.errors import PredictError
 from penstock.local_model import Array, Texts
 from penstock.predict.answers import OutputColumns, answer_columns, output_columns, unanswered
 from penstock.predict.arrow import pyarrow_module
-from penstock.predict.columns import InputColumns, bind_columns, check_types, columns_of
+from penstock.predict.columns import (
+    InputColumns,
+    bind_columns,
+    check_types,
+    columns_of,
+    kept_columns,
+)
 from penstock.predict.model import OpenModel
 from penstock.predict.rows import BadRow, Tensors, answers_to_columns, read_tensors
+from penstock.predict.source import Chunk
 
 __all__ = ["Answered", "Predictor"]
 
@@ -49,12 +57,12 @@ class Predictor:
         """
         arrow = pyarrow_module()
         self.model = model
-        self.kept = tuple(kept)
+        self.kept = kept_columns(schema, kept)
         self.inputs: list[InputColumns] = bind_columns(
             model.signature,
             schema,
             feature_columns=feature_columns,
-            kept=kept,
+            kept=self.kept,
             has_names=model.has_names,
         )
         self.outputs: list[OutputColumns] = output_columns(model.signature, self.kept)
@@ -91,6 +99,13 @@ class Predictor:
         made = pyarrow_module().RecordBatch.from_arrays(columns, schema=self.schema_out)
         return Answered(batch=made, bad=tuple(bad[row] for row in sorted(bad)))
 
+    def answer_chunk(self, chunk: Chunk) -> Answered:
+        """As answer(), for a chunk of a file, which a PredictError names."""
+        try:
+            return self.answer(chunk.batch)
+        except PredictError as error:
+            raise PredictError(f"{chunk.file}: {error}") from None
+
     def _answers(self, batch: Any) -> tuple[list[Array | Texts], dict[int, BadRow]]:
         """With the bad rows: those that the model was not to see, and those without an answer."""
         hidden = self.model.signature.sensitive
@@ -105,7 +120,16 @@ class Predictor:
     def _kept(self, batch: Any, name: str) -> Any:
         column = batch.column(name)
         wanted = self.schema_out.field(name).type
-        return column if column.type == wanted else column.cast(wanted)
+        if column.type == wanted:
+            return column
+        arrow = pyarrow_module()
+        try:
+            return column.cast(wanted)
+        except arrow.ArrowException as error:
+            raise PredictError(
+                f"column {name!r}, which is kept, is {column.type} here and {wanted} in the first "
+                f"file: {str(error).rstrip('.')}. Write both with one type, or do not keep it."
+            ) from None
 
     def _run(self, tensors: Tensors) -> list[Array | Texts]:
         most = self.model.rows_max

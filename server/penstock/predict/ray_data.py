@@ -18,9 +18,10 @@ import ray
 import ray.data
 
 from penstock.errors import PredictError
+from penstock.predict.columns import kept_columns
 from penstock.predict.model import open_model
 from penstock.predict.options import PredictOptions
-from penstock.predict.parts import Part
+from penstock.predict.parts import Part, bad_lines_of
 from penstock.predict.predictor import Predictor
 from penstock.predict.source import Source, find_input, open_source
 
@@ -51,7 +52,7 @@ class PartAnswerer:
             raise PredictError(
                 f"The model {options.model} is another one on {socket.gethostname()}: copy it."
             )
-        kept = tuple(self._source.schema.names) if options.keep is None else options.keep
+        kept = kept_columns(self._source.schema, options.keep)
         self._predictor = Predictor(
             model, self._source.schema, feature_columns=options.feature_columns, kept=kept
         )
@@ -71,7 +72,7 @@ class PartAnswerer:
         for chunk in self._source.chunks(self._predictor.columns, first, self._part_rows):
             if chunk.first // self._part_rows != number:
                 break
-            part.add(chunk, self._predictor.answer(chunk.batch))
+            part.add(chunk, self._predictor.answer_chunk(chunk))
         return part
 
 
@@ -120,7 +121,7 @@ def _read(row: dict[str, Any], read: float) -> Part:
     return Part(
         number=int(row["part"]),
         batches=table.to_batches(),
-        bad_lines=bytes(row["bad"]).splitlines(keepends=True),
+        bad_lines=bad_lines_of(bytes(row["bad"])),
         rows=table.num_rows,
         read=read,
     )

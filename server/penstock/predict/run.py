@@ -12,16 +12,18 @@ from typing import Any
 
 from penstock.cores import usable_cores
 from penstock.errors import PredictError
+from penstock.predict.columns import kept_columns
 from penstock.predict.fingerprint import difference, fingerprint_of
 from penstock.predict.model import OpenModel, open_model
 from penstock.predict.options import PART_BYTES, PredictOptions
-from penstock.predict.parts import BAD_HEADER, Part, gathered, part_rows_of
+from penstock.predict.outputs import check_not_read, check_outputs, check_overwritten
+from penstock.predict.parts import BAD_HEADER, Part, bad_lines_of, gathered, part_rows_of
 from penstock.predict.pipeline import answered_in_order, one_behind
 from penstock.predict.predictor import Answered, Predictor
 from penstock.predict.progress import Progressing, QuietProgress
-from penstock.predict.sinks import Sink, check_ending, open_sink
+from penstock.predict.sinks import Sink, check_columns, open_sink
 from penstock.predict.source import Chunk, InputFiles, Source, find_input, open_source
-from penstock.predict.work_folder import WorkFolder
+from penstock.predict.work_folder import WorkFolder, writing_to
 
 __all__ = ["Outcome", "predict_file"]
 
@@ -62,41 +64,27 @@ def predict_file(options: PredictOptions, progress: Progressing | None = None) -
     Raises:
         PenstockError: the model, the input or the output is not as it must be.
     """
-    check_ending(options.output)
-    progress = progress or QuietProgress()
+    check_outputs(options)
     folder = WorkFolder(options.output)
-    if (done := _finished(folder)) is not None:
-        return done
-    if options.output.exists() and not options.overwrites:
-        raise PredictError(
-            f"{options.output} exists: add --overwrite to replace it, or name another --output."
-        )
+    if folder.ended_with() is None:
+        check_overwritten(options)
     job = _job(options)
     with folder.held():
-        return _run(job, folder, progress)
-
-
-def _finished(folder: WorkFolder) -> Outcome | None:
-    """Of a run that was killed after its output had got its place and before all was removed."""
-    begun = folder.begun_with()
-    if begun is None or "outcome" not in begun or folder.partial.exists():
-        return None
-    if not folder.output.exists():
-        return None
-    folder.remove()
-    return Outcome(**begun["outcome"])
+        if (ended := folder.ended_with()) is not None:
+            if not difference(ended["begun"], job.fingerprint):
+                folder.remove()
+                return Outcome(**ended["outcome"])
+            check_overwritten(options)
+            folder.begin(job.fingerprint)
+        return _run(job, folder, progress or QuietProgress())
 
 
 def _job(options: PredictOptions) -> _Job:
     files = find_input(options.input)
-    if files.system is None and str(options.output.absolute()) in files.paths.values():
-        raise PredictError(f"{options.output} is the input: name another --output.")
     marks = files.marks()
+    check_not_read(options, files)
     source = open_source(files, options.bounds)
-    kept = tuple(source.schema.names) if options.keep is None else options.keep
-    for name in kept:
-        if name not in source.schema.names:
-            raise PredictError(f"The input has no column {name!r} to keep.")
+    kept = kept_columns(source.schema, options.keep)
     model = open_model(
         options.model,
         registry=options.registry,
@@ -104,6 +92,7 @@ def _job(options: PredictOptions) -> _Job:
         public_keys=options.public_keys,
     )
     predictor = Predictor(model, source.schema, feature_columns=options.feature_columns, kept=kept)
+    check_columns(options.output, predictor.schema_out)
     answers = sum(one.width * 8 for one in predictor.outputs)
     row_bytes = answers + (source.row_bytes if kept else 0)
     part_rows = part_rows_of(row_bytes, rows_max=options.part_rows, bytes_max=PART_BYTES)
@@ -207,7 +196,7 @@ class _Written:
         table = self._folder.part(number, self._job.predictor.schema_out)
         with self._folder.writing():
             sink.write(table)
-        self._count(table.num_rows, self._folder.bad_lines(number).splitlines(keepends=True))
+        self._count(table.num_rows, bad_lines_of(self._folder.bad_lines(number)))
 
     def new(self, part: Part, sink: Sink) -> None:
         """A part that was answered just now: it is kept, then written."""
@@ -240,18 +229,15 @@ class _Written:
     def write_bad_rows(self) -> None:
         """The list of bad rows, if there are any; one of an earlier output is removed."""
         path = self._job.options.bad_rows_file
-        with self._folder.writing():
+        with writing_to(path):
             if not self.bad:
                 path.unlink(missing_ok=True)
                 return
-            partial = self._folder.path / "bad.csv"
-            with partial.open("wb") as file:
+            beside = path.with_name(f".{path.name}.partial")
+            with beside.open("wb") as file:
                 file.write(BAD_HEADER)
                 for number in range(self._parts):
                     file.write(self._folder.bad_lines(number))
-            # Another file system may hold it: copied there under another name first.
-            beside = path.with_name(f".{path.name}.partial")
-            beside.write_bytes(partial.read_bytes())
             beside.replace(path)
 
 
@@ -262,7 +248,7 @@ def _here(options: PredictOptions) -> Answering:
         source: Source, predictor: Predictor, first: int, part_rows: int
     ) -> Iterator[Part]:
         def answer(chunk: Chunk) -> Answered:
-            return predictor.answer(chunk.batch)
+            return predictor.answer_chunk(chunk)
 
         chunks = source.chunks(predictor.columns, first * part_rows, part_rows)
         yield from gathered(answered_in_order(chunks, answer, threads=threads), part_rows)

@@ -5,7 +5,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from penstock.errors import PredictError
 from penstock.predict.arrow import pyarrow_module
+from penstock.predict.columns import kept_columns
 from penstock.predict.model import OpenModel, open_model
 from penstock.predict.options import ReadingBounds
 from penstock.predict.predictor import Predictor
@@ -54,9 +56,8 @@ def predict_table(
             public_keys=public_keys,
         )
     )
-    if not isinstance(table, arrow.Table):
-        table = arrow.Table.from_pandas(table, preserve_index=False)
-    kept = table.column_names if keep is None else list(keep)
+    table = _as_table(table)
+    kept = kept_columns(table.schema, keep)
     predictor = Predictor(opened, table.schema, feature_columns=feature_columns, kept=kept)
     batches, bad, first = [], [], 0
     for chunk in _chunks(table.select(predictor.columns), bounds or ReadingBounds()):
@@ -68,6 +69,21 @@ def predict_table(
         ]
         first += chunk.num_rows
     return TableAnswers(arrow.Table.from_batches(batches, schema=predictor.schema_out), tuple(bad))
+
+
+def _as_table(table: Any) -> Any:
+    arrow = pyarrow_module()
+    if isinstance(table, arrow.Table):
+        return table
+    if isinstance(table, arrow.RecordBatch):
+        return arrow.Table.from_batches([table])
+    try:
+        return arrow.Table.from_pandas(table, preserve_index=False)
+    except (AttributeError, TypeError, ValueError, arrow.ArrowException) as error:
+        raise PredictError(
+            f"The table is a {type(table).__name__}, which cannot be read ({error}): wanted one of "
+            "Arrow or of pandas."
+        ) from None
 
 
 def _chunks(table: Any, bounds: ReadingBounds) -> Iterator[Any]:

@@ -5,7 +5,7 @@
       run.json             what the run was begun with, and, at its very end, how it went
       part-00000000.arrow  answers to rows 0 to part_rows, as Arrow has them
       part-00000000.bad    its bad rows, as lines of CSV; missing where there are none
-      out.parquet          the output as far as it is written: no use to anybody else
+      output.parquet       the output as far as it is written: no use to anybody else
       lock                 held while a run is at work
 
 A part is there whole or not at all, its bad rows first. So whatever ends a run, the next one goes
@@ -17,16 +17,31 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 from penstock.errors import PredictError
 
-__all__ = ["WorkFolder"]
+__all__ = ["WorkFolder", "writing_to"]
 
 STATE_FILE = "run.json"
 _FULL = (28, 122)  # ENOSPC, EDQUOT
+
+
+@contextmanager
+def writing_to(path: Path) -> Iterator[None]:
+    """What a file system says of `path`, as a sentence."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error).partition("\n")[0]
+        if error.errno in _FULL or "No space left" in str(error):
+            raise PredictError(
+                f"{path} cannot be written: the disk is full. Make room, and give the same command "
+                "again: it goes on where it stopped."
+            ) from None
+        raise PredictError(f"{path} cannot be written: {reason.rstrip('.')}.") from None
 
 
 class WorkFolder:
@@ -35,7 +50,8 @@ class WorkFolder:
     def __init__(self, output: Path) -> None:
         self.output = output
         self.path = output.with_name(f".{output.name}.penstock")
-        self.partial = self.path / output.name
+        #: Never by the output's own name, which may be that of another file here.
+        self.partial = self.path / f"output{output.suffix}"
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -50,31 +66,25 @@ class WorkFolder:
                     f"{self.output.parent} is no folder: make it, or name another --output."
                 )
             self.path.mkdir(exist_ok=True)
-            descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            lock = self.path / "lock"
+            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                is_free = _is_at(lock, descriptor)  # and has not just been removed at its end
             except BlockingIOError:
+                is_free = False
+            if not is_free:
                 raise PredictError(
                     f"Another run is writing {self.output}: wait for it, or name another --output."
-                ) from None
+                )
             yield
         finally:
             os.close(descriptor)
 
-    @contextmanager
-    def writing(self) -> Iterator[None]:
-        """What a file system says, as a sentence."""
-        try:
-            yield
-        except OSError as error:
-            reason = error.strerror or str(error).partition("\n")[0]
-            if error.errno in _FULL or "No space left" in str(error):
-                raise PredictError(
-                    f"{self.output} cannot be written: the disk is full. Make room, and give the "
-                    "same command again: it goes on where it stopped."
-                ) from None
-            raise PredictError(f"{self.output} cannot be written: {reason.rstrip('.')}.") from None
+    def writing(self) -> AbstractContextManager[None]:
+        """What a file system says of the output, as a sentence."""
+        return writing_to(self.output)
 
     # --- what the run was begun with ---
 
@@ -85,6 +95,14 @@ class WorkFolder:
         except (OSError, ValueError):
             return None
         return told if isinstance(told, dict) and "begun" in told else None
+
+    def ended_with(self) -> dict[str, Any] | None:
+        """As begun_with(), of a run that put its output in its place and was killed before it could
+        remove all else; None: there is none.
+        """
+        told = self.begun_with()
+        has_ended = told is not None and "outcome" in told
+        return told if has_ended and not self.partial.exists() and self.output.exists() else None
 
     def begin(self, fingerprint: Mapping[str, Any]) -> None:
         """A new run: what another has left is removed."""
@@ -170,6 +188,13 @@ class WorkFolder:
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, self.path / name)
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def _sync(path: Path) -> None:

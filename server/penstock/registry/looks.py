@@ -11,6 +11,7 @@ from penstock.errors import RegistryError
 from penstock.registry.entries import VersionEntry
 from penstock.registry.place import check_reachable
 from penstock.registry.registry import Registry
+from penstock.registry.store_reasons import store_reason
 from penstock.registry.tags import REFUSED_TAG
 
 __all__ = ["aliased_versions", "fetch_version", "has_version", "note_refusal"]
@@ -53,23 +54,24 @@ def fetch_version(
     from mlflow.artifacts import download_artifacts
 
     entry = registry.version(name, str(version))
-    about = f"Version {version} of {name!r}"
+    about = f"version {version} of {name!r}"
     uri = registry.asked(registry.client.get_model_version_download_uri, name, str(version))
     size = _listed_bytes(registry, entry)
     if size > bytes_max:
         raise RegistryError(
-            f"{about} has {size} bytes of files, and there is room for {bytes_max}: raise "
-            "--model-repository-cache-bytes-max."
+            f"The files of {about} have {size} bytes, and there is room for {max(0, bytes_max)}: "
+            "raise --model-repository-cache-bytes-max."
         )
     try:
         download: Any = download_artifacts
         got = download(artifact_uri=uri, dst_path=str(folder), tracking_uri=registry.place.uri)
     except Exception as error:  # of whatever store keeps the files
-        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
-        raise RegistryError(f"The files of {about} cannot be fetched: {reason}.") from None
+        raise RegistryError(
+            f"The files of {about} cannot be fetched: {store_reason(error)}."
+        ) from None
     _move_up(Path(got), folder)
     if not any(folder.iterdir()):
-        raise RegistryError(f"{about} has no files in the registry.")
+        raise RegistryError(f"The registry has no files of {about}.")
     return entry
 
 

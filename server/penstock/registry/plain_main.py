@@ -24,6 +24,10 @@ def main(folder: str, name: str, allows_code: str) -> int:
     except PenstockError as error:
         os.write(answer, str(error).encode())
         return 1
+    except OSError as error:
+        reason = error.strerror or str(error)
+        os.write(answer, f"Its files cannot be read or written: {reason}.".encode())
+        return 1
     except Exception as error:  # of whatever library reads the model
         os.write(answer, f"It cannot be read: {type(error).__name__}: {error}.".encode())
         return 1

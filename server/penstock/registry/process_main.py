@@ -50,7 +50,7 @@ MLFLOW_PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_
 
 
 class _Opened:
-    """The registry, opened by whoever asks first; a failure is tried again by the next."""
+    """The registry, opened once; a failure is tried again by whoever asks next."""
 
     def __init__(self, uri: str) -> None:
         self._place = registry_place(uri, folder=Path.cwd())
@@ -121,7 +121,7 @@ _DOES: Mapping[str, Callable[[Registry, Mapping[str, Any]], Any]] = {
 
 
 def _come_behind() -> None:
-    """Lets the server's own threads have the cores first."""
+    """Lets the server's own threads have the cores before this one and those that it starts."""
     os.nice(NICENESS)
     # A session of its own may be a scheduling group of its own, whose niceness counts instead.
     if os.getsid(0) == os.getpid():
@@ -131,13 +131,16 @@ def _come_behind() -> None:
 
 def main() -> None:
     """Answer requests until there are no more."""
-    _come_behind()
     # What MLflow prints is no answer.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     for name, value in MLFLOW_PATIENCE.items():
         os.environ.setdefault(name, value)
     opened = _Opened(json.loads(sys.stdin.readline()))
+    # MLflow is imported before anything is served, and a server that starts waits for it.
+    with suppress(PenstockError):  # whoever asks next is told
+        opened.get()
+    _come_behind()
     telling = threading.Lock()
 
     def answer(asked: Mapping[str, Any]) -> None:

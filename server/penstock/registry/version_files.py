@@ -13,6 +13,7 @@ from penstock.package.manifest import MANIFEST_FILE, Manifest, manifest_from
 from penstock.package.signature import SIGNATURE_FILE, ModelSignature, signature_from
 from penstock.registry.entries import VersionEntry
 from penstock.registry.registry import Registry
+from penstock.registry.store_reasons import store_reason
 
 __all__ = ["LINEAGE_FILE", "VersionFiles"]
 
@@ -95,5 +96,6 @@ class VersionFiles:
         except RegistryError:
             raise
         except Exception as error:  # each kind of store has its own
-            reason = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
-            raise RegistryError(f"The files of {self._label} cannot be read: {reason}.") from None
+            raise RegistryError(
+                f"The files of {self._label} cannot be read: {store_reason(error)}."
+            ) from None

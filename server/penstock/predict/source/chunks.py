@@ -6,11 +6,14 @@ rest as the first one would have: a model's answer to a row may differ in its la
 beside it.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-__all__ = ["Chunk", "Source", "cut"]
+from penstock.errors import PredictError
+
+__all__ = ["Chunk", "Source", "check_columns", "cut"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -41,6 +44,18 @@ class Source(Protocol):
         Raises:
             PredictError: a file cannot be read, or lacks a column.
         """
+
+
+def check_columns(name: str, found: Sequence[str], columns: Sequence[str]) -> None:
+    """Raise PredictError if a file, which has the columns `found`, lacks one of `columns`, or has
+    two of its name.
+    """
+    counts = Counter(found)
+    for column in columns:
+        if not counts[column]:
+            raise PredictError(f"{name} has no column {column!r}, which the first file has.")
+        if counts[column] > 1:
+            raise PredictError(f"{name} has two columns {column!r}: rename one.")
 
 
 def cut(batch: Any, first: int, *, part_rows: int, bytes_max: int) -> Iterator[tuple[int, Any]]:

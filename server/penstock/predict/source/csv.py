@@ -14,7 +14,7 @@ from typing import Any
 from penstock.errors import PredictError
 from penstock.predict.arrow import pyarrow_module
 from penstock.predict.options import ReadingBounds
-from penstock.predict.source.chunks import Chunk, cut
+from penstock.predict.source.chunks import Chunk, check_columns, cut
 from penstock.predict.source.files import InputFiles, told
 from penstock.row_files import without_secrets
 
@@ -120,11 +120,7 @@ class CsvSource:
             before = row
             with self._told(name):
                 names = self._header(name)
-                missing = next((one for one in columns if one not in names), None)
-                if missing is not None:
-                    raise PredictError(
-                        f"{name} has no column {missing!r}, which the first file has."
-                    )
+                check_columns(name, names, columns)
                 with self._opened(name, columns) as (reader, file):
                     for batch in reader:
                         told_bytes = done + min(size, file.tell())

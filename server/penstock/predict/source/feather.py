@@ -8,7 +8,7 @@ from typing import Any
 from penstock.errors import PredictError
 from penstock.predict.arrow import pyarrow_module
 from penstock.predict.options import ReadingBounds
-from penstock.predict.source.chunks import Chunk, cut
+from penstock.predict.source.chunks import Chunk, check_columns, cut
 from penstock.predict.source.files import InputFiles, told
 
 __all__ = ["ArrowSource"]
@@ -28,9 +28,11 @@ class ArrowSource:
         size = 0
         for name in files.paths:
             with told(f"{name} of {files.shown}"):
-                if not self._rows:
-                    with self._opened(name) as reader:
+                with self._opened(name) as reader:
+                    if not self._rows:
                         self.schema = reader.schema
+                    # Arrow counts the rows of no file that has two columns of one name.
+                    check_columns(name, reader.schema.names, reader.schema.names)
                 self._rows[name] = _count_rows(files, name)
                 size += files.size(name)
         self.rows: int | None = sum(self._rows.values())
@@ -75,9 +77,7 @@ class ArrowSource:
         first: int,
         part_rows: int,
     ) -> Iterator[Chunk]:
-        for column in columns:
-            if column not in reader.schema.names:
-                raise PredictError(f"{name} has no column {column!r}, which the first file has.")
+        check_columns(name, reader.schema.names, columns)
         row = before
         bounds = self._bounds
         for place in range(reader.num_record_batches):

@@ -6,7 +6,7 @@ from typing import Any
 
 from penstock.errors import PredictError
 from penstock.predict.options import ReadingBounds
-from penstock.predict.source.chunks import Chunk, cut
+from penstock.predict.source.chunks import Chunk, check_columns, cut
 from penstock.predict.source.files import InputFiles, told
 
 __all__ = ["ParquetSource"]
@@ -109,9 +109,6 @@ def _parquet_file(file: Any) -> Any:
 
 
 def _check(name: str, opened: Any, columns: Sequence[str], rows: int) -> None:
-    names = opened.schema_arrow.names
-    for column in columns:
-        if column not in names:
-            raise PredictError(f"{name} has no column {column!r}, which the first file has.")
+    check_columns(name, opened.schema_arrow.names, columns)
     if opened.metadata.num_rows != rows:
         raise PredictError(f"{name} has changed while it was read: run the command again.")
