@@ -200,6 +200,43 @@ def rollback(
         tell_moved(Console(), moved, "gets no more requests", as_json=as_json)
 
 
+@rollout_app.command(
+    epilog="Exit status: 0 the two verdicts agree; 1 they do not; 4 they could not be had."
+)
+def explain(
+    model: Model,
+    rollout: Rollout = "",
+    state_dir: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Read a stopped server's state folder, and ask none."),
+    ] = None,
+    events: Annotated[
+        int, typer.Option(min=0, help="Bad events to show, the last ones; JSON has up to 1000.")
+    ] = 40,
+    url: Url = LOCAL,
+    timeout: Timeout = 60.0,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Show the evidence event by event, and whether the verdict computed anew is the same."""
+    with sentences(debug, status=FAILED):
+        from penstock.commands.rollout.explanation import (
+            agrees,
+            explained_offline,
+            print_explanation,
+        )
+        from penstock_client import Client
+
+        if state_dir is not None:
+            told = explained_offline(state_dir, model, rollout)
+        else:
+            with Client(url) as client:
+                told = client.rollouts.explain(model, rollout, timeout=timeout)
+        print_explanation(Console(), told, events_max=events, as_json=as_json)
+    if not agrees(told):
+        raise typer.Exit(1)
+
+
 @contextmanager
 def _client(url: str, debug: bool) -> Iterator["Client"]:
     """A client of the server; what goes wrong is told, with exit status FAILED."""

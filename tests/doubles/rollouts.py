@@ -79,7 +79,7 @@ GUARDRAILS = (
         name="latency", log_e=-0.4, log_limit=6.21, ratio_low=0.6, ratio_high=1.18, is_passed=True
     ),
     GuardrailStatus(
-        name="srm", log_e=-2.1, log_limit=9.21, ratio_low=0.0, ratio_high=math.inf, is_passed=True
+        name="split", log_e=-2.1, log_limit=9.21, ratio_low=0.0, ratio_high=math.inf, is_passed=True
     ),
 )
 

@@ -85,7 +85,7 @@ class Course:
         self.gather()
         record = replace(self.record, elapsed_s=self.record.elapsed_s + went_on_s)
         findings = find(record.spec, record.lives, self._tally)
-        self.record = replace(record, guardrails=findings.guardrails)
+        self.record = replace(record, guardrails=findings.told)
         return decide(record.spec, self._standing(now), record.evidence, findings)
 
     def gather(self) -> None:

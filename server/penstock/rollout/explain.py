@@ -25,11 +25,15 @@ def explain(record: Record, events: Sequence[BadEvent]) -> Mapping[str, object]:
 
     `verdict.agrees` says whether the core decided what these events lead to. It is None where the
     core held the rollout because it could keep no more keys or events, which the events that were
-    kept cannot tell. Numbers that are infinite are None.
+    kept cannot tell. `log_e` of an event is the evidence of its guardrail once it was taken, by the
+    judge computed anew. Numbers that are infinite are None.
     """
     judge = Judge(JudgeOptions.from_spec(record.spec))
-    for event in events:
+    reached: list[float] = []  # by each of the events that are listed
+    for left, event in zip(range(len(events), 0, -1), events, strict=True):
         judge.take(event)
+        if left <= EVENTS_MAX:
+            reached.append(judge.log_e(event.guardrail))
     tally = Tally(events)
     found = find(record.spec, record.lives, tally) if record.lives else None
     evidence = record.evidence
@@ -55,7 +59,10 @@ def explain(record: Record, events: Sequence[BadEvent]) -> Mapping[str, object]:
             "split": None if found is None else _split(found),
             "shadow": None if found is None or found.shadow is None else asdict(found.shadow),
             "evidence": asdict(evidence),
-            "events": [_event(event) for event in events[-EVENTS_MAX:]],
+            "events": [
+                _event(event, log_e)
+                for event, log_e in zip(events[-EVENTS_MAX:], reached, strict=True)
+            ],
             "events_before": max(0, len(events) - EVENTS_MAX),
         }
     )
@@ -109,8 +116,9 @@ def _split(found: Findings) -> dict[str, object]:
     return {"log_e": found.log_e_split, "log_limit": found.log_limit_split}
 
 
-def _event(event: BadEvent) -> dict[str, object]:
-    return {**asdict(event), "key_hash": f"{event.key_hash:016x}", "share": event.share}
+def _event(event: BadEvent, log_e: float) -> dict[str, object]:
+    plain = {**asdict(event), "key_hash": f"{event.key_hash:016x}"}
+    return {**plain, "share": event.share, "log_e": log_e}
 
 
 def _plain(value: object) -> object:

@@ -65,6 +65,30 @@ class Findings:
         """Every gate of promotion rejects: an intersection-union test, at promotion.alpha."""
         return all(one.is_passed for one in self.guardrails)
 
+    @property
+    def told(self) -> tuple[GuardrailStatus, ...]:
+        """The guardrails, and as such what else is tested: "split", at whose limit the rollout is
+        held, and "shadow".
+        """
+        others = {"split": (self.log_e_split, self.log_limit_split)}
+        if self.shadow is not None:
+            worst = max(self.shadow.log_e_fails, self.shadow.log_e_differs)
+            others["shadow"] = (worst, self.shadow.log_limit)
+        return (
+            *self.guardrails,
+            *(
+                GuardrailStatus(
+                    name=name,
+                    log_e=log_e,
+                    log_limit=limit,
+                    ratio_low=0.0,
+                    ratio_high=math.inf,
+                    is_passed=log_e < limit,
+                )
+                for name, (log_e, limit) in others.items()
+            ),
+        )
+
     def guardrail(self, name: str) -> GuardrailStatus | None:
         """The guardrail of this name, if it is in use."""
         return next((one for one in self.guardrails if one.name == name), None)

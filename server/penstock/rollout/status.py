@@ -33,7 +33,8 @@ class Transition:
 class GuardrailStatus:
     """How much speaks against a candidate, and for it.
 
-    `log_e`: natural logarithm of the evidence that it is worse; rolled back at `log_limit`.
+    `log_e`: natural logarithm of the evidence that it is worse; rolled back at `log_limit`. By the
+    name "split" it is evidence that keys do not fall into the arms by their shares, and held.
     `ratio_low`, `ratio_high`: 95 % confidence interval of its rate of bad events over stable's,
     valid whenever one looks; 0 and infinity while nothing is known. `is_passed`: its promotion
     gate.
