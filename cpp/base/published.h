@@ -15,7 +15,8 @@ namespace penstock::base {
 // pay for it: looking is two loads unless the value has changed since the last look.
 //
 // A reader holds what it saw until it looks again. So once every reader has looked, nobody holds
-// the value before, and whoever published may take apart what only that one still named.
+// the value before, and whoever published may take apart what only that one still named. A reader
+// that may be away for long leaves before, so that nobody waits for it.
 template <class T>
 class Published {
  public:
@@ -36,7 +37,11 @@ class Published {
   // For reader `index`, on its own thread: the newest value, good until the next look.
   const T& look(std::size_t index) {
     Seen& seen = seen_[index];
-    if (seen.number.load(std::memory_order_relaxed) != latest_.load(std::memory_order_acquire)) {
+    const std::uint64_t number = seen.number.load(std::memory_order_relaxed);
+    if (number != latest_.load(std::memory_order_acquire)) {
+      // Back before the lock: whoever publishes after this look took it must wait for this reader,
+      // and whoever published before is the one whose value it gets.
+      if (number == kAway) seen.number.store(0, std::memory_order_relaxed);
       Current current = *current_.lock();
       // Let go before the number tells that this reader has: the last to hold a value takes it
       // apart, and that must be the publisher.
@@ -44,6 +49,14 @@ class Published {
       seen.number.store(current.number, std::memory_order_release);
     }
     return *seen.value;
+  }
+
+  // For reader `index`, on its own thread: it holds nothing until it looks again, and counts as one
+  // that has seen everything.
+  void leave(std::size_t index) {
+    Seen& seen = seen_[index];
+    seen.value.reset();
+    seen.number.store(kAway, std::memory_order_release);
   }
 
   // The number of what reader `index` saw last, on its own thread.
@@ -60,6 +73,8 @@ class Published {
   }
 
  private:
+  static constexpr std::uint64_t kAway = ~std::uint64_t{0};
+
   struct alignas(64) Seen {
     std::atomic<std::uint64_t> number = 0;
     std::shared_ptr<const T> value;

@@ -70,6 +70,7 @@ class Batcher {
   bool wait_until_idle(base::Nanos deadline);
 
   Queue& queue() { return queue_; }
+  const Queue& queue() const { return queue_; }
   const base::Signature& signature() const { return signature_; }
 
  private:

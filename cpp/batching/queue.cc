@@ -81,6 +81,7 @@ base::Result<Queue::Place> Queue::enqueue(std::unique_ptr<Ticket>&& ticket, Nano
               " requests is full; retry later, raise max_queue_size or add instances");
     }
     place.handle = held->buckets.add(std::move(ticket));
+    tell_waiting(*held);
     if (held->sleepers > 0 && !held->wake_is_under_way) {
       QueueState changed = view(*held);
       changed.buckets = std::span(&held->buckets.state_of(place.handle), 1);
@@ -92,7 +93,10 @@ base::Result<Queue::Place> Queue::enqueue(std::unique_ptr<Ticket>&& ticket, Nano
 }
 
 std::unique_ptr<Ticket> Queue::cancel(Handle handle) {
-  return state_.lock()->buckets.remove(handle);
+  auto held = state_.lock();
+  std::unique_ptr<Ticket> ticket = held->buckets.remove(handle);
+  tell_waiting(*held);
+  return ticket;
 }
 
 bool Queue::pull(Clock now, Nanos last_run_ns, Pulled& pulled) {
@@ -134,6 +138,7 @@ std::vector<std::unique_ptr<Ticket>> Queue::abort() {
     auto held = state_.lock();
     held->is_closed = true;
     held->buckets.take_all(left);
+    tell_waiting(*held);
   }
   state_.notify_all();
   return left;
@@ -147,13 +152,14 @@ QueueState Queue::view(const State& state) const {
           .is_closing = state.is_closed};
 }
 
-Decision Queue::take(State& state, Nanos now, Pulled& pulled) const {
+Decision Queue::take(State& state, Nanos now, Pulled& pulled) {
   pulled.cut_ns = now;
   state.buckets.update(now, pulled.expired);
   const Decision decision = decide(view(state), settings_.policy, now);
   if (decision.tickets > 0) {
     state.buckets.take(decision.bucket, decision.tickets, pulled.tickets);
   }
+  tell_waiting(state);
   return decision;
 }
 
@@ -179,9 +185,10 @@ bool Queue::must_wake(State& state, const Decision& decision) {
 }
 
 // The caller is about to be busy: what it leaves behind is another's to take or to wait for.
-bool Queue::must_wake_another(State& state, Pulled& pulled) const {
+bool Queue::must_wake_another(State& state, Pulled& pulled) {
   if (state.sleepers == 0 || state.buckets.size() == 0) return false;
   state.buckets.update(pulled.cut_ns, pulled.expired);
+  tell_waiting(state);
   return must_wake(state, decide(view(state), settings_.policy, pulled.cut_ns));
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -87,6 +88,8 @@ class Queue {
   std::vector<std::unique_ptr<Ticket>> abort();
 
   std::size_t size();
+  // The same as of a moment ago, without the lock.
+  std::size_t waiting() const { return waiting_.load(std::memory_order_relaxed); }
   const QueueSettings& settings() const { return settings_; }
 
  private:
@@ -101,13 +104,17 @@ class Queue {
   using Held = base::Monitor<State>::Held;
 
   QueueState view(const State& state) const;
-  Decision take(State& state, base::Nanos now, Pulled& pulled) const;
+  Decision take(State& state, base::Nanos now, Pulled& pulled);
+  void tell_waiting(const State& state) {
+    waiting_.store(state.buckets.size(), std::memory_order_relaxed);
+  }
   static void sleep(Held& held, base::Nanos until_ns);
   static bool must_wake(State& state, const Decision& decision);
-  bool must_wake_another(State& state, Pulled& pulled) const;
+  bool must_wake_another(State& state, Pulled& pulled);
 
   const QueueSettings settings_;
   base::Monitor<State> state_;
+  std::atomic<std::size_t> waiting_ = 0;  // written under the lock
 };
 
 }  // namespace penstock::batching

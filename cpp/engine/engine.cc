@@ -55,7 +55,7 @@ Engine::Engine(Options options, std::unique_ptr<base::Log> log)
       log_(std::move(log)),
       server_metrics_(options_.io_threads),
       machine_(options_.metrics.machine),
-      versions_(options_.io_threads),
+      versions_(options_.io_threads + 1),
       regions_(options_.allows_client_shm
                    ? std::make_unique<memory::RegionTable>(options_.client_shm_regions_max)
                    : nullptr) {
@@ -72,6 +72,9 @@ Result<> Engine::make_io_threads() {
       [this](std::size_t io_thread) { io_[io_thread].thread->wake(); });
   if (!bridge) return std::unexpected(bridge.error());
   bridge_ = std::move(*bridge);
+  auto shadows = serving::ShadowDesk::open(options_.io_threads, versions_);
+  if (!shadows) return std::unexpected(shadows.error());
+  shadows_ = std::move(*shadows);
   auto wakes = serving::Wakes::open(options_.io_threads);
   if (!wakes) return std::unexpected(wakes.error());
   wakes_ = std::move(*wakes);
@@ -92,6 +95,7 @@ Result<> Engine::make_io_threads() {
                    .bridge = bridge_.get(),
                    .wakes = wakes_.get(),
                    .regions = regions_.get(),
+                   .shadows = shadows_.get(),
                    .metrics = &server_metrics_.shard(i),
                    .touch = [host = made.thread.get()](std::uint32_t slot) { host->touch(slot); },
                    .peer_of_slot = [host = made.thread.get()](
@@ -117,6 +121,7 @@ Result<> Engine::start() {
   };
   if (auto grpc = listen(options_.grpc, net::Port::kGrpc, grpc_port_); !grpc) return grpc;
   if (auto rest = listen(options_.rest, net::Port::kRest, rest_port_); !rest) return rest;
+  shadows_->start();
   std::vector<net::IoThread*> threads;
   for (const Io& io : io_) threads.push_back(io.thread.get());
   for (std::size_t i = 1; i < io_.size(); ++i) io_[i].thread->start(*io_[i].service, {}, {});
@@ -127,9 +132,9 @@ Result<> Engine::start() {
 
 // Called by instance threads.
 void Engine::deliver(std::span<batching::Reply> replies) {
-  if (io_.size() > 1) {
-    std::ranges::stable_sort(replies, {},
-                             [](const batching::Reply& reply) { return reply.address.io_thread; });
+  const auto io_thread_of = [](const batching::Reply& reply) { return reply.address.io_thread; };
+  if (!std::ranges::is_sorted(replies, {}, io_thread_of)) {
+    std::ranges::stable_sort(replies, {}, io_thread_of);
   }
   while (!replies.empty()) {
     const std::uint32_t to = replies.front().address.io_thread;
@@ -137,6 +142,10 @@ void Engine::deliver(std::span<batching::Reply> replies) {
         replies, [to](const batching::Reply& reply) { return reply.address.io_thread != to; });
     std::span<batching::Reply> own = replies.first(static_cast<std::size_t>(end - replies.begin()));
     replies = replies.subspan(own.size());
+    if (to == shadows_->address()) {
+      shadows_->deliver(own);
+      continue;
+    }
     while (!own.empty()) {
       const auto pushed = io_[to].mailbox->push_all(own);
       if (pushed.needs_wake) io_[to].thread->wake();
@@ -272,6 +281,7 @@ void Engine::stop() {
   }
   begin_drain();
   for (const Io& io : io_) io.thread->join();
+  shadows_->stop();  // it uses versions, as they do
   *stage_.lock() = Stage::kStopped;
   stage_.notify_all();
   // The last table that names them goes here, and with it the versions and their threads: on this

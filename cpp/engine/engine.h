@@ -24,6 +24,7 @@
 #include "serving/bridge.h"
 #include "serving/front.h"
 #include "serving/server_state.h"
+#include "serving/shadow_desk.h"
 #include "serving/version_table.h"
 #include "telemetry/batch_sizes.h"
 #include "telemetry/model_metrics.h"
@@ -57,6 +58,7 @@ struct VersionUse {
 //       io threads  IoThread             one event loop each, with its connections
 //         IoService, Front               the way of a request
 //       mailboxes   one per io thread    replies from instance threads
+//       shadows     ShadowDesk           one thread: copies of requests, executed and compared
 //       bridge      Bridge               calls on their way to the control thread and back
 //
 // Every method is for any control thread; none needs Python.
@@ -104,6 +106,8 @@ class Engine {
   // Ends and joins every io thread and every instance thread, when its present batch is done.
   void stop();
 
+  // Where copies of requests go.
+  serving::ShadowDesk& shadows() { return *shadows_; }
   // Calls that the control thread answers.
   serving::Bridge& bridge() { return *bridge_; }
   // Memory that clients share. kUnavailable if they may not.
@@ -137,7 +141,8 @@ class Engine {
   serving::Readiness readiness_;
   telemetry::ServerMetrics server_metrics_;
   MachineGauge machine_;
-  serving::PublishedVersions versions_;
+  serving::PublishedVersions versions_;  // read by the io threads and, last, by the desk
+  std::unique_ptr<serving::ShadowDesk> shadows_;
   std::unique_ptr<serving::Bridge> bridge_;
   std::unique_ptr<serving::Wakes> wakes_;
   std::atomic<std::uint64_t> refusals_ = 0;

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "net/service.h"
 #include "serving/front.h"
+#include "serving/shadow_desk.h"
 #include "telemetry/server_metrics.h"
 
 namespace penstock::engine {
@@ -13,7 +16,11 @@ namespace penstock::engine {
 class IoService : public net::Service {
  public:
   IoService(base::Log& log, serving::Front::Context context)
-      : log_(log), metrics_(*context.metrics), front_(std::move(context)) {}
+      : log_(log),
+        metrics_(*context.metrics),
+        io_thread_(context.io_thread),
+        shadows_(context.shadows),
+        front_(std::move(context)) {}
 
   void opened(net::PeerKey peer, net::Port port, http::Session& session) override;
   void received(net::PeerKey peer, std::span<const http::Event> events, base::Nanos now) override {
@@ -23,7 +30,10 @@ class IoService : public net::Service {
   void refused() override;
   void could_not_accept(const base::Error& why) override;
   void finish_pass(base::Nanos now) override { front_.finish_pass(now); }
-  base::Nanos next_wake(base::Nanos now) override { return front_.next_wake(now); }
+  void pass_written() override { shadows_->flush(io_thread_); }
+  base::Nanos next_wake(base::Nanos now) override {
+    return std::min(front_.next_wake(now), shadows_->next_wake(io_thread_, now));
+  }
   void transferred(std::uint64_t bytes_in, std::uint64_t bytes_out) override {
     metrics_.record_bytes_received(bytes_in);
     metrics_.record_bytes_sent(bytes_out);
@@ -34,6 +44,8 @@ class IoService : public net::Service {
  private:
   base::Log& log_;
   telemetry::ServerShard& metrics_;
+  const std::size_t io_thread_;
+  serving::ShadowDesk* const shadows_;
   base::Nanos refusal_logged_ns_ = 0;
   base::Nanos no_room_logged_ns_ = 0;
   serving::Front front_;

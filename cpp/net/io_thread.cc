@@ -162,6 +162,7 @@ void IoThread::pass(base::Nanos now) {
     connection->is_touched = false;
     write(*connection, now);
   }
+  service_->pass_written();
   touched_.clear();
   closed_.clear();
   if ((bytes_in_ | bytes_out_) != 0) {

@@ -61,6 +61,9 @@ class Service {
   // Once per pass of the event loop, after the sockets were read and before they are written:
   // answers from other threads, timers, whatever the pass has gathered.
   virtual void finish_pass(base::Nanos now) = 0;
+  // The pass's answers have been written, as far as their sockets took them: what nobody waits for
+  // may begin.
+  virtual void pass_written() {}
   // When finish_pass() must be called even if no socket has anything to say.
   virtual base::Nanos next_wake(base::Nanos now) = 0;
   // Bytes that crossed this thread's sockets since the last call.

@@ -29,6 +29,7 @@
 #include "serving/call_table.h"
 #include "serving/health.h"
 #include "serving/server_state.h"
+#include "serving/shadow_desk.h"
 #include "serving/shared_tensors.h"
 #include "serving/version_table.h"
 #include "telemetry/server_metrics.h"
@@ -70,6 +71,7 @@ class Front {
     Bridge* bridge = nullptr;
     Wakes* wakes = nullptr;
     memory::RegionTable* regions = nullptr;  // null: clients may not share memory
+    ShadowDesk* shadows = nullptr;           // null: no request is mirrored
     telemetry::ServerShard* metrics = nullptr;
     std::function<void(std::uint32_t slot)> touch;  // this session has something to write
     // The other end of this connection, as gRPC writes it.

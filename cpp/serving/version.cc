@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serving/version.h"
 
+#include <algorithm>
 #include <ctime>
 #include <utility>
 
@@ -46,7 +47,7 @@ void count(telemetry::ModelShard& metrics, const batching::BatchReport& batch) {
                        wall_ms());
 }
 
-// Instance threads count in the shards behind those of the io threads.
+// Instance threads count in the shards behind those of the io threads and of the shadow desk.
 std::vector<batching::Batcher::Instance> instances_of(
     const Version::Options& options, const std::vector<std::unique_ptr<model::Executor>>& executors,
     telemetry::ModelMetrics& metrics, std::size_t io_threads) {
@@ -59,7 +60,7 @@ std::vector<batching::Batcher::Instance> instances_of(
              [&executor](const batching::BatchView& batch, std::vector<base::Tensor>& outputs) {
                return execute(executor, batch, outputs);
              },
-         .observe = [&shard = metrics.shard(io_threads + i)](
+         .observe = [&shard = metrics.shard(io_threads + 1 + i)](
                         const batching::BatchReport& batch) { count(shard, batch); }});
   }
   return instances;
@@ -72,9 +73,10 @@ Version::Version(Options options, std::vector<std::unique_ptr<model::Executor>> 
     : options_(std::move(options)),
       number_text_(std::to_string(options_.number)),
       executors_(std::move(executors)),
-      metrics_(io_threads + options_.instance_count, signature().batch_rows_max,
+      kept_signature_(std::make_shared<base::Signature>(signature())),
+      metrics_(io_threads + 1 + options_.instance_count, signature().batch_rows_max,
                options_.metric_detail),
-      shares_(io_threads),
+      shares_(io_threads + 1),
       lane_(options_.lane),
       batcher_({.queue = options_.queue,
                 .takes_unaligned = executors_.front()->traits().takes_unaligned},
@@ -120,6 +122,12 @@ std::int64_t Version::calls() const {
   std::int64_t sum = 0;
   for (const IoShare& share : shares_) sum += share.holds();
   return sum;
+}
+
+bool Version::is_backed_up() const {
+  if (lane() == Lane::kInline) return false;  // nothing waits longer than the pass
+  const auto rows_max = static_cast<std::size_t>(std::max<std::int64_t>(1, inline_rows_max()));
+  return batcher_.queue().waiting() > options_.instance_count * rows_max;
 }
 
 std::int64_t Version::inline_rows_max() const {

@@ -54,7 +54,7 @@ class Version {
     std::vector<std::vector<std::string>> labels = {};
   };
 
-  // What one io thread keeps for this version; nobody else writes it.
+  // What one io thread, or the shadow desk, keeps for this version; nobody else writes it.
   class alignas(telemetry::kCacheLineBytes) IoShare {
    public:
     Version* version = nullptr;
@@ -96,6 +96,8 @@ class Version {
     return options_.reshaping ? options_.reshaping->signature : executors_.front()->signature();
   }
   const std::optional<model::Reshaping>& reshaping() const { return options_.reshaping; }
+  // The same for whoever must not keep the version for it.
+  const std::shared_ptr<const base::Signature>& kept_signature() const { return kept_signature_; }
   std::span<const std::string> labels_of(std::size_t output) const {
     return output < options_.labels.size() ? options_.labels[output]
                                            : std::span<const std::string>();
@@ -111,12 +113,18 @@ class Version {
   // Calls that are under way. From any thread.
   std::int64_t calls() const;
   IoShare& share(std::size_t io_thread) { return shares_[io_thread]; }
+  // The shadow desk's own, which is no io thread (serving/shadow_desk.h).
+  IoShare& desk_share() { return shares_.back(); }
   batching::Batcher& batcher() { return batcher_; }
   telemetry::ModelMetrics& metrics() { return metrics_; }
   // What metrics() has counted, and what its executor and its queue say at present.
   telemetry::ModelCounts counts();
   // The same with what else the page of metrics tells of it; refers to this version.
   telemetry::ModelSample sample(base::Nanos now);
+
+  // Whether more requests wait than its instances take in their next batches: it has nothing to
+  // spare for shadows. Looks at no lock.
+  bool is_backed_up() const;
 
   // Rows that one execution on the inline lane takes at most; 0: one ticket at a time.
   std::int64_t inline_rows_max() const;
@@ -135,8 +143,9 @@ class Version {
   const Options options_;
   const std::string number_text_;
   const std::vector<std::unique_ptr<model::Executor>> executors_;
+  const std::shared_ptr<const base::Signature> kept_signature_;
   telemetry::ModelMetrics metrics_;
-  std::vector<IoShare> shares_;
+  std::vector<IoShare> shares_;  // by io thread, and the desk's
   std::atomic<Lane> lane_;
   batching::Batcher batcher_;  // last: its threads use all of the above
 };

@@ -9,8 +9,8 @@
 
 #include "base/base64.h"
 #include "base/bytes_elements.h"
+#include "base/narrow_float.h"
 #include "base/text.h"
-#include "wire/narrow_float.h"
 #include "wire/tensor_checks.h"
 
 namespace penstock::wire {
@@ -74,10 +74,10 @@ struct AsFp32 {
   float operator()(double value) const { return static_cast<float>(value); }
 };
 struct AsFp16 {
-  std::uint16_t operator()(double value) const { return fp16_of(static_cast<float>(value)); }
+  std::uint16_t operator()(double value) const { return base::fp16_of(static_cast<float>(value)); }
 };
 struct AsBf16 {
-  std::uint16_t operator()(double value) const { return bf16_of(static_cast<float>(value)); }
+  std::uint16_t operator()(double value) const { return base::bf16_of(static_cast<float>(value)); }
 };
 
 struct TakeString {

@@ -9,7 +9,7 @@
 #include "base/base64.h"
 #include "base/bytes_elements.h"
 #include "base/check.h"
-#include "wire/narrow_float.h"
+#include "base/narrow_float.h"
 
 namespace penstock::wire {
 namespace {
@@ -65,8 +65,8 @@ bool ElementsWriter::put(JsonWriter& json, std::int64_t count) {
     case DType::kInt16: put_numbers<std::int16_t>(json, count, kAsItIs); break;
     case DType::kInt32: put_numbers<std::int32_t>(json, count, kAsItIs); break;
     case DType::kInt64: put_numbers<std::int64_t>(json, count, kAsItIs); break;
-    case DType::kFp16: put_numbers<std::uint16_t>(json, count, float_of_fp16); break;
-    case DType::kBf16: put_numbers<std::uint16_t>(json, count, float_of_bf16); break;
+    case DType::kFp16: put_numbers<std::uint16_t>(json, count, base::float_of_fp16); break;
+    case DType::kBf16: put_numbers<std::uint16_t>(json, count, base::float_of_bf16); break;
     case DType::kFp32: put_numbers<float>(json, count, kAsItIs); break;
     case DType::kFp64: put_numbers<double>(json, count, kAsItIs); break;
     case DType::kBytes: return put_strings(json, count);

@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "base/check.h"
-#include "wire/narrow_float.h"
+#include "base/narrow_float.h"
 #include "wire/protobuf.h"
 #include "wire/tensor_checks.h"
 
@@ -214,8 +214,8 @@ class Packer {
       case DType::kUint16: return pack_integers<std::uint32_t, std::uint16_t>();
       case DType::kUint32: return pack_integers<std::uint32_t, std::uint32_t>();
       case DType::kUint64: return pack_integers<std::uint64_t, std::uint64_t>();
-      case DType::kFp16: return pack_narrowed(fp16_of);
-      case DType::kBf16: return pack_narrowed(bf16_of);
+      case DType::kFp16: return pack_narrowed(base::fp16_of);
+      case DType::kBf16: return pack_narrowed(base::bf16_of);
       case DType::kFp32:
       case DType::kFp64:
         return each_fixed_run(contents_, field_,

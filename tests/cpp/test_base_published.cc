@@ -69,6 +69,39 @@ TEST(base_published, nobody_holds_what_all_readers_have_looked_past) {
   EXPECT_EQ(Counted::alive, 1);
 }
 
+TEST(base_published, nobody_waits_for_a_reader_that_has_left) {
+  Published<Counted> published(2);
+  published.publish(std::make_shared<Counted>(1));
+  published.look(0);
+  published.look(1);
+  published.leave(1);
+  const std::uint64_t number = published.publish(std::make_shared<Counted>(2));
+  published.look(0);
+  EXPECT(published.is_seen_by_all(number));
+  EXPECT_EQ(Counted::alive, 1);
+  EXPECT_EQ(published.look(1).value, 2);
+  EXPECT(!published.is_seen_by_all(published.publish(std::make_shared<Counted>(3))));
+}
+
+TEST(base_published, what_a_reader_came_back_to_is_there_until_it_leaves_again) {
+  constexpr int kValues = 2000;
+  Published<Counted> published(1);
+  published.publish(std::make_shared<Counted>(0));
+  published.leave(0);
+  std::thread reader([&published] {
+    for (int last = 0; last < kValues;) {
+      last = published.look(0).value;  // gone already, if it was taken apart under this reader
+      published.leave(0);
+    }
+  });
+  for (int value = 1; value <= kValues; ++value) {
+    const std::uint64_t number = published.publish(std::make_shared<Counted>(value));
+    while (!published.is_seen_by_all(number)) std::this_thread::yield();
+    if (Counted::alive != 1) std::abort();  // all before it are gone by then
+  }
+  reader.join();
+}
+
 TEST(base_published, readers_and_a_publisher_may_run_at_once) {
   constexpr int kValues = 2000;
   {

@@ -7,7 +7,7 @@
 // binary32 to the two 16-bit formats and back. On the way there it is rounded to nearest, ties to
 // even. Infinities and signs stay, a NaN stays a (quiet) NaN, and what is too large becomes an
 // infinity.
-namespace penstock::wire {
+namespace penstock::base {
 
 // The bits of `value` as IEEE 754 binary16.
 inline std::uint16_t fp16_of(float value) {
@@ -57,4 +57,4 @@ inline float float_of_bf16(std::uint16_t bits) {
   return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
 }
 
-}  // namespace penstock::wire
+}  // namespace penstock::base

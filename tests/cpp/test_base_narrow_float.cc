@@ -2,14 +2,14 @@
 #include <cmath>
 #include <limits>
 
+#include "base/narrow_float.h"
 #include "harness.h"
-#include "wire/narrow_float.h"
 
 namespace penstock {
 namespace {
 
-using wire::bf16_of;
-using wire::fp16_of;
+using base::bf16_of;
+using base::fp16_of;
 
 // The definition of binary16: sign, 5 bits of exponent, 10 of fraction. Finite values only.
 double value_of_fp16(std::uint16_t bits) {
@@ -20,7 +20,7 @@ double value_of_fp16(std::uint16_t bits) {
   return (bits & 0x8000) != 0 ? -magnitude : magnitude;
 }
 
-TEST(wire_narrow_float, every_finite_fp16_value_stays_what_it_is) {
+TEST(base_narrow_float, every_finite_fp16_value_stays_what_it_is) {
   for (std::uint32_t sign = 0; sign <= 0x8000; sign += 0x8000) {
     for (std::uint32_t magnitude = 0; magnitude < 0x7c00; ++magnitude) {
       const auto bits = static_cast<std::uint16_t>(sign | magnitude);
@@ -29,7 +29,7 @@ TEST(wire_narrow_float, every_finite_fp16_value_stays_what_it_is) {
   }
 }
 
-TEST(wire_narrow_float, half_way_between_two_fp16_values_goes_to_the_even_one) {
+TEST(base_narrow_float, half_way_between_two_fp16_values_goes_to_the_even_one) {
   for (std::uint16_t bits = 0; bits < 0x7bff; ++bits) {
     const auto next = static_cast<std::uint16_t>(bits + 1);
     const auto middle =
@@ -41,7 +41,7 @@ TEST(wire_narrow_float, half_way_between_two_fp16_values_goes_to_the_even_one) {
   }
 }
 
-TEST(wire_narrow_float, what_fp16_cannot_hold_becomes_infinite_or_zero) {
+TEST(base_narrow_float, what_fp16_cannot_hold_becomes_infinite_or_zero) {
   EXPECT_EQ(fp16_of(65519.996F), 0x7bff);
   EXPECT_EQ(fp16_of(65520.0F), 0x7c00);
   EXPECT_EQ(fp16_of(-3e38F), 0xfc00);
@@ -50,7 +50,7 @@ TEST(wire_narrow_float, what_fp16_cannot_hold_becomes_infinite_or_zero) {
   EXPECT_EQ(fp16_of(-0.0F), 0x8000);
 }
 
-TEST(wire_narrow_float, a_nan_stays_a_quiet_nan_with_its_sign) {
+TEST(base_narrow_float, a_nan_stays_a_quiet_nan_with_its_sign) {
   for (const std::uint32_t bits : {0x7f800001U, 0x7fc00000U, 0xff800001U, 0xffffffffU}) {
     const auto value = std::bit_cast<float>(bits);
     const std::uint32_t sign = bits >> 31 << 15;
@@ -59,7 +59,7 @@ TEST(wire_narrow_float, a_nan_stays_a_quiet_nan_with_its_sign) {
   }
 }
 
-TEST(wire_narrow_float, bf16_keeps_every_value_of_its_own_and_rounds_ties_to_even) {
+TEST(base_narrow_float, bf16_keeps_every_value_of_its_own_and_rounds_ties_to_even) {
   for (std::uint32_t high = 0; high < 0x7f80; ++high) {
     const auto bits = static_cast<std::uint16_t>(high);
     const auto next = static_cast<std::uint16_t>(high + 1);
