@@ -46,7 +46,7 @@ FAMILIES: Mapping[str, tuple[str, str]] = {
     "shadow_dropped_total": (COUNTER, "Copies that were never executed."),
     "shadow_compared_total": (COUNTER, "Pairs of answers that were compared."),
     "shadow_agreed_total": (COUNTER, "Pairs that agreed within the tolerance."),
-    "shadow_mismatched_total": (COUNTER, "Pairs that could not be compared as numbers."),
+    "shadow_mismatched_total": (COUNTER, "Pairs whose answers differ in kind."),
     "shadow_failed_alone_total": (COUNTER, "Pairs in which only this side failed."),
 }
 

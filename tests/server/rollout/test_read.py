@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from penstock.errors import RolloutError
 from penstock.rollout.read import (
@@ -15,7 +19,9 @@ from penstock.rollout.read import (
     rollout_of,
     rollout_of_toml,
 )
-from penstock.rollout.spec import RolloutShadowSpec, RolloutSpec
+from penstock.rollout.spec import RolloutShadowSpec, RolloutSpec, RouteFileSpec
+
+DOCS = Path(__file__).resolve().parents[3] / "docs"
 
 FULL = """
 stages_bp = [100, 10_000]
@@ -157,3 +163,37 @@ def test_the_shares_of_a_route_add_up(tmp_path: Path) -> None:
     path.write_text('[[arms]]\nname = "stable"\nversion = 1\nshare_bp = 10_000\n')
     (arm,) = read_route(path).arms
     assert (arm.name, arm.version, arm.share_bp) == ("stable", 1, 10_000)
+
+
+# -- documents ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("document", "model"), [("rollouts.md", RolloutSpec), ("routes.md", RouteFileSpec)]
+)
+def test_the_document_has_every_key_with_its_default(document: str, model: type[BaseModel]) -> None:
+    table = (DOCS / document).read_text().rpartition("| key | default | meaning |")[2]
+    rows = [re.split(r" *\| *", line)[1:3] for line in table.splitlines()[2:] if "|" in line]
+    told = {key.strip("`"): default.strip("`") for key, default in rows}
+    keys = dict(_keys(model))
+    assert told.keys() == keys.keys()
+    for key, default in told.items():
+        if default and not default.startswith("see"):
+            assert json.loads(default) == keys[key], key
+
+
+def _keys(model: type[BaseModel], above: str = "") -> Iterator[tuple[str, object]]:
+    """Each key's path, and its default as JSON; tables without values of their own are left out."""
+    for name, field in model.model_fields.items():
+        default = field.get_default()
+        inner = [
+            one
+            for one in (field.annotation, *getattr(field.annotation, "__args__", ()))
+            if isinstance(one, type) and issubclass(one, BaseModel)
+        ]
+        is_list = isinstance(default, tuple) or str(field.annotation).startswith("tuple")
+        is_plain_table = bool(inner) and isinstance(default, BaseModel) and name != "shadow"
+        if not is_plain_table:
+            yield above + name, list(default) if isinstance(default, tuple) else default
+        for one in inner:
+            yield from _keys(one, f"{above}{name}{'[]' if is_list else ''}.")
