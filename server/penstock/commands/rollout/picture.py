@@ -31,6 +31,8 @@ STYLES: Mapping[str, str] = {
 }
 #: Characters of a bar of evidence.
 BAR = 12
+#: A kind of bad events that are answers.
+SLOW = "slow"
 #: Of a log, the last ones.
 LOG_LINES = 8
 
@@ -42,11 +44,11 @@ def picture(status: RolloutStatus) -> RenderableType:
     if status.guardrails:
         parts += _titled("Guardrails", _guardrails(status.guardrails))
     if status.evidence.epochs:
-        parts += _titled("Arms", _arms(status))
+        parts += _titled("Arms at the end" if status.is_over else "Arms", _arms(status))
     if lines := list(_lines(status)):
         parts += [Text(), *(Text(line) for line in lines)]
     if status.log:
-        parts += [Text("\nLog", "bold"), *(log_line(line) for line in status.log[-LOG_LINES:])]
+        parts += _titled("Log", _log(status.log[-LOG_LINES:]))
     return Group(*parts)
 
 
@@ -75,12 +77,25 @@ def state_text(status: RolloutStatus) -> Text:
 
 def log_line(line: Transition) -> Text:
     """A line of a rollout's log."""
-    state = Text(line.state.replace("_", " "), STYLES.get(line.state, ""))
+    time = (f"{shown_time(line.wall_ms)}  ", "dim")
+    return Text.assemble(time, _where(line), "  ", (f"{line.by}: ", "dim"), line.why)
+
+
+def _log(lines: Sequence[Transition]) -> Table:
+    table = _table()
+    table.show_header = False
+    table.add_column(style="dim")
+    table.add_column(no_wrap=True)
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    for line in lines:
+        table.add_row(shown_time(line.wall_ms), _where(line), Text(line.by), Text(line.why))
+    return table
+
+
+def _where(line: Transition) -> Text:
     share = f" {shown_share(line.canary_bp)}" if line.state in ("canary", "held") else ""
-    return Text.assemble(
-        (f"{shown_time(line.wall_ms)}  ", "dim"), state, f"{share}  ", (f"{line.by}: ", "dim"),
-        line.why,
-    )  # fmt: skip
+    return Text(line.state.replace("_", " ") + share, STYLES.get(line.state, ""))
 
 
 def _head(status: RolloutStatus) -> Text:
@@ -104,7 +119,7 @@ def _steps(status: RolloutStatus) -> Table:
     table.add_column("")
     table.add_column("Step")
     table.add_column("Began")
-    for title in ("Requests", "Bad", "Rate", "Stable's"):
+    for title in ("Requests", "Failed", "Rate", "Stable's"):
         table.add_column(title, justify="right")
     began = {_step_of(line): line.wall_ms for line in reversed(status.log)}
     by_share = _by_share(status.evidence.epochs)
@@ -151,23 +166,22 @@ def _by_share(epochs: Iterable[Epoch]) -> dict[str, list[Epoch]]:
 
 
 def _counted(epochs: Sequence[Epoch]) -> tuple[str, str, str, str]:
-    """Requests of the canary, bad ones, their rate, and that of stable and control."""
-    requests, bad = _sums(epochs, ("canary",))
+    """Requests of the canary, failed ones, their rate, and that of stable and control."""
+    requests, failed = _sums(epochs, ("canary",))
     if not requests:
         return ("", "", "", "")
-    others, others_bad = _sums(epochs, ("stable", "control"))
-    return (
-        f"{requests:,}",
-        f"{bad:,}",
-        shown_rate(bad, requests),
-        shown_rate(others_bad, others),
-    )
+    others, others_failed = _sums(epochs, ("stable", "control"))
+    rates = (shown_rate(failed, requests), shown_rate(others_failed, others))
+    return (f"{requests:,}", f"{failed:,}", *rates)
 
 
 def _sums(epochs: Sequence[Epoch], arms: Sequence[str]) -> tuple[int, int]:
-    """Requests and bad ones of these arms."""
+    """Requests of these arms, and those that failed. Slow ones did not, and are not counted for
+    stable.
+    """
     counts = [epoch.arms[arm] for epoch in epochs for arm in arms if arm in epoch.arms]
-    return sum(one.requests for one in counts), sum(sum(one.bad.values()) for one in counts)
+    failed = (n for one in counts for kind, n in one.bad.items() if kind != SLOW)
+    return sum(one.requests for one in counts), sum(failed)
 
 
 def _guardrails(guardrails: Sequence[GuardrailStatus]) -> Table:
@@ -205,18 +219,18 @@ def _arms(status: RolloutStatus) -> Table:
     """What each arm has answered until now."""
     table = _table()
     table.add_column("")
-    for title in ("Share", "Requests", "Bad", "Rate", "p50 ms", "p99 ms"):
+    for title in ("Share", "Requests", "Failed", "Rate", "p50 ms", "p99 ms"):
         table.add_column(title, justify="right")
     table.add_column("Bad by kind", overflow="fold")
     latency = {one.arm: one for one in status.evidence.latency}
     epochs = status.evidence.epochs
     for arm in ARMS:
-        requests, bad = _sums(epochs, (arm,))
+        requests, failed = _sums(epochs, (arm,))
         share = epochs[-1].shares_bp.get(arm, 0)
         if not requests and not share:
             continue
         times = [_quantile(latency.get(arm), part) for part in (0.5, 0.99)]
-        numbers = (f"{requests:,}", f"{bad:,}", shown_rate(bad, requests))
+        numbers = (f"{requests:,}", f"{failed:,}", shown_rate(failed, requests))
         table.add_row(arm, shown_share(share), *numbers, *times, Text(_kinds(epochs, arm)))
     return table
 
