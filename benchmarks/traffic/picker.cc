@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -82,14 +83,20 @@ void check_assignment() {
 }
 
 void time_assignment() {
+  Keys none(12);
+  time_case("taking a key, which all below do", [&] { return none.next().size(); });
   for (const std::size_t bytes : {12U, 36U, 100U, 240U, 1000U}) {
     Keys keys(bytes);
     time_case("bucket of a key of " + std::to_string(bytes) + " bytes",
               [&] { return routing::bucket_of(routing::hash_key(kSalt, keys.next())); });
   }
   Keys keys(36);
-  time_case("bucket by SHA-256 of a key of 36 bytes",
-            [&] { return std::to_integer<unsigned>(base::sha256(keys.next())[0]); });
+  time_case("bucket of a key of 36 bytes by SHA-256", [&] {
+    std::uint64_t hash = 0;
+    const base::Digest digest = base::sha256(keys.next());
+    std::memcpy(&hash, digest.data(), sizeof hash);
+    return routing::bucket_of(hash);
+  });
 }
 
 void time_picks(std::string_view name, const routing::RouteSpec& spec, std::size_t bytes = 36) {

@@ -30,6 +30,7 @@ from tests.fuzz.rest_seeds import (
     rest_front_seeds,
     route_seeds,
 )
+from tests.fuzz.traffic_seeds import arms_seeds, forced_arm_seeds, judge_seeds
 
 from penstock_client._proto import health_pb2, inference_pb2
 
@@ -364,6 +365,9 @@ def make() -> Corpus:
         "route": route_seeds(),
         "http1": http1_seeds(),
         "artifact": artifact_seeds(),
+        "forced_arm": forced_arm_seeds(),
+        "arms": arms_seeds(),
+        "judge": judge_seeds(),
     }
 
 
