@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
-from penstock.errors import ControlError, EngineError, PenstockError, StoreError
+from penstock.errors import EngineError, PenstockError, RolloutError, StoreError
 from penstock.rollout.course import Course
 from penstock.rollout.explain import explain
 from penstock.rollout.policy import Decision
@@ -145,7 +145,7 @@ class RolloutController:
             stable = self._checked_pair(model, stable, candidate)
             change = self._versions.signature_change(model, stable, candidate)
             if change and not allows_signature_change:
-                raise ControlError(
+                raise RolloutError(
                     f"Version {candidate} of {model!r} has another signature than {stable}: "
                     f"{change}. Allow the change if clients stand it.",
                     code="FAILED_PRECONDITION",
@@ -184,10 +184,10 @@ class RolloutController:
         """The stable version, if this rollout can begin."""
         serving = self._versions.serving(model)
         if not serving:
-            raise ControlError(f"No model {model!r} is loaded.", code="NOT_FOUND")
+            raise RolloutError(f"No model {model!r} is loaded.", code="NOT_FOUND")
         holding = self._holding(model)
         if holding is not None:
-            raise ControlError(
+            raise RolloutError(
                 f"{model!r} has a rollout already, {holding.record.id} of version "
                 f"{holding.record.candidate}, in state {holding.record.state}. Promote it or roll "
                 "it back first.",
@@ -198,13 +198,13 @@ class RolloutController:
         loaded = ", ".join(str(version) for version in serving)
         for version in (candidate, stable):
             if version is None or version not in serving:
-                raise ControlError(
+                raise RolloutError(
                     f"Version {version} of {model!r} is not loaded; these are: {loaded}.",
                     code="NOT_FOUND",
                 )
         assert stable is not None
         if stable == candidate:
-            raise ControlError(
+            raise RolloutError(
                 f"Version {candidate} of {model!r} is what is served already. Say which version "
                 f"is stable; loaded are: {loaded}."
             )
@@ -228,11 +228,18 @@ class RolloutController:
             course = self._ongoing(model)
             version = course.record.candidate
             if not course.is_on_trial or version not in self._versions.serving(model):
-                raise ControlError(
+                raise RolloutError(
                     f"Version {version} of {model!r} is not loaded, so it cannot be made live.",
                     code="FAILED_PRECONDITION",
                 )
             course.gather()
+            verdict = course.record.evidence.verdict
+            if verdict is not None and verdict.rolls_back:
+                self.wake()
+                raise RolloutError(
+                    f"The judge has just taken version {version} of {model!r} out of traffic.",
+                    code="FAILED_PRECONDITION",
+                )
             await self._move(course, "live", 10_000, by=by, why="Promoted by hand.")
             return course.record.status()
 
@@ -241,7 +248,7 @@ class RolloutController:
         async with self._lock:
             course = self._ongoing(model)
             if course.record.state == "held":
-                raise ControlError(
+                raise RolloutError(
                     f"The rollout of {model!r} is held, so it stays where it is. Promote it or "
                     "roll it back.",
                     code="FAILED_PRECONDITION",
@@ -280,7 +287,7 @@ class RolloutController:
             if record.model == model and rollout in ("", record.id):
                 return record
         which = f"no rollout {rollout!r}" if rollout else "no rollout"
-        raise ControlError(f"{model!r} has {which}.", code="NOT_FOUND")
+        raise RolloutError(f"{model!r} has {which}.", code="NOT_FOUND")
 
     def _holding(self, model: str) -> Course | None:
         courses = self._courses.values()
@@ -293,7 +300,7 @@ class RolloutController:
         if course is not None and course.record.goes_on:
             return course
         last = self._record(model, "")  # or NOT_FOUND
-        raise ControlError(
+        raise RolloutError(
             f"The rollout {last.id} of {model!r} has ended: it is {last.state}.",
             code="FAILED_PRECONDITION",
         )

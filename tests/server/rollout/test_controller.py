@@ -17,7 +17,7 @@ from tests.doubles.rollout_parts import (
     PuppetTrial,
 )
 
-from penstock.errors import ControlError, EngineError, PenstockError, StoreError
+from penstock.errors import EngineError, PenstockError, RolloutError, StoreError
 from penstock.rollout.controller import RolloutController
 from penstock.rollout.evidence import BadEvent, NativeVerdict, ShadowCounts
 from penstock.rollout.policy import EPOCHS_MAX
@@ -223,6 +223,20 @@ def test_a_pause_keeps_the_share_and_the_judge_goes_on() -> None:
     run(story())
 
 
+def test_what_the_judge_has_cut_is_not_promoted_any_more() -> None:
+    async def story() -> None:
+        house = House()
+        await house.rollouts.start("fraud", 2, NO_SHADOW)
+        for _ in range(4):
+            house.trial.fail("canary")
+        assert "out of traffic" in str(await refusal(house.rollouts.promote("fraud")))
+        await house.look()
+        assert house.rollouts.status("fraud").state == "rolled_back"
+        await house.rollouts.close()
+
+    run(story())
+
+
 def test_a_held_rollout_waits_for_a_person() -> None:
     async def story() -> None:
         house = House()
@@ -283,7 +297,7 @@ def test_what_cannot_begin_is_refused_with_a_sentence() -> None:
         ended = await refusal(house.rollouts.promote("fraud"))
         assert "it is rolled_back" in str(ended)
         assert (await refusal(house.rollouts.promote("nope"))).code == "NOT_FOUND"
-        with pytest.raises(ControlError, match="no rollout"):
+        with pytest.raises(RolloutError, match="no rollout"):
             house.rollouts.status("fraud", "fraud-9")
         await house.rollouts.close()
 
