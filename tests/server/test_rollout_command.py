@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 from tests.doubles.admin_server import AdminServer
 from tests.doubles.rollouts import ListedRollouts
 from typer.testing import CliRunner, Result
@@ -26,6 +27,7 @@ from penstock_client import Client, Unavailable
 from penstock_client import RolloutStatus as ToldStatus
 from penstock_client._rollout_calls import _read_status as read_status
 
+LEAVES_SCREEN = "\x1b[?1049l"
 LIVE, ROLLED_BACK, USAGE, HELD, FAILED = 0, 1, 2, 3, 4
 
 
@@ -265,7 +267,9 @@ def test_a_terminal_is_drawn_anew(server: AdminServer) -> None:
     with Client(server.address) as client, console.capture() as capture:
         last = follow(console, client, "m", "", as_json=False)
     assert last.state == "live"
-    assert "▸" in capture.get()
+    drawn, _, left = capture.get().partition(LEAVES_SCREEN)
+    assert "canary at 5 %" in Text.from_ansi(drawn).plain
+    assert Text.from_ansi(left).plain.startswith("m: version 1 → 2, live")
 
 
 def test_a_server_that_is_away_for_a_while_is_asked_again() -> None:

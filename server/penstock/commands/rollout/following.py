@@ -3,10 +3,10 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.live import Live
-from rich.text import Text
 
 from penstock.commands.rollout.picture import log_line, picture
 from penstock.commands.rollout.told import json_line, status_told
@@ -18,6 +18,8 @@ __all__ = ["PATIENCE_S", "follow", "followed"]
 PATIENCE_S = 60.0
 #: Between two attempts to find it again.
 PAUSE_S = 1.0
+
+Tell = Callable[[RolloutStatus], None]
 
 
 def follow(
@@ -31,21 +33,21 @@ def follow(
 ) -> RolloutStatus:
     """Shows how a rollout goes, and gives what it came to.
 
-    On a terminal a picture that is drawn anew; elsewhere the lines of its log as they come; as JSON
-    a line for each change. Held, it goes on only if a person acts: `ends_when_held` then returns.
+    On a terminal a picture that is drawn anew, and stays at the end; elsewhere the lines of its log
+    as they come; as JSON a line for each change. Held, it goes on only if a person acts:
+    `ends_when_held` then returns.
     """
-    statuses = followed(client, model, rollout)
-    if as_json:
-        told = _each(statuses, lambda one: print(json_line(status_told(one)), flush=True))
-    elif console.is_terminal:
-        told = _drawn(console, statuses)
-    else:
-        told = _printed(console, statuses)
+    is_drawn = console.is_terminal and not as_json
+    teller = _as_json() if as_json else _drawn(console) if is_drawn else _printed(console)
     last = None
-    for last in told:
-        if ends_when_held and last.state == "held":
-            break
+    with teller as tell:
+        for last in followed(client, model, rollout):
+            tell(last)
+            if ends_when_held and last.state == "held":
+                break
     assert last is not None, "a watch has a first answer, or raises"
+    if is_drawn:
+        console.print(picture(last))
     return last
 
 
@@ -75,27 +77,26 @@ def followed(
             pause(PAUSE_S)
 
 
-def _each(
-    statuses: Iterator[RolloutStatus], tell: Callable[[RolloutStatus], None]
-) -> Iterator[RolloutStatus]:
-    for status in statuses:
-        tell(status)
-        yield status
+@contextmanager
+def _as_json() -> Iterator[Tell]:
+    yield lambda status: print(json_line(status_told(status)), flush=True)
 
 
-def _drawn(console: Console, statuses: Iterator[RolloutStatus]) -> Iterator[RolloutStatus]:
-    with Live(console=console, auto_refresh=False, vertical_overflow="visible") as live:
-        yield from _each(statuses, lambda one: live.update(picture(one), refresh=True))
+@contextmanager
+def _drawn(console: Console) -> Iterator[Tell]:
+    """On a screen of its own, so that what does not fit is cut off, and not drawn twice."""
+    with Live(console=console, screen=True, auto_refresh=False) as live:
+        yield lambda status: live.update(picture(status), refresh=True)
 
 
-def _printed(console: Console, statuses: Iterator[RolloutStatus]) -> Iterator[RolloutStatus]:
+@contextmanager
+def _printed(console: Console) -> Iterator[Tell]:
     lines = 0
-    is_paused = False
-    for status in statuses:
+
+    def tell(status: RolloutStatus) -> None:
+        nonlocal lines
         for line in status.log[lines:]:
             console.print(log_line(line), soft_wrap=True)
         lines = len(status.log)
-        if status.is_paused and not is_paused:
-            console.print(Text(f"{status.model}: paused"), soft_wrap=True)
-        is_paused = status.is_paused
-        yield status
+
+    yield tell
