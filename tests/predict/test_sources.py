@@ -164,6 +164,15 @@ def write(folder: Path, name: str, content: bytes) -> str:
         ("a.feather", b"FEA1 of old", "is no file of Arrow's .Feather's first version"),
         ("a.json", b"{}", "has no file of rows: wanted .parquet"),
         ("b.csv", b"id,name\n1,x\n", "b.csv has no column 'text'"),
+        ("a.csv", b'id,text\n1,x\n2,"y\n3,z\n', "a.csv ends within quotation marks: one before"),
+        ("a.csv", b'id,text,t\n1,x,"u\n2,y,v\n', "a.csv ends within quotation marks: one before"),
+        ("a.tsv", b'id\ttext\n1\t"x\n2\ty', "a.tsv ends within quotation marks: one before"),
+        (
+            "a.csv.gz",
+            gzip.compress(b'id,text\n1,"x\n2,y\n'),
+            "a.csv.gz ends within quotation marks",
+        ),
+        ("a.csv", b'id,text\n1,"' + b"x\n" * (3 << 20), "a.csv ends within quotation marks"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named_in_a_sentence(
@@ -171,6 +180,25 @@ def test_a_file_that_cannot_be_read_is_named_in_a_sentence(
 ) -> None:
     with pytest.raises(PredictError, match=sentence):
         read(write(tmp_path, name, content))
+
+
+@pytest.mark.parametrize(
+    ("content", "texts"),
+    [
+        (b'id,text\n1,5" wide\n2,x\n', ['5" wide', "x"]),
+        (b'id,text\n1,x\n2,5" wide\n', ["x", '5" wide']),
+        (b'id,text\n1,5" wide\n2,"x\ny"\n', ['5" wide', "x\ny"]),
+        (b'id,text\n1,"a ""b"", c"\n2,"""\n"\n', ['a "b", c', '"\n']),
+        (b'id,text\n1,5" wide\n2,\n', ['5" wide', None]),
+        (b'id,text\n1,5" wide', ['5" wide']),
+        (b'id,text\r\n1,5" wide\r\n2,x\r\n\r\n', ['5" wide', "x"]),
+    ],
+)
+def test_quotation_marks_that_are_closed_or_stand_for_themselves_are_read(
+    content: bytes, texts: list[str | None], tmp_path: Path
+) -> None:
+    chunks = read(write(tmp_path, "a.csv", content))
+    assert [one for chunk in chunks for one in chunk.batch.column("text").to_pylist()] == texts
 
 
 def test_inputs_that_are_none_are_refused(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def fetch_version(
     """
     from mlflow.artifacts import download_artifacts
 
-    entry = registry.version(name, str(version))
+    entry = registry.numbered(name, version)
     about = f"version {version} of {name!r}"
     uri = registry.asked(registry.client.get_model_version_download_uri, name, str(version))
     size = _listed_bytes(registry, entry)
@@ -83,7 +83,7 @@ def note_refusal(registry: Registry, name: str, version: int, reason: str) -> No
     """
     if reason:
         registry.tag_version(name, version, REFUSED_TAG, reason[:REASON_MAX])
-    elif REFUSED_TAG in registry.version_tags(name, version):  # a look is cheaper than a change
+    elif REFUSED_TAG in registry.numbered(name, version).tags:  # a look is cheaper than a change
         registry.tag_version(name, version, REFUSED_TAG, None)
 
 

@@ -135,9 +135,11 @@ class Registry:
         """The tags of a model."""
         return dict(self.asked(self.client.get_registered_model, name).tags)
 
-    def version_tags(self, name: str, version: int) -> dict[str, str]:
-        """The tags of a version."""
-        return dict(self.asked(self.client.get_model_version, name, str(version)).tags)
+    def numbered(self, name: str, version: int) -> VersionEntry:
+        """The version of this number, whose aliases are not looked for: however many there are, it
+        costs the same. Raises RegistryError if there is none.
+        """
+        return _version_entry(self.asked(self.client.get_model_version, name, str(version)))
 
     @property
     def shown(self) -> str:

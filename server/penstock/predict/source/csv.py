@@ -2,7 +2,8 @@
 """Rows of CSV files. Every column is text as it stands: numbers are read where a model wants them.
 
 An empty field is missing. A line with another number of fields than the first stops the run: what
-stands in its fields, nobody knows.
+stands in its fields, nobody knows. So does a quotation mark that is never closed, for its field
+would take in all rows behind it.
 """
 
 import re
@@ -16,6 +17,7 @@ from penstock.predict.arrow import pyarrow_module
 from penstock.predict.options import ReadingBounds
 from penstock.predict.source.chunks import Chunk, check_columns, cut
 from penstock.predict.source.files import InputFiles, told
+from penstock.predict.source.quotes import CountedText, ends_open
 from penstock.row_files import without_secrets
 
 __all__ = ["CsvSource"]
@@ -39,7 +41,7 @@ class CsvSource:
         with self._told(name):
             self._names = self._header(name)
             self.schema = arrow.schema([(column, arrow.string()) for column in self._names])
-            with self._opened(name, self._names) as (reader, _):
+            with self._opened(name, self._names) as (reader, *_):
                 batch = next(iter(reader), None)
         rows = batch.num_rows if batch is not None else 0
         self.row_bytes = -(-batch.nbytes // rows) if batch is not None and rows else 1
@@ -58,7 +60,8 @@ class CsvSource:
                     ) from None
                 if "straddling object" in str(error):
                     raise PredictError(
-                        f"{name} has a line of more than {BLOCK_BYTES} bytes: wanted shorter ones."
+                        f"{name} has a line of more than {BLOCK_BYTES} bytes: wanted shorter ones, "
+                        "or a quotation mark that is closed."
                     ) from None
                 raise
 
@@ -75,20 +78,25 @@ class CsvSource:
                 delimiter=self._delimiter(name), newlines_in_values=True
             )
             return list(
-                pyarrow.csv.open_csv(stream, read_options=options, parse_options=parse).schema.names
+                pyarrow.csv.open_csv(
+                    pyarrow_module().PythonFile(stream, mode="r"),
+                    read_options=options,
+                    parse_options=parse,
+                ).schema.names
             )
 
     @contextmanager
-    def _stream(self, name: str) -> Iterator[tuple[Any, Any]]:
+    def _stream(self, name: str) -> Iterator[tuple[CountedText, Any]]:
         """The file's text, and the file, which tells how much of it has been read."""
         arrow = pyarrow_module()
         codec = _CODECS.get(PurePosixPath(without_secrets(name)).suffix)
         with self._files.open(name) as file:
-            stream = arrow.PythonFile(file, mode="r")
-            yield (arrow.CompressedInputStream(stream, codec) if codec else stream), file
+            packed = arrow.PythonFile(file, mode="r")
+            yield CountedText(arrow.CompressedInputStream(packed, codec) if codec else file), file
 
     @contextmanager
-    def _opened(self, name: str, columns: Sequence[str]) -> Iterator[tuple[Any, Any]]:
+    def _opened(self, name: str, columns: Sequence[str]) -> Iterator[tuple[Any, CountedText, Any]]:
+        """A reader of the columns, the text that it reads, and the file."""
         import pyarrow.csv
 
         text = pyarrow_module().string()
@@ -102,13 +110,14 @@ class CsvSource:
         with self._stream(name) as (stream, file):
             yield (
                 pyarrow.csv.open_csv(
-                    stream,
+                    pyarrow_module().PythonFile(stream, mode="r"),
                     read_options=pyarrow.csv.ReadOptions(block_size=BLOCK_BYTES),
                     parse_options=pyarrow.csv.ParseOptions(
                         delimiter=self._delimiter(name), newlines_in_values=True
                     ),
                     convert_options=convert,
                 ),
+                stream,
                 file,
             )
 
@@ -121,7 +130,8 @@ class CsvSource:
             with self._told(name):
                 names = self._header(name)
                 check_columns(name, names, columns)
-                with self._opened(name, columns) as (reader, file):
+                with self._opened(name, columns) as (reader, text, file):
+                    batch = None
                     for batch in reader:
                         told_bytes = done + min(size, file.tell())
                         read = told_bytes / max(1, sum(sizes.values()))
@@ -135,7 +145,19 @@ class CsvSource:
                                     read=min(1.0, read),
                                 )
                         row += batch.num_rows
+                    self._check_end(name, names, batch, text)
             done += size
+
+    def _check_end(self, name: str, names: Sequence[str], batch: Any, text: CountedText) -> None:
+        """Raise PredictError if the file ends within quotation marks; `batch`: the last of it."""
+        if batch is None or not batch.num_rows:
+            return
+        last = {column: batch.column(column)[-1].as_py() for column in batch.schema.names}
+        if ends_open(text, names, last, delimiter=self._delimiter(name)):
+            raise PredictError(
+                f"{name} ends within quotation marks: one before its last line is not closed, and "
+                "has taken rows into its field. Mend the file."
+            )
 
     def _cut(self, batch: Any, row: int, part_rows: int) -> Iterator[tuple[int, Any]]:
         bounds = self._bounds
