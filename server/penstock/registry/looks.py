@@ -8,13 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from penstock.errors import RegistryError
+from penstock.package.manifest import is_package, read_manifest
 from penstock.registry.entries import VersionEntry
 from penstock.registry.place import check_reachable
 from penstock.registry.registry import Registry
 from penstock.registry.store_reasons import store_reason
 from penstock.registry.tags import REFUSED_TAG
 
-__all__ = ["aliased_versions", "fetch_version", "has_version", "note_refusal"]
+__all__ = [
+    "aliased_versions",
+    "check_registered",
+    "fetch_version",
+    "has_version",
+    "note_refusal",
+]
 
 #: Characters of a refusal's reason that are kept.
 REASON_MAX = 1000
@@ -73,6 +80,18 @@ def fetch_version(
     if not any(folder.iterdir()):
         raise RegistryError(f"The registry has no files of {about}.")
     return entry
+
+
+def check_registered(entry: VersionEntry, folder: Path) -> None:
+    """Raise RegistryError unless the package in `folder` is the one that was registered.
+
+    Whether its files are those of its manifest is asked when it is loaded.
+    """
+    if entry.digest and not (is_package(folder) and read_manifest(folder).digest == entry.digest):
+        raise RegistryError(
+            f"Version {entry.version} of {entry.name!r} is not the package that was registered: "
+            "its files have been changed in the store. Register it again."
+        )
 
 
 def note_refusal(registry: Registry, name: str, version: int, reason: str) -> None:

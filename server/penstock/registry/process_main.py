@@ -30,6 +30,7 @@ from penstock.errors import PenstockError, RegistryError
 from penstock.package.manifest import is_package
 from penstock.registry.looks import (
     aliased_versions,
+    check_registered,
     fetch_version,
     has_version,
     note_refusal,
@@ -81,6 +82,7 @@ def _fetch(registry: Registry, asked: Mapping[str, Any]) -> Any:
     folder, bytes_max = Path(asked["folder"]), asked["bytes_max"]
     name, version = asked["name"], asked["version"]
     entry = fetch_version(registry, name, version, folder, bytes_max)
+    check_registered(entry, folder)
     if not is_package(folder):
         _make_servable(folder, name, version, allows_code=asked["allows_code"])
     return {"tags": dict(entry.tags)}
