@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from penstock.registry import registry_place
 from penstock.registry.registry import PENDING_TAG, Registry
 
 Copy = Callable[[str], Path]
+PATIENCE_S = 60.0
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -52,6 +54,12 @@ def test_the_same_package_is_registered_once(
     again = register(opened, made_packages["iris"])
     assert (again.version, again.run_id) == (first.version, first.run_id)
     assert len(opened.versions("iris")) == 1
+
+
+def test_a_registry_is_opened_while_somebody_registers_a_large_package(registry: Opened) -> None:
+    opened = registry()
+    with ThreadPoolExecutor(1) as pool, opened.locked():
+        assert pool.submit(registry).result(PATIENCE_S).models() == []
 
 
 def test_another_package_is_another_version_and_takes_the_alias(

@@ -172,7 +172,7 @@ def _open(job: _Job, folder: WorkFolder) -> Iterator[Sink]:
     try:
         yield sink
     except BaseException:
-        with suppress(OSError):  # what went wrong is told already
+        with suppress(OSError, PredictError):  # what went wrong is told already
             sink.close()
         raise
     with folder.writing():

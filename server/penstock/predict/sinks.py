@@ -45,6 +45,8 @@ class Sink:
         """The file is whole then."""
         try:
             self._writer.close()
+        except pyarrow_module().ArrowException as error:
+            raise self._not_held(error) from None
         finally:
             self._file.close()
 

@@ -56,7 +56,7 @@ class Registry:
         check_reachable(place, creates=creates)
         self.place = place
         client, self._failure = _mlflow()
-        if place.file is not None:
+        if place.file is not None and not _is_made(place.file):  # else nobody is waited for
             with self.locked():
                 self.asked(_make_database, place.file)
         self.client: Any = self.asked(client, tracking_uri=place.uri, registry_uri=place.uri)
@@ -352,11 +352,15 @@ def _mlflow() -> tuple[Any, tuple[type[Exception], ...]]:
     return MlflowClient, (MlflowException, SQLAlchemyError)
 
 
+def _is_made(file: Path) -> bool:
+    return file.exists() and file.stat().st_size > 0
+
+
 def _make_database(file: Path) -> None:
     """Make an embedded registry's database whole before anybody sees it: its migrations take
     seconds, and one that was killed between them could not be gone on with.
     """
-    if file.exists() and file.stat().st_size:
+    if _is_made(file):
         return
     from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
 
