@@ -14,7 +14,7 @@ TEST(judging_trials, a_good_canary_is_rolled_back_no_more_often_than_alpha_says)
 }
 
 TEST(judging_trials, clients_that_try_again_or_always_fail_roll_back_no_good_canary) {
-  const FalseRollbacks found = storms(400, 2, true);
+  const FalseRollbacks found = storms(200, 2, true);
   EXPECT_LE(found.share_5(), false_rollbacks_max(0.05, found.runs));
   EXPECT_LE(found.share_1(), false_rollbacks_max(0.01, found.runs));
 }
@@ -26,7 +26,7 @@ TEST(judging_trials, they_would_if_each_of_their_failures_counted) {
 
 TEST(judging_trials, a_bad_canary_is_found_as_soon_as_was_measured) {
   for (const BadCanary& bad : kBadCanaries) {
-    const Quantiles found = time_to_detect(bad, 300, 4);
+    const Quantiles found = time_to_detect(bad, 200, 4);
     EXPECT_LT(found.median, 1.15 * bad.median_wanted);
   }
 }
