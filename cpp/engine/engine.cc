@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/heap.h"
+#include "serving/shadow_desk.h"
 #include "telemetry/exposition.h"
 
 namespace penstock::engine {

@@ -24,11 +24,14 @@
 #include "serving/bridge.h"
 #include "serving/front.h"
 #include "serving/server_state.h"
-#include "serving/shadow_desk.h"
 #include "serving/version_table.h"
 #include "telemetry/batch_sizes.h"
 #include "telemetry/model_metrics.h"
 #include "telemetry/server_metrics.h"
+
+namespace penstock::serving {
+class ShadowDesk;
+}  // namespace penstock::serving
 
 namespace penstock::engine {
 

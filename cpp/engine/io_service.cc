@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/io_service.h"
 
+#include <algorithm>
+
+#include "serving/shadow_desk.h"
+
 namespace penstock::engine {
 namespace {
 
@@ -52,6 +56,12 @@ void IoService::opened(net::PeerKey peer, net::Port port, http::Session& session
   front_.opened(peer.slot, peer.id,
                 port == net::Port::kRest ? serving::Protocol::kRest : serving::Protocol::kGrpc,
                 session);
+}
+
+void IoService::pass_written() { shadows_->flush(io_thread_); }
+
+base::Nanos IoService::next_wake(base::Nanos now) {
+  return std::min(front_.next_wake(now), shadows_->next_wake(io_thread_, now));
 }
 
 void IoService::closed(net::PeerKey peer, net::CloseReason reason) {

@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <algorithm>
-
 #include "base/log.h"
 #include "net/service.h"
 #include "serving/front.h"
-#include "serving/shadow_desk.h"
 #include "telemetry/server_metrics.h"
 
 namespace penstock::engine {
@@ -30,10 +27,8 @@ class IoService : public net::Service {
   void refused() override;
   void could_not_accept(const base::Error& why) override;
   void finish_pass(base::Nanos now) override { front_.finish_pass(now); }
-  void pass_written() override { shadows_->flush(io_thread_); }
-  base::Nanos next_wake(base::Nanos now) override {
-    return std::min(front_.next_wake(now), shadows_->next_wake(io_thread_, now));
-  }
+  void pass_written() override;
+  base::Nanos next_wake(base::Nanos now) override;
   void transferred(std::uint64_t bytes_in, std::uint64_t bytes_out) override {
     metrics_.record_bytes_received(bytes_in);
     metrics_.record_bytes_sent(bytes_out);

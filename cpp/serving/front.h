@@ -29,7 +29,6 @@
 #include "serving/call_table.h"
 #include "serving/health.h"
 #include "serving/server_state.h"
-#include "serving/shadow_desk.h"
 #include "serving/shared_tensors.h"
 #include "serving/version_table.h"
 #include "telemetry/server_metrics.h"
@@ -39,6 +38,8 @@
 #include "wire/v2_messages.h"
 
 namespace penstock::serving {
+
+class ShadowDesk;
 
 // What the calls of a connection are.
 enum class Protocol : std::uint8_t { kGrpc, kRest };

@@ -22,14 +22,14 @@ namespace penstock::serving {
 
 // What a shadow is, and what of it is kept.
 struct ShadowOptions {
-  std::string name;
-  std::string model;    // whose version is sent copies
-  std::string version;  // a number; empty: the highest that is loaded
-  judging::Tolerance tolerance;
-  ExampleOptions examples;
+  std::string name = {};
+  std::string model = {};    // whose version is sent copies
+  std::string version = {};  // a number; empty: the highest that is loaded
+  judging::Tolerance tolerance = {};
+  ExampleOptions examples = {};
   // Names of inputs and outputs whose values are neither kept in examples nor told as bounds of
   // slices.
-  std::vector<std::string> sensitive;
+  std::vector<std::string> sensitive = {};
 };
 
 // Why a copy was never executed.
