@@ -138,8 +138,8 @@ TEST(serving_shadow_desk, a_shadow_that_is_not_loaded_or_takes_other_inputs_is_c
 }
 
 TEST(serving_shadow_desk, what_its_version_s_queue_refuses_is_dropped_and_no_failure) {
-  DeskRig rig;
   Strings strings;
+  DeskRig rig;
   serving::Version::Options options{.name = "model", .lane = Lane::kBatch};
   options.queue.tickets_max = 2;
   rig.load(options, x_to_y(1),
@@ -199,8 +199,8 @@ TEST(serving_shadow_desk, more_bytes_than_may_be_kept_alive_are_dropped) {
 }
 
 TEST(serving_shadow_desk, a_primary_with_a_line_of_its_own_has_nothing_to_spare) {
-  DeskRig rig;
   Strings strings;
+  DeskRig rig;
   const auto busy =
       rig.load({.name = "busy", .lane = Lane::kBatch}, x_to_y(2),
                [&](const model::ExecutorBatch& batch, std::vector<base::Tensor>& outputs) {
@@ -228,8 +228,8 @@ TEST(serving_shadow_desk, a_primary_with_a_line_of_its_own_has_nothing_to_spare)
 }
 
 TEST(serving_shadow_desk, a_shadow_that_hangs_holds_its_own_copies_and_no_others) {
-  DeskRig rig;
   Strings strings;
+  DeskRig rig;
   rig.load_batch("hangs",
                  [&](const model::ExecutorBatch& batch, std::vector<base::Tensor>& outputs) {
                    strings.pass();
@@ -254,8 +254,8 @@ TEST(serving_shadow_desk, a_shadow_that_hangs_holds_its_own_copies_and_no_others
 }
 
 TEST(serving_shadow_desk, a_version_may_be_taken_away_while_another_hangs_on_the_desk) {
-  DeskRig rig;
   Strings strings;
+  DeskRig rig;
   rig.load_inline("hangs",
                   [&](const model::ExecutorBatch& batch, std::vector<base::Tensor>& outputs) {
                     strings.pass();
@@ -276,8 +276,8 @@ TEST(serving_shadow_desk, a_version_may_be_taken_away_while_another_hangs_on_the
 }
 
 TEST(serving_shadow_desk, a_shadow_s_version_is_retired_when_its_copies_are_answered) {
-  DeskRig rig;
   Strings strings;
+  DeskRig rig;
   const auto version = rig.load_batch(
       "model", [&](const model::ExecutorBatch& batch, std::vector<base::Tensor>& outputs) {
         strings.pass();
