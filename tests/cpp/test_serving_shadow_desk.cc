@@ -103,6 +103,21 @@ TEST(serving_shadow_desk, the_request_s_bytes_are_not_copied_for_it) {
   EXPECT_EQ(seen.load(), sent);
 }
 
+TEST(serving_shadow_desk, what_a_copy_kept_alive_is_freed_by_its_io_thread) {
+  DeskRig rig;
+  rig.load_inline("model");
+  const auto shadow = rig.shadow_of("model");
+  const std::size_t large =
+      base::Buffer::kPooledBytesMin * 4;  // so that its block goes to the pool
+  EXPECT(rig.offer(shadow, std::vector<float>(large / sizeof(float)), std::vector<float>{1}));
+  base::Buffer::trim_pool();
+  rig.desk->start();  // it looks by itself once, so that no flush() is needed yet
+  while (shadow->counts().compared == 0) std::this_thread::yield();
+  EXPECT_EQ(base::Buffer::trim_pool(), 0);
+  while (rig.desk->next_wake(0, 0) != base::kNever) rig.desk->flush(0);
+  EXPECT(base::Buffer::trim_pool() >= large);
+}
+
 TEST(serving_shadow_desk, who_failed_is_counted_by_which_of_both_it_was) {
   DeskRig rig;
   rig.load_inline("good");
