@@ -16,6 +16,7 @@ __all__ = [
     "ChannelOption",
     "Compression",
     "MetadataLike",
+    "STICKY_KEY_HEADER",
     "TlsOptions",
     "addresses_of",
     "channel_credentials",
@@ -23,9 +24,13 @@ __all__ = [
     "failure_of",
     "grpc_compression",
     "grpc_metadata",
+    "keyed",
 ]
 
 Compression = Literal["gzip", "deflate"]
+#: The header that routes look at, unless they name another.
+STICKY_KEY_HEADER = "penstock-sticky-key"
+
 MetadataLike = Mapping[str, str | bytes] | Iterable[tuple[str, str | bytes]]
 ChannelOption = tuple[str, Any]
 
@@ -122,3 +127,18 @@ def failure_of(error: grpc.RpcError) -> Failure:
         error.details() or "the server gave no reason",
         tuple((key, value) for key, value in trailers or ()),
     )
+
+
+def keyed(metadata: MetadataLike | None, sticky_key: str) -> MetadataLike | None:
+    """The metadata with the key that decides which version of a model answers; ValueError for one
+    that no header can carry.
+    """
+    if not sticky_key:
+        return metadata
+    if not (sticky_key.isascii() and sticky_key.isprintable()) or sticky_key != sticky_key.strip():
+        raise ValueError(
+            f"sticky_key wants printable ASCII without space at its ends, found {sticky_key!r}: "
+            "send a hash of it, such as its SHA-256 in hexadecimal"
+        )
+    pairs = metadata.items() if isinstance(metadata, Mapping) else metadata or ()
+    return [*pairs, (STICKY_KEY_HEADER, sticky_key)]

@@ -27,6 +27,7 @@ from penstock_client._channel import (
     failure_of,
     grpc_compression,
     grpc_metadata,
+    keyed,
 )
 from penstock_client._rollout_skins import AsyncRollouts
 from penstock_client.bfloat16 import Bfloat16
@@ -83,6 +84,7 @@ class AsyncClient:
         outputs: Iterable[str] | None = None,
         parameters: Mapping[str, ParameterValue] | None = None,
         request_id: str = "",
+        sticky_key: str = "",
         timeout: float | None = None,
         metadata: MetadataLike | None = None,
         raw: bool = True,
@@ -98,7 +100,7 @@ class AsyncClient:
             request_id=request_id,
             raw=raw,
         )
-        return await self._run(call, timeout, metadata, compression)
+        return await self._run(call, timeout, keyed(metadata, sticky_key), compression)
 
     async def server_live(self, *, timeout: float | None = None) -> bool:
         """Whether the server is alive."""

@@ -27,6 +27,7 @@ from penstock_client._channel import (
     failure_of,
     grpc_compression,
     grpc_metadata,
+    keyed,
 )
 from penstock_client._rollout_skins import Rollouts
 from penstock_client.bfloat16 import Bfloat16
@@ -91,12 +92,16 @@ class Client:
         outputs: Iterable[str] | None = None,
         parameters: Mapping[str, ParameterValue] | None = None,
         request_id: str = "",
+        sticky_key: str = "",
         timeout: float | None = None,
         metadata: MetadataLike | None = None,
         raw: bool = True,
         compression: Compression | None = None,
     ) -> InferResult:
         """Sends the inputs to a model and gives its outputs by name.
+
+        Requests of one `sticky_key`, such as a user's id, get the same version while a model's
+        traffic is shared among several; `result.arm` tells which.
 
         `outputs` names those wanted; None means all. `raw=False` sends typed contents; FP16 and
         BF16 then travel as fp32_contents, which a Penstock server takes and others may refuse.
@@ -110,7 +115,7 @@ class Client:
             request_id=request_id,
             raw=raw,
         )
-        return self._run(call, timeout, metadata, compression)
+        return self._run(call, timeout, keyed(metadata, sticky_key), compression)
 
     def server_live(self, *, timeout: float | None = None) -> bool:
         """Whether the server is alive."""

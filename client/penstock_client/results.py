@@ -22,6 +22,9 @@ __all__ = [
 
 ParameterValue = bool | int | float | str
 
+#: The parameter of an answer that tells the arm.
+ARM_PARAMETER = "penstock_arm"
+
 
 class InferResult(dict[str, npt.NDArray[Any]]):
     """The outputs by name, in the server's order, and what the server said beside them.
@@ -47,6 +50,11 @@ class InferResult(dict[str, npt.NDArray[Any]]):
         self.model_version = model_version
         self.id = id
         self.parameters = dict(parameters or {})
+
+    @property
+    def arm(self) -> str:
+        """Which arm of the model's route answered: "stable", "canary", ...; empty: it has none."""
+        return str(self.parameters.get(ARM_PARAMETER, ""))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

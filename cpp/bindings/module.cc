@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The extension module penstock._core. What each name means stands in server/penstock/_core.pyi.
+// The extension module penstock._core. What each name means stands in server/penstock/_core/.
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
@@ -20,6 +20,7 @@
 #include "bindings/python_executor.h"
 #include "bindings/statistics.h"
 #include "bindings/table_columns.h"
+#include "bindings/traffic.h"
 #include "engine/drain.h"
 #include "engine/engine.h"
 #include "model/signature.h"
@@ -165,6 +166,7 @@ class Server {
     }
     return told;
   }
+  Traffic traffic() { return Traffic(*engine_); }
   ControlBridge& bridge() { return *bridge_; }
   int log_fd() const { return engine_->log().fd(); }
   std::vector<std::tuple<std::string, std::string, std::map<std::string, std::string>>> take_log();
@@ -386,7 +388,8 @@ void bind_server(py::module_& module) {
            py::arg("offset"), py::arg("byte_size"))
       .def("unregister_region", &Server::unregister_region, py::arg("name"))
       .def("unregister_regions", &Server::unregister_regions)
-      .def("regions", &Server::regions, py::arg("name"));
+      .def("regions", &Server::regions, py::arg("name"))
+      .def_property_readonly("traffic", py::cpp_function(&Server::traffic, py::keep_alive<0, 1>()));
 }
 
 std::string isa() {
@@ -405,6 +408,7 @@ PYBIND11_MODULE(_core, module) {
   bind_engine_options(module);
   bind_control_bridge(module);
   bind_statistics(module);
+  bind_traffic(module);
   bind_server(module);
   bind_native_model(module);
   bind_local_model(module);

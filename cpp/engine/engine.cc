@@ -57,10 +57,12 @@ Engine::Engine(Options options, std::unique_ptr<base::Log> log)
       server_metrics_(options_.io_threads),
       machine_(options_.metrics.machine),
       versions_(options_.io_threads + 1),
+      routes_(options_.io_threads),
       regions_(options_.allows_client_shm
                    ? std::make_unique<memory::RegionTable>(options_.client_shm_regions_max)
                    : nullptr) {
   versions_.publish(std::make_shared<serving::VersionTable>());
+  routes_.publish(std::make_shared<serving::RouteTable>());
 }
 
 Engine::~Engine() { stop(); }
@@ -79,6 +81,9 @@ Result<> Engine::make_io_threads() {
   auto wakes = serving::Wakes::open(options_.io_threads);
   if (!wakes) return std::unexpected(wakes.error());
   wakes_ = std::move(*wakes);
+  auto verdicts = base::EventFd::open();
+  if (!verdicts) return std::unexpected(verdicts.error());
+  verdicts_.emplace(std::move(*verdicts));
   for (std::size_t i = 0; i < options_.io_threads; ++i) {
     auto thread = net::IoThread::open(io);
     if (!thread) return std::unexpected(thread.error());
@@ -92,6 +97,7 @@ Result<> Engine::make_io_threads() {
                    .identity = &options_.identity,
                    .readiness = &readiness_,
                    .versions = &versions_,
+                   .routes = &routes_,
                    .mailbox = made.mailbox.get(),
                    .bridge = bridge_.get(),
                    .wakes = wakes_.get(),
@@ -240,6 +246,40 @@ void Engine::retire(std::shared_ptr<serving::Version> version, std::uint64_t gon
     nanosleep(&kSeenLook, nullptr);
   }
   version->retire([&] { return !has_io_threads(); });
+}
+
+// ---------------------------------------------------------------------------------------------
+// Routes
+
+Result<std::shared_ptr<serving::Trial>> Engine::open_trial(serving::TrialOptions options) const {
+  return serving::Trial::open(std::move(options), io_.size(), *verdicts_);
+}
+
+Result<> Engine::set_route(routing::RouteSpec spec, std::shared_ptr<serving::Trial> trial,
+                           std::uint32_t epoch) {
+  auto route = routing::Route::make(std::move(spec));
+  if (!route) return std::unexpected(route.error());
+  auto routed = std::make_shared<const serving::RoutedModel>(
+      serving::RoutedModel{.route = *std::move(route), .trial = std::move(trial), .epoch = epoch});
+  const auto stage = stage_.lock();  // guards publishing
+  auto table = std::make_shared<serving::RouteTable>(*routes_.latest());
+  table->set(std::move(routed));
+  routes_.publish(std::move(table));
+  return {};
+}
+
+void Engine::remove_route(std::string_view name) {
+  const auto stage = stage_.lock();
+  auto table = std::make_shared<serving::RouteTable>(*routes_.latest());
+  table->remove(name);
+  routes_.publish(std::move(table));
+}
+
+std::uint64_t Engine::worker_restarts(std::string_view model, std::int64_t version) {
+  const auto table = versions_.latest();
+  const serving::VersionEntry* const entry = table->entry(model, version);
+  const bool is_loaded = entry != nullptr && entry->version != nullptr;
+  return is_loaded ? entry->version->counts().worker_restarts : 0;
 }
 
 // ---------------------------------------------------------------------------------------------

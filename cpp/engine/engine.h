@@ -5,12 +5,14 @@
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/error.h"
+#include "base/event_fd.h"
 #include "base/log.h"
 #include "base/monitor.h"
 #include "engine/io_service.h"
@@ -23,7 +25,9 @@
 #include "serving/asleep.h"
 #include "serving/bridge.h"
 #include "serving/front.h"
+#include "serving/route_table.h"
 #include "serving/server_state.h"
+#include "serving/trial.h"
 #include "serving/version_table.h"
 #include "telemetry/batch_sizes.h"
 #include "telemetry/model_metrics.h"
@@ -98,6 +102,18 @@ class Engine {
   // Gives memory that unloaded models left free back to the system. Blocks for some milliseconds.
   static void trim_memory();
 
+  // A candidate to be watched, for a route that names it.
+  base::Result<std::shared_ptr<serving::Trial>> open_trial(serving::TrialOptions options) const;
+  // Requests of the model `spec.name` go by this route, from now on and until it is removed.
+  // kInvalidArgument for a route that is none (routing::Route::make).
+  base::Result<> set_route(routing::RouteSpec spec, std::shared_ptr<serving::Trial> trial,
+                           std::uint32_t epoch);
+  void remove_route(std::string_view name);
+  // Of the processes of a version since it was loaded; 0 for one that has none.
+  std::uint64_t worker_restarts(std::string_view model, std::int64_t version);
+  // Readable once some trial's judge has decided, until it is cleared.
+  const base::EventFd& verdicts() const { return *verdicts_; }
+
   const serving::Readiness& readiness() const { return readiness_; }
   // What ServerReady and the health service say. Whoever watches is told.
   void set_ready(bool is_ready);
@@ -145,6 +161,8 @@ class Engine {
   telemetry::ServerMetrics server_metrics_;
   MachineGauge machine_;
   serving::PublishedVersions versions_;  // read by the io threads and, last, by the desk
+  serving::PublishedRoutes routes_;
+  std::optional<base::EventFd> verdicts_;  // there from open() on
   std::unique_ptr<serving::ShadowDesk> shadows_;
   std::unique_ptr<serving::Bridge> bridge_;
   std::unique_ptr<serving::Wakes> wakes_;

@@ -20,6 +20,7 @@
 #include "serving/health.h"
 #include "serving/hosted_call.h"
 #include "serving/rest_call.h"
+#include "serving/routed_call.h"
 #include "serving/shared_tensors.h"
 #include "serving/version.h"
 
@@ -51,10 +52,12 @@ struct Call {
   std::unique_ptr<HostedCall> hosted;  // if the control thread answers it
   std::optional<HealthWatch> watch;    // if it is a Health/Watch
   std::optional<Parking> parking;      // while it waits for a version that is asleep
+  RoutedCall routed;                   // if the model it names is a route
 
   // Of an inference that was accepted:
-  Version::IoShare* share = nullptr;  // null: not (yet) accepted
-  batching::Handle place;             // in the version's queue, on the batch lane
+  Version::IoShare* share = nullptr;       // null: not (yet) accepted
+  batching::Handle place;                  // in the version's queue, on the batch lane
+  base::Nanos patience_ns = base::kNever;  // of that queue: when it gives the ticket back
   std::string request_id;
   std::vector<std::uint32_t> wanted_outputs;  // empty: all
   std::vector<std::uint32_t> wanted_classes;  // of each of these, as classes; empty: as values
@@ -72,8 +75,10 @@ struct Call {
     hosted.reset();
     watch.reset();
     parking.reset();
+    routed.clear();
     share = nullptr;
     place = {};
+    patience_ns = base::kNever;
     request_id.clear();
     wanted_outputs.clear();
     wanted_classes.clear();

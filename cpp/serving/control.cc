@@ -36,8 +36,9 @@ void Front::answer_model_ready(Call& call) {
   const auto query = wire::decode_model_query(call.message.text());
   if (!query) return refuse(call, query.error());
   const VersionTable& table = context_.versions->look(context_.io_thread);
-  const auto version = table.find(query->name, query->version);
-  if (version || table.asleep(query->name, query->version) != nullptr) {
+  const Target target = representative(query->name, query->version);
+  const auto version = table.find(target.model, target.version);
+  if (version || table.asleep(target.model, target.version) != nullptr) {
     return answer_small(call, wire::encode_flag(true));
   }
   if (version.error().code == Code::kInvalidArgument) return refuse(call, version.error());
@@ -65,13 +66,14 @@ void Front::answer_model_metadata(Call& call) {
   const auto query = wire::decode_model_query(call.message.text());
   if (!query) return refuse(call, query.error());
   const VersionTable& table = context_.versions->look(context_.io_thread);
-  const auto version = table.find(query->name, query->version);
+  const Target target = representative(query->name, query->version);
+  const auto version = table.find(target.model, target.version);
   if (!version) {
-    const auto parked = park_or(call, table, query->name, query->version, version.error());
+    const auto parked = park_or(call, table, target.model, target.version, version.error());
     return parked ? void() : refuse(call, parked.error());
   }
-  const std::vector<std::string> versions = table.loaded_versions(query->name);
-  answer_small(call, wire::encode_model_metadata({.name = (*version)->name(),
+  const std::vector<std::string> versions = table.loaded_versions(target.model);
+  answer_small(call, wire::encode_model_metadata({.name = query->name,
                                                   .versions = versions,
                                                   .platform = (*version)->platform(),
                                                   .signature = &(*version)->signature(),

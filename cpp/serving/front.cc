@@ -2,6 +2,7 @@
 #include "serving/front.h"
 
 #include <algorithm>
+#include <random>
 #include <utility>
 
 #include "base/check.h"
@@ -19,6 +20,11 @@ constexpr Error deadline_exceeded() {
   return {Code::kDeadlineExceeded, "the deadline passed before the answer was ready"};
 }
 
+std::uint64_t random_seed() {
+  std::random_device device;
+  return (std::uint64_t{device()} << 32) | device();
+}
+
 Error caller_went_away() { return {Code::kCancelled, "the caller went away"}; }
 
 std::optional<base::NamePattern> copy_of(const std::shared_ptr<const base::NamePattern>& one) {
@@ -31,7 +37,8 @@ Front::Front(Context context)
     : context_(std::move(context)),
       grpc_forwarding_(copy_of(context_.options->grpc_forwarding)),
       rest_forwarding_(copy_of(context_.options->rest_forwarding)),
-      timers_(base::monotonic_now()) {}
+      timers_(base::monotonic_now()),
+      fresh_key_{.seed = random_seed()} {}
 Front::~Front() = default;
 
 void Front::opened(std::uint32_t slot, std::uint64_t id, Protocol protocol,
@@ -116,6 +123,10 @@ void Front::on_request(Peer& peer, std::uint32_t slot, const http::Event& event,
     timers_.schedule(call.timer, call.deadline_ns);
   }
   if (!is_native) return begin_hosted(call, *head);
+  if (call.method == grpc::Method::kModelInfer) {
+    if (const auto kept = keep_headers(call, event.fields); !kept)
+      return refuse(call, kept.error());
+  }
   if (grpc_forwarding_ && call.method == grpc::Method::kModelInfer) {
     const auto kept = forward_metadata(event.fields, *grpc_forwarding_, call.forwarded);
     if (!kept) return refuse(call, kept.error());
@@ -265,6 +276,7 @@ void Front::end_connections(Nanos now) {
 
 void Front::finish_pass(Nanos now) {
   context_.versions->look(context_.io_thread);
+  context_.routes->look(context_.io_thread);
   context_.mailbox->drain(replies_);
   if (!replies_.empty()) finish_replies(now);
   if (next_hosted_ != 0) finish_commands();  // else there never was a call to answer
@@ -279,12 +291,15 @@ void Front::finish_pass(Nanos now) {
 void Front::on_timer(Call& call, Nanos now) {
   if (now >= call.deadline_ns) {
     if (call.share != nullptr) call.share->metrics->record_expired(now - call.arrived_ns);
+    observe_timeout(call, now);
     abandon(call);
     return refuse(call, deadline_exceeded());
   }
   if (call.hosted != nullptr) return on_hosted_timer(call, now);
+  if (now >= call.routed.slow_at_ns) observe_slow(call, now);
   // The queue's patience is over; if the ticket has left the queue, only the deadline counts.
-  if (call.share != nullptr) {
+  if (call.share != nullptr && now >= call.patience_ns) {
+    call.patience_ns = base::kNever;
     batching::Batcher& batcher = call.share->version->batcher();
     if (const auto ticket = batcher.cancel(call.place)) {
       const auto why = batching::expiry(*ticket, batcher.queue().settings(), now);
@@ -294,7 +309,13 @@ void Front::on_timer(Call& call, Nanos now) {
       return refuse(call, why.value_or(deadline_exceeded()));
     }
   }
-  timers_.schedule(call.timer, call.deadline_ns);
+  set_timer(call);
+}
+
+// At the first of what may happen to a call that waits.
+void Front::set_timer(Call& call) {
+  timers_.schedule(call.timer,
+                   std::min({call.deadline_ns, call.patience_ns, call.routed.slow_at_ns}));
 }
 
 }  // namespace penstock::serving

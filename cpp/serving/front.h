@@ -28,6 +28,7 @@
 #include "serving/call.h"
 #include "serving/call_table.h"
 #include "serving/health.h"
+#include "serving/route_table.h"
 #include "serving/server_state.h"
 #include "serving/shared_tensors.h"
 #include "serving/version_table.h"
@@ -68,6 +69,7 @@ class Front {
     const ServerIdentity* identity = nullptr;
     const Readiness* readiness = nullptr;
     PublishedVersions* versions = nullptr;
+    PublishedRoutes* routes = nullptr;
     Mailbox* mailbox = nullptr;
     Bridge* bridge = nullptr;
     Wakes* wakes = nullptr;
@@ -205,6 +207,22 @@ class Front {
   void look_at_parked(base::Nanos now);
   void dispatch(Call& call, base::Nanos now);
 
+  // routed.cc: models that are routes
+  Target representative(std::string_view model, std::string_view version);
+  base::Result<> keep_headers(Call& call, std::span<const http::Field> fields);
+  base::Result<> route(Call& call, const VersionTable& table, Target& target);
+  static bool is_there(const VersionTable& table, const routing::Arm& arm);
+  std::string_view fresh_key();
+  void keep_inputs(Call& call, const batching::Ticket& ticket);
+  void begin_routed(Call& call, batching::Ticket& ticket);
+  Observation observation_of(const Call& call, base::Nanos now) const;
+  bool observe(Call& call, const batching::Outcome& outcome, base::Nanos now);
+  void observe_timeout(Call& call, base::Nanos now);
+  void observe_slow(Call& call, base::Nanos now);
+  bool retry_on_stable(Call& call, base::Nanos now);
+  void make_mirrors(const Call& call, const batching::Outcome& outcome);
+  void offer_mirrors(const Version& primary);
+
   // infer.cc: ModelInfer
   void start_inference(Call& call, base::Nanos now);
   base::Result<> decode(Call& call);
@@ -212,13 +230,18 @@ class Front {
   base::Result<> bind_wishes(Call& call, Version& version, batching::Ticket& ticket,
                              base::Nanos now);
   base::Result<> take_shared_inputs(Call& call);
+  base::Result<> send(Call& call, std::unique_ptr<batching::Ticket> ticket, base::Nanos now);
   base::Result<> enqueue(Call& call, std::unique_ptr<batching::Ticket> ticket, base::Nanos now);
+  void set_timer(Call& call);
   void cancel(Call& call);
   void abandon(Call& call);
   void leave_version(Call& call);
   void finish_replies(base::Nanos now);
+  static std::string_view name_in_answer(const Call& call, const Version& version);
+  static std::string_view arm_in_answer(const Call& call);
   base::Result<> encode_answer(Call& call, const Version& version);
   void finish_inference(Call& call, batching::Outcome& outcome, base::Nanos now);
+  void answer_inference(Call& call, batching::Outcome& outcome, base::Nanos now);
   void run_inline_lane(base::Nanos now);
   void run_gathered(Version::IoShare& share, base::Nanos start);
   void drop_expired(std::vector<std::unique_ptr<batching::Ticket>>& tickets, base::Nanos now);
@@ -241,12 +264,21 @@ class Front {
   HealthStamp health_stamp_;
   base::Nanos draining_until_ns_ = base::kNever;  // kNever: connections are not being ended
 
+  // What makes keys of requests that bring none: no two of them are alike, in all servers.
+  struct FreshKey {
+    std::uint64_t seed = 0;
+    std::uint64_t count = 0;
+  };
+  FreshKey fresh_key_;
+  std::uint64_t nonce_ = 0;  // of the last request that may be mirrored
+
   // Kept between requests for their memory.
   wire::InferRequest request_;
   wire::EncodedMessage encoded_;
   std::vector<wire::InferOutput> outputs_;
   std::vector<SharedInput> shared_inputs_;
   std::vector<batching::Reply> replies_;
+  std::vector<std::unique_ptr<Mirror>> mirrors_;  // of the request being answered
   std::vector<HostedCommand> commands_;
   wire::JsonScratch json_;
   std::vector<wire::JsonOutput> json_outputs_;
@@ -254,6 +286,7 @@ class Front {
   std::vector<http::Field> rest_fields_;
   std::vector<http::Field> rest_extra_;
   std::string path_scratch_;
+  std::string key_scratch_;
   std::vector<std::unique_ptr<batching::Ticket>> spare_tickets_;
   std::vector<Version::IoShare*> gathering_;  // versions with tickets for the inline lane
 };

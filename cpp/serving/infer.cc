@@ -42,14 +42,20 @@ base::Result<> check_asked(const std::vector<base::TensorSpec>& specs,
   return {};
 }
 
-// The model's outputs in the shapes that answers have, and as classes where the call wants those.
+// The model's outputs, all that were asked for, in the shapes that answers have.
+base::Result<> shape_as_answered(const Call& call, const Version& version,
+                                 std::vector<base::Tensor>& outputs) {
+  auto done =
+      check_asked(version.signature().outputs, call.wanted_outputs, version.name(), outputs);
+  if (!done || !version.reshaping()) return done;
+  return model::reshape_outputs(*version.reshaping(), version.signature().batch_rows_max > 0,
+                                outputs);
+}
+
+// As classes where the call wants those.
 base::Result<> show_as_asked(const Call& call, const Version& version,
                              std::vector<base::Tensor>& outputs) {
   const bool batches = version.signature().batch_rows_max > 0;
-  if (version.reshaping()) {
-    auto done = model::reshape_outputs(*version.reshaping(), batches, outputs);
-    if (!done) return done;
-  }
   for (std::size_t i = 0; i < call.wanted_classes.size(); ++i) {
     if (call.wanted_classes[i] == 0) continue;
     const std::uint32_t at = call.wanted_outputs[i];
@@ -93,10 +99,10 @@ base::Result<> Front::decode(Call& call) {
 base::Result<> Front::accept(Call& call, Nanos now) {
   if (auto decoded = decode(call); !decoded || call.parking) return decoded;
   const VersionTable& table = context_.versions->look(context_.io_thread);
-  const auto version = table.find(request_.model_name, request_.model_version);
-  if (!version) {
-    return park_or(call, table, request_.model_name, request_.model_version, version.error());
-  }
+  Target target{request_.model_name, request_.model_version};
+  if (auto routed = route(call, table, target); !routed) return routed;
+  const auto version = table.find(target.model, target.version);
+  if (!version) return park_or(call, table, target.model, target.version, version.error());
   Version::IoShare& share = (*version)->share(context_.io_thread);
   call.share = &share;
   share.hold();
@@ -114,6 +120,7 @@ base::Result<> Front::accept(Call& call, Nanos now) {
     bound = bind_request(request_, (*version)->signature(), (*version)->name(), *ticket,
                          call.wanted_outputs);
   }
+  if (bound && call.routed.model != nullptr) keep_inputs(call, *ticket);
   if (bound && may_share) {
     bound =
         locate_shared_outputs(context_.regions, request_, call.wanted_outputs, call.shared_outputs);
@@ -135,15 +142,20 @@ base::Result<> Front::accept(Call& call, Nanos now) {
   if (call.is_rest) place_outputs(call, (*version)->signature());
   call.forwarded.clear();
   call.message = {};  // the ticket's inputs keep the bytes alive
-  if ((*version)->lane() == Lane::kInline) {
-    if (share.gathered.empty()) {
-      gathering_.push_back(&share);
-      share.hold();  // beyond its calls, for they may be cancelled in this pass
-    }
-    share.gathered.push_back(std::move(ticket));
-    return {};
+  if (call.routed.model != nullptr) begin_routed(call, *ticket);
+  return send(call, std::move(ticket), now);
+}
+
+// Into the lane of the version that the call holds.
+base::Result<> Front::send(Call& call, std::unique_ptr<Ticket> ticket, Nanos now) {
+  Version::IoShare& share = *call.share;
+  if (share.version->lane() == Lane::kBatch) return enqueue(call, std::move(ticket), now);
+  if (share.gathered.empty()) {
+    gathering_.push_back(&share);
+    share.hold();  // beyond its calls, for they may be cancelled in this pass
   }
-  return enqueue(call, std::move(ticket), now);
+  share.gathered.push_back(std::move(ticket));
+  return {};
 }
 
 // What the request asks for beyond its tensors.
@@ -190,8 +202,8 @@ base::Result<> Front::enqueue(Call& call, std::unique_ptr<Ticket> ticket, Nanos 
     return std::unexpected(place.error());
   }
   call.place = place->handle;
-  const Nanos wake_ns = std::min(place->expires_ns, call.deadline_ns);
-  if (wake_ns != base::kNever) timers_.schedule(call.timer, wake_ns);
+  call.patience_ns = place->expires_ns;
+  set_timer(call);
   return {};
 }
 
@@ -214,6 +226,7 @@ void Front::abandon(Call& call) {
 
 void Front::leave_version(Call& call) {
   call.place = {};
+  call.patience_ns = base::kNever;
   std::exchange(call.share, nullptr)->release();
 }
 
@@ -221,12 +234,14 @@ void Front::leave_version(Call& call) {
 // The inline lane
 
 void Front::run_inline_lane(Nanos now) {
-  for (Version::IoShare* const share : gathering_) {
-    drop_expired(share->gathered, now);
+  // More may come meanwhile: what a canary failed, for stable.
+  for (std::size_t i = 0; i < gathering_.size(); ++i) {
+    Version::IoShare& share = *gathering_[i];
+    drop_expired(share.gathered, now);
     now = base::monotonic_now();
-    run_gathered(*share, now);
+    run_gathered(share, now);
     finish_replies(base::monotonic_now());
-    share->release();
+    share.release();
   }
   gathering_.clear();
 }
@@ -279,11 +294,19 @@ void Front::finish_replies(Nanos now) {
 void Front::finish_inference(Call& call, batching::Outcome& outcome, Nanos now) {
   telemetry::ModelShard& metrics = *call.share->metrics;
   const Version& version = *call.share->version;
-  const std::vector<base::TensorSpec>& specs = version.signature().outputs;
   if (outcome.outputs) {
-    auto shown = check_asked(specs, call.wanted_outputs, version.name(), *outcome.outputs);
-    if (shown) shown = show_as_asked(call, version, *outcome.outputs);
-    if (shown) shown = write_shared_outputs(call.shared_outputs, specs, *outcome.outputs);
+    auto shaped = shape_as_answered(call, version, *outcome.outputs);
+    if (!shaped) outcome.outputs = std::unexpected(std::move(shaped).error());
+  }
+  const bool is_failed_by_canary = call.routed.is_evidence && observe(call, outcome, now);
+  const bool is_mirrored = call.routed.mirrored != 0;
+  if (is_mirrored) make_mirrors(call, outcome);
+  if (outcome.outputs) {
+    auto shown = show_as_asked(call, version, *outcome.outputs);
+    if (shown) {
+      shown =
+          write_shared_outputs(call.shared_outputs, version.signature().outputs, *outcome.outputs);
+    }
     if (!shown) outcome.outputs = std::unexpected(std::move(shown).error());
   }
   if (!outcome.outputs) {
@@ -292,6 +315,17 @@ void Front::finish_inference(Call& call, batching::Outcome& outcome, Nanos now) 
     } else {
       metrics.record_failure(reason_for(outcome), now - call.arrived_ns);
     }
+  }
+  if (!is_failed_by_canary || !retry_on_stable(call, now)) answer_inference(call, outcome, now);
+  if (is_mirrored) offer_mirrors(version);
+}
+
+// Frees the call.
+void Front::answer_inference(Call& call, batching::Outcome& outcome, Nanos now) {
+  telemetry::ModelShard& metrics = *call.share->metrics;
+  const Version& version = *call.share->version;
+  const std::vector<base::TensorSpec>& specs = version.signature().outputs;
+  if (!outcome.outputs) {
     leave_version(call);
     return refuse(call, outcome.outputs.error());
   }
@@ -323,13 +357,25 @@ void Front::finish_inference(Call& call, batching::Outcome& outcome, Nanos now) 
   answer(call, encoded_);
 }
 
+// The name that the request used, which of a route need not be its version's.
+std::string_view Front::name_in_answer(const Call& call, const Version& version) {
+  return call.routed.model == nullptr ? std::string_view(version.name())
+                                      : std::string_view(call.routed.model->route.name());
+}
+
+std::string_view Front::arm_in_answer(const Call& call) {
+  return call.routed.model == nullptr ? std::string_view()
+                                      : std::string_view(call.routed.arm().name);
+}
+
 // `outputs_` are the answer's.
 base::Result<> Front::encode_answer(Call& call, const Version& version) {
   if (call.is_rest) return encode_rest_answer(call, version);
-  wire::encode_infer_answer({.model_name = version.name(),
+  wire::encode_infer_answer({.model_name = name_in_answer(call, version),
                              .model_version = version.number_text(),
                              .id = call.request_id,
-                             .outputs = outputs_},
+                             .outputs = outputs_,
+                             .arm = arm_in_answer(call)},
                             grpc::kFramePrefixBytes, encoded_);
   if (encoded_.pieces.empty()) {
     return base::fail(Code::kResourceExhausted, "no memory for the answer's message");

@@ -69,6 +69,10 @@ void Front::on_rest_request(Peer& peer, std::uint32_t slot, const http::Event& e
     if (!kept) return refuse_rest(call, rest::kHeaderFieldsTooLarge, kept.error());
     if (!charge_body(call, 0)) return refuse(call, too_many_bytes());
   }
+  if (is_inference(rest.route)) {
+    if (const auto kept = keep_headers(call, event.fields); !kept)
+      return refuse(call, kept.error());
+  }
   if (rest.route == RouteKind::kControl) {
     for (const http::Field& field : event.fields) rest.fields.emplace_back(field.name, field.value);
   }
@@ -121,8 +125,9 @@ void Front::answer_rest_flag(Call& call, std::string_view what, bool is_so) {
 
 void Front::answer_rest_ready(Call& call) {
   const VersionTable& table = context_.versions->look(context_.io_thread);
-  const auto version = table.find(call.rest.model, call.rest.version);
-  if (version || table.asleep(call.rest.model, call.rest.version) != nullptr) {
+  const Target target = representative(call.rest.model, call.rest.version);
+  const auto version = table.find(target.model, target.version);
+  if (version || table.asleep(target.model, target.version) != nullptr) {
     return answer_rest_text(call, rest::kOk, wire::encode_json_model_ready(call.rest.model));
   }
   refuse_rest(call, rest::kBadRequest, version.error());
@@ -140,14 +145,15 @@ void Front::answer_rest_server(Call& call) {
 
 void Front::answer_rest_model(Call& call) {
   const VersionTable& table = context_.versions->look(context_.io_thread);
-  const auto version = table.find(call.rest.model, call.rest.version);
+  const Target target = representative(call.rest.model, call.rest.version);
+  const auto version = table.find(target.model, target.version);
   if (!version) {
-    const auto parked = park_or(call, table, call.rest.model, call.rest.version, version.error());
+    const auto parked = park_or(call, table, target.model, target.version, version.error());
     return parked ? void() : refuse(call, parked.error());
   }
-  const std::vector<std::string> versions = table.loaded_versions(call.rest.model);
+  const std::vector<std::string> versions = table.loaded_versions(target.model);
   answer_rest_text(call, rest::kOk,
-                   wire::encode_json_model_metadata({.name = (*version)->name(),
+                   wire::encode_json_model_metadata({.name = call.rest.model,
                                                      .versions = versions,
                                                      .platform = (*version)->platform(),
                                                      .signature = &(*version)->signature(),
@@ -163,8 +169,9 @@ base::Result<> Front::decode_rest(Call& call) {
   base::Result<> decoded;
   if (rest.route == RouteKind::kV1Predict || rest.header_bytes == 0U) {
     const VersionTable& table = context_.versions->look(context_.io_thread);
-    const auto version = table.find(rest.model, rest.version);
-    if (!version) return park_or(call, table, rest.model, rest.version, version.error());
+    const Target target = representative(rest.model, rest.version);
+    const auto version = table.find(target.model, target.version);
+    if (!version) return park_or(call, table, target.model, target.version, version.error());
     const base::Signature& signature = (*version)->signature();
     if (rest.route == RouteKind::kV1Predict) {
       auto form = wire::decode_v1_predict(json_, body, signature, request_);

@@ -127,9 +127,12 @@ base::Result<> Front::encode_rest_answer(Call& call, const Version& version) {
                         {"shared_memory_byte_size", output.shared->byte_size}}};
     json.parameters = json_places_[i];
   }
-  const wire::JsonAnswer answer{.model_name = version.name(),
+  const std::string_view arm = arm_in_answer(call);
+  const wire::Parameter told{wire::kArmParameter, arm};
+  const wire::JsonAnswer answer{.model_name = name_in_answer(call, version),
                                 .model_version = version.number_text(),
                                 .id = call.request_id,
+                                .parameters = std::span(&told, arm.empty() ? 0U : 1U),
                                 .outputs = json_outputs_};
   const auto json_bytes = wire::encode_json_answer(answer, encoded_);
   if (!json_bytes) return std::unexpected(json_bytes.error());

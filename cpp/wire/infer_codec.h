@@ -52,7 +52,11 @@ struct InferAnswer {
   std::string_view model_version;
   std::string_view id;
   std::span<const InferOutput> outputs;
+  std::string_view arm = {};  // of the route that the request went by; empty: it is no route's
 };
+
+// The parameter of an answer that tells the arm.
+inline constexpr std::string_view kArmParameter = "penstock_arm";
 
 // An encoded message in pieces, in order: small parts are copied together, large tensors are
 // referred to. Ready for writev.

@@ -3,7 +3,7 @@
 #include "wire/infer_codec.h"
 #include "wire/protobuf.h"
 
-// inference.ModelInferResponse: 1 model_name, 2 model_version, 3 id, 5 outputs,
+// inference.ModelInferResponse: 1 model_name, 2 model_version, 3 id, 4 parameters, 5 outputs,
 // 6 raw_output_contents; an output is 1 name, 2 datatype, 3 shape, 4 parameters (a map: entries of
 // 1 key, 2 InferParameter, which is 2 int64_param or 3 string_param). In bytes:
 //
@@ -43,12 +43,16 @@ void put_number(FieldWriter& writer, std::string_view key, std::uint64_t number)
   writer.put_varint(number);
 }
 
+void put_text(FieldWriter& writer, std::string_view key, std::string_view text) {
+  writer.open_field(4, text_entry_bytes(key, text));
+  writer.put_string(1, key);
+  writer.open_field(2, sized_field_bytes(text.size()));
+  writer.open_field(3, text.size());
+  writer.put_bytes(bytes_of(text));
+}
+
 void put_place(FieldWriter& writer, const SharedPlace& place) {
-  writer.open_field(4, text_entry_bytes(kSharedMemoryRegion, place.region));
-  writer.put_string(1, kSharedMemoryRegion);
-  writer.open_field(2, sized_field_bytes(place.region.size()));
-  writer.open_field(3, place.region.size());
-  writer.put_bytes(bytes_of(place.region));
+  put_text(writer, kSharedMemoryRegion, place.region);
   put_number(writer, kSharedMemoryByteSize, place.byte_size);
   put_number(writer, kSharedMemoryOffset, place.offset);
 }
@@ -93,6 +97,9 @@ void encode_infer_answer(const InferAnswer& answer, std::size_t prefix_bytes,
   std::size_t block_bytes = prefix_bytes + string_field_bytes(answer.model_name) +
                             string_field_bytes(answer.model_version) +
                             string_field_bytes(answer.id);
+  if (!answer.arm.empty()) {
+    block_bytes += sized_field_bytes(text_entry_bytes(kArmParameter, answer.arm));
+  }
   std::size_t referred_bytes = 0;
   for (const InferOutput& output : answer.outputs) {
     PENSTOCK_CHECK(output.tensor != nullptr);
@@ -113,6 +120,7 @@ void encode_infer_answer(const InferAnswer& answer, std::size_t prefix_bytes,
   writer.put_string(1, answer.model_name);
   writer.put_string(2, answer.model_version);
   writer.put_string(3, answer.id);
+  if (!answer.arm.empty()) put_text(writer, kArmParameter, answer.arm);
   for (const InferOutput& output : answer.outputs) put_output(writer, output);
   for (const InferOutput& output : answer.outputs) {
     const std::span<const std::byte> raw = contents_of(output);

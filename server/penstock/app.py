@@ -19,9 +19,10 @@ from penstock.control.application import ControlApplication
 from penstock.control.grpc_methods import add_control_methods
 from penstock.control.log_settings import LogSettings
 from penstock.control.rest_application import RestControl
+from penstock.control.rollout_methods import add_rollout_methods
 from penstock.control.trace_settings import TraceSettings
 from penstock.engine import Engine, isa
-from penstock.errors import OptionsError, RepositoryError
+from penstock.errors import OptionsError, PenstockError, RepositoryError
 from penstock.hosting import ServiceHost, register_services
 from penstock.hosting.reflection import add_reflection
 from penstock.logs import LogOutput
@@ -35,11 +36,23 @@ from penstock.repository.controller import RepositoryController
 from penstock.repository.follower import RegistryFollower
 from penstock.repository.layout import survey
 from penstock.repository.loader import LoadReport
+from penstock.repository.rolled_models import RolledModels
 from penstock.repository.startup import models_at_start
+from penstock.rollout.controller import RolloutController
+from penstock.rollout.force_keys import read_force_keys
+from penstock.rollout.standing import Standing
+from penstock.rollout.store import SqliteStore
+from penstock.rollout.surroundings import (
+    ServedChampion,
+    ServedTraffic,
+    ServedVersions,
+    SystemClock,
+)
 from penstock.shared_memory import SharedMemory
 from penstock.standard_streams import flush_or_forget, open_closed
 from penstock.startup_report import Listening, print_startup
 from penstock.statistics import EngineStatistics
+from penstock.traffic import EngineTraffic
 
 __all__ = ["serve"]
 
@@ -103,7 +116,24 @@ class _Server:
         self._console = console
         self._library = find_onnxruntime()
         self._engine = Engine(options, self._library)
-        self._repository = RepositoryController(self._engine, options, find_machine(self._library))
+        self._traffic = EngineTraffic(
+            self._engine.traffic, read_force_keys(options.route_force_key)
+        )
+        store = SqliteStore(Path(options.state_dir) if options.state_dir else None)
+        self._standing = Standing(self._traffic, store.records(), start=self._begin_rollout)
+        self._repository = RepositoryController(
+            self._engine, options, find_machine(self._library), self._standing
+        )
+        models = RolledModels(self._repository)
+        self._rollouts = RolloutController(
+            traffic=ServedTraffic(self._traffic, self._standing),
+            versions=ServedVersions(models, self._standing, self._traffic.worker_restarts),
+            champion=ServedChampion(models, self._standing),
+            store=store,
+            clock=SystemClock(),
+            spec_of=models.rollout_spec,
+        )
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._metrics = ServerMetrics(self._engine.metrics_text, isa())
         self._metrics.add(self._repository.load_failures.text)
         self._control = ControlApplication(
@@ -112,6 +142,7 @@ class _Server:
             shared_memory=SharedMemory(self._engine),
             logs=LogSettings(log_output),
             traces=TraceSettings(),
+            rollouts=self._rollouts,
         )
         self._follower = _follower(options, self._repository)
         if self._follower is not None:
@@ -128,6 +159,7 @@ class _Server:
                 self._http = MetricsServer(sock, self._metrics.text)
             add_reflection(self._services)
             add_control_methods(self._services, self._control)
+            add_rollout_methods(self._services, self._control.rollouts)
             self._services.answer_rest(RestControl(self._control))
             await register_services(self._services, self._options.grpc_service)
             if self._follower is not None:
@@ -140,6 +172,7 @@ class _Server:
             loop = asyncio.get_running_loop()
             loop.add_reader(self._engine.drained_fd, drained.set)
             loop.add_reader(self._engine.log_fd, self._engine.pass_on_log)
+            loop.add_reader(self._traffic.verdicts_fd, self._take_verdicts)
             if self._http is not None:
                 self._http.start()
             await _first_of(self._load(), drained.wait())  # a drain waits for no model
@@ -148,7 +181,11 @@ class _Server:
         finally:
             if self._follower is not None:
                 await self._follower.stop()
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
             await self._repository.stop()
+            await self._rollouts.close()
             if self._http is not None:
                 await self._http.stop()
             await self._services.stop()
@@ -169,12 +206,37 @@ class _Server:
                 f"{len(failed)} of {len(reports)} models failed to load, and --exit-on-error is "
                 f"set. {first.name}: {first.reason}"
             )
+        await self._rollouts.restore()
+        self._spawn(self._rollouts.run())
         self._repository.start_polling()
         if self._follower is not None:
             self._follower.start()
         self._repository.when_changed(self._tell_ready)
         if not self._engine.is_draining:
             self._announce(reports, _process_age_s())
+
+    # --- rollouts ---
+
+    def _take_verdicts(self) -> None:
+        self._traffic.clear_verdicts()
+        self._rollouts.wake()
+
+    def _begin_rollout(self, model: str, candidate: int) -> None:
+        self._spawn(self._rollout(model, candidate))
+
+    async def _rollout(self, model: str, candidate: int) -> None:
+        try:
+            await self._rollouts.start(model, candidate)
+        except PenstockError as error:
+            log.error(
+                "rollout_not_begun",
+                extra={"model": model, "version": candidate, "reason": str(error)},
+            )
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _tell_ready(self) -> None:
         is_strict = self._options.strict_readiness

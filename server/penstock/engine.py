@@ -23,6 +23,7 @@ from penstock.statistics import BatchSizeStatistics, CountedTime, VersionStatist
 
 try:
     from penstock import _core
+    from penstock._core.traffic import Traffic as CoreTraffic
 except ImportError as error:  # pragma: no cover - a broken installation
     raise EngineError(
         f"The native core cannot be loaded ({error}): `pip install .` or `make setup` builds it.",
@@ -109,6 +110,11 @@ class Engine:
             self._core.start()
         except _core.CoreError as error:
             raise ListenError(str(error)) from None
+
+    @property
+    def traffic(self) -> CoreTraffic:
+        """Its routes and trials, for `penstock.traffic`."""
+        return self._core.traffic
 
     @property
     def grpc_port(self) -> int:

@@ -60,6 +60,7 @@ CORE_IMPORTERS = {
     "penstock.local_model",
     "penstock.model_spec",
     "penstock.native.model",
+    "penstock.traffic",
 }
 
 #: Distribution -> the packages it stands for, where that is not just its own name.

@@ -209,6 +209,7 @@ class FrontRig {
                .identity = &identity,
                .readiness = &readiness,
                .versions = &versions,
+               .routes = &routes,
                .mailbox = &mailbox_,
                .bridge = bridge.get(),
                .wakes = wakes.get(),
@@ -217,6 +218,7 @@ class FrontRig {
                .touch = [this](std::uint32_t slot) { links_[slot]->is_touched = true; },
                .peer_of_slot = [](std::uint32_t slot) { return "test:" + std::to_string(slot); }}) {
     versions.publish(std::make_shared<serving::VersionTable>());
+    routes.publish(std::make_shared<serving::RouteTable>());
   }
   ~FrontRig() {
     for (auto& link : links_) disconnect(*link);
@@ -328,6 +330,7 @@ class FrontRig {
       .name = "penstock", .version = "1.2.3", .extensions = {"a", "b"}};
   serving::Readiness readiness;
   serving::PublishedVersions versions{1};
+  serving::PublishedRoutes routes{1};
   telemetry::ServerMetrics metrics{1};
   std::unique_ptr<serving::Bridge> bridge =
       *serving::Bridge::open({.io_threads = 1, .calls_max = kHostedCallsMax}, [](std::size_t) {});

@@ -11,7 +11,8 @@ from tests.doubles.model_files import add_config
 
 from penstock.control.parts import IndexEntry
 from penstock.errors import ControlError
-from penstock.repository.controller import CALLS_MAX, NOT_EXPLICIT
+from penstock.repository.bounded_calls import CALLS_MAX
+from penstock.repository.controller import NOT_EXPLICIT
 
 # --- modes ---
 

@@ -92,6 +92,16 @@ class ServerOptions(BaseModel):
         description="With public keys: refuse versions without a signature. false: warn of them. "
         "Default: true if there is a key.",
     )
+    state_dir: str = Field(
+        "",
+        description="Folder that keeps the server's rollouts, so that they go on after a restart. "
+        "Empty: they are forgotten when the server ends.",
+    )
+    route_force_key: list[str] = Field(
+        [],
+        description="NAME=FILE: a secret of at least 16 bytes that signs the header which sends a "
+        "request to an arm of its choice, for routes that name it. May be repeated.",
+    )
     model_control_mode: Literal["none", "poll", "explicit"] = Field(
         "none",
         description="How models come and go. none: all are loaded at start, and stay; poll: "

@@ -15,7 +15,7 @@ from typing import TypeVar, TypeVarTuple
 
 from penstock.backends.python_class import forget_modules
 from penstock.engine import Engine
-from penstock.errors import EngineError
+from penstock.errors import EngineError, PenstockError
 from penstock.repository.changes import versions_to_load, versions_to_unload
 from penstock.repository.layout import FoundModel
 from penstock.repository.loader import LOAD_ERRORS, LOADING, Examined, LoadReport, ModelLoader
@@ -23,6 +23,8 @@ from penstock.repository.memory import ModelMemory, NoRoomError
 from penstock.repository.override import Override
 from penstock.repository.records import ModelRecord, Records
 from penstock.repository.snapshot import take_snapshot
+from penstock.rollout.read import route_of_folder
+from penstock.rollout.standing import Standing
 
 __all__ = ["ModelLifts"]
 
@@ -35,13 +37,23 @@ Args = TypeVarTuple("Args")
 class ModelLifts:
     """Loads into `engine` with `loader`, on `threads` threads, and as many for unloads.
 
+    What `standing` holds stays loaded, and it says which version answers while another one comes.
+
     Loaded models take `budget` bytes at most, by estimate; 0 is no bound.
     """
 
     def __init__(
-        self, engine: Engine, loader: ModelLoader, records: Records, *, threads: int, budget: int
+        self,
+        engine: Engine,
+        loader: ModelLoader,
+        records: Records,
+        standing: Standing,
+        *,
+        threads: int,
+        budget: int,
     ) -> None:
         self._engine = engine
+        self._standing = standing
         self._loader = loader
         self._memory = ModelMemory(engine, records, self.lay_down, budget)
         self._loads = ThreadPoolExecutor(threads, "penstock-load")
@@ -89,7 +101,9 @@ class ModelLifts:
             examined = await _in(self._loads, self._loader.examine, model, snapshot, written)
         except LOAD_ERRORS as error:
             return [self.refuse(record, model.versions, error)]
-        wanted = examined.wanted
+        await self._set_route(model)
+        wanted = self._wanted(examined)
+        before = record.loaded
         serving = set(record.loaded if is_asked else record.serving) & set(record.current)
         numbers = versions_to_load(wanted, sorted(serving), now=snapshot, tried=tried)
         if examined.is_lazy and not is_asked:
@@ -98,13 +112,28 @@ class ModelLifts:
                 await self.lay_down(record, number, override, examined)
         for number in numbers:
             if not record.version(number).is_serving:
+                self._standing.before_load(model.name, number, model.folder, before)
                 self.begin(record, number)
         reports = [await self._load_one(record, examined, n, override) for n in numbers]
+        wanted = self._wanted(examined)  # also what a new version is compared with
         gone = versions_to_unload(wanted, record.serving, list(record.versions))
         # A reload left the memory of the version before, too.
         await self.take_down(record, gone, trims=bool(numbers))
         record.forget_gone([*model.versions, *wanted])
+        self._standing.after_load(model.name, record.loaded)
         return reports
+
+    def _wanted(self, examined: Examined) -> list[int]:
+        held = self._standing.held(examined.model.name) & {*examined.model.versions}
+        return sorted({*examined.wanted, *held})
+
+    async def _set_route(self, model: FoundModel) -> None:
+        try:
+            route = await _in(self._loads, route_of_folder, model.folder)
+        except PenstockError as error:
+            log.error("route_refused", extra={"model": model.name, "reason": str(error)})
+        else:
+            self._standing.set_route(model.name, route)
 
     def begin(self, record: ModelRecord, number: int) -> None:
         """Whoever asks for the version from now on is told that it is being loaded."""

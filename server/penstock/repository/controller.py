@@ -19,6 +19,7 @@ from penstock.control.parts import IndexEntry, LoadWish
 from penstock.engine import Engine
 from penstock.errors import ControlError, EngineError, RepositoryError
 from penstock.registry.kept import KeptVersions
+from penstock.repository.bounded_calls import BoundedCalls
 from penstock.repository.bring_up import ModelLifts
 from penstock.repository.changes import QUIET_NS, PollChanges, poll_changes
 from penstock.repository.config_file import ModelConfig
@@ -30,15 +31,13 @@ from penstock.repository.records import DUPLICATE, Records, State
 from penstock.repository.snapshot import ModelSnapshot, take_snapshots
 from penstock.repository.sources import Sources
 from penstock.repository.startup import models_at_start, models_to_fetch
+from penstock.rollout.standing import Standing
 
-__all__ = ["CALLS_MAX", "NOT_EXPLICIT", "RepositoryController"]
+__all__ = ["NOT_EXPLICIT", "RepositoryController"]
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-#: Loads and unloads that clients ask for, running and waiting.
-CALLS_MAX = 64
 
 #: What is said to be loaded of a remote model, until its files are here and tell.
 GUESSED_VERSION = 1
@@ -59,6 +58,7 @@ class RepositoryController:
         engine: Engine,
         options: ServerOptions,
         machine: Machine,
+        standing: Standing | None = None,
     ) -> None:
         self._options = options
         loader = ModelLoader(engine, options, machine)
@@ -69,6 +69,7 @@ class RepositoryController:
             engine,
             loader,
             self._records,
+            standing or Standing.without_rollouts(),
             threads=options.model_load_thread_count,
             budget=options.model_memory_budget,
         )
@@ -77,7 +78,7 @@ class RepositoryController:
         self._waking: dict[tuple[str, int], bool] = {}  # True: asked for again meanwhile
         self._followed: set[str] = set(self.kept.names if self.kept else ())
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._calls = 0
+        self._calls = BoundedCalls(self._spawn)
         self._looked: dict[str, ModelSnapshot] = {}
         self._announced: tuple[Survey, Sequence[str]] | None = None
         self._note_changed: Callable[[], None] = lambda: None
@@ -204,7 +205,7 @@ class RepositoryController:
         was serving goes on in that case.
         """
         self._check_explicit()
-        await self._call(self._load_wish(wish))
+        await self._calls.do(self._load_wish(wish))
 
     async def unload(self, model: str, *, unload_dependents: bool = False) -> None:
         """Takes a model out of service; returns when what it had accepted is answered.
@@ -213,7 +214,7 @@ class RepositoryController:
         another model yet, so `unload_dependents` changes nothing.
         """
         self._check_explicit()
-        await self._call(self._unload_model(model))
+        await self._calls.do(self._unload_model(model))
 
     def config(self, model: str, version: str = "") -> ModelConfig:
         """The completed configuration of a loaded version; empty: of the highest one."""
@@ -240,24 +241,6 @@ class RepositoryController:
     def _check_explicit(self) -> None:
         if self._options.model_control_mode != "explicit":
             raise ControlError(NOT_EXPLICIT, code="UNAVAILABLE")
-
-    async def _call(self, work: Coroutine[Any, Any, None]) -> None:
-        """Does `work` to its end, even if the caller is cancelled."""
-        if self._calls >= CALLS_MAX:
-            work.close()
-            raise ControlError(
-                f"{CALLS_MAX} loads and unloads are under way: wanted fewer at a time.",
-                code="RESOURCE_EXHAUSTED",
-            )
-        self._calls += 1
-        task = self._spawn(work)
-        task.add_done_callback(self._call_ended)
-        await asyncio.shield(task)
-
-    def _call_ended(self, task: asyncio.Task[None]) -> None:
-        self._calls -= 1
-        if not task.cancelled():
-            task.exception()  # looked at here, for the caller may have gone
 
     async def _load_wish(self, wish: LoadWish) -> None:
         async with self._records.held(wish.model) as record:
@@ -387,6 +370,23 @@ class RepositoryController:
         own = self.kept.models if self.kept else None
         others = [folder for folder in self._repositories.values() if folder != own]
         return name in (await asyncio.to_thread(survey, others)).names
+
+    # --- rollouts ---
+
+    @property
+    def records(self) -> Records:
+        """What is known of the models, to be read on the control thread."""
+        return self._records
+
+    def settle(self, model: str) -> None:
+        """Looks at the model's files again: what nobody holds any more may go."""
+        self._spawn(self._settle(model))
+
+    async def _settle(self, name: str) -> None:
+        found = await self._survey()
+        record = self._records.get(name)
+        if name in found.models and record is not None and record.serving:
+            await self._load_found(name, found)
 
     def serves(self, name: str, number: int) -> bool:
         """Whether requests reach this version as it was loaded last, or a client unloaded it."""

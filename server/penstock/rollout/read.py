@@ -19,7 +19,9 @@ __all__ = [
     "read_rollout",
     "read_route",
     "rollout_of",
+    "rollout_of_folder",
     "rollout_of_toml",
+    "route_of_folder",
 ]
 
 Spec = TypeVar("Spec", bound=BaseModel)
@@ -53,6 +55,18 @@ def read_rollout(path: Path) -> RolloutSpec:
 def read_route(path: Path) -> RouteFileSpec:
     """The route.toml at `path`. Raises RolloutError, with a line for each key that is wrong."""
     return _checked(RouteFileSpec, _tables_at(path), source=str(path), document="routes.md")
+
+
+def rollout_of_folder(folder: Path) -> RolloutSpec | None:
+    """The rollout.toml of a model's folder; None: it has none. Raises RolloutError."""
+    path = folder / ROLLOUT_FILE
+    return read_rollout(path) if path.is_file() else None
+
+
+def route_of_folder(folder: Path) -> RouteFileSpec | None:
+    """The route.toml of a model's folder; None: it has none. Raises RolloutError."""
+    path = folder / ROUTE_FILE
+    return read_route(path) if path.is_file() else None
 
 
 def rollout_of_toml(text: str, *, source: str = "spec_toml") -> RolloutSpec:

@@ -1,7 +1,6 @@
 """The native core: the engine that answers requests, and the values it is configured with.
 
-Only `penstock.engine`, `penstock.model_spec`, `penstock.local_model` and `penstock.native.model`
-import this module; they give these types to the rest of the house.
+Few modules import it (tests/architecture), and give these types to the rest of the house.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -10,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from typing_extensions import Buffer
+
+from penstock._core.traffic import Traffic
 
 class CoreError(Exception):
     """A failure the core reports: `code` is gRPC's name of the kind, e.g. "INVALID_ARGUMENT".
@@ -394,14 +395,12 @@ class Engine:
 
     def unregister_region(self, name: str) -> None:
         """Requests that use the region keep it; a name that is not registered is no error."""
-
-    def unregister_regions(self) -> None:
-        """All of them."""
-
+    def unregister_regions(self) -> None: ...
     def regions(self, name: str) -> list[tuple[str, str, int, int]]:
-        """Name, key, offset and size of one region; of all for an empty name. Raises CoreError
-        NOT_FOUND for a name that is not registered.
-        """
+        """Name, key, offset and size of one region; of all for an empty name. NOT_FOUND: none."""
+
+    @property
+    def traffic(self) -> Traffic: ...
 
 class NativeModel:
     """A compiled model without a server. Any thread may run it, at the same time as others."""

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The models of the repositories, as rollouts see them."""
+
+from pathlib import Path
+
+from penstock.repository.config_file import ModelConfig
+from penstock.repository.controller import RepositoryController
+from penstock.rollout.read import rollout_of_folder
+from penstock.rollout.spec import RolloutSpec
+
+__all__ = ["RolledModels"]
+
+
+class RolledModels:
+    """`penstock.rollout.surroundings.LoadedModels` over a controller. On the control thread."""
+
+    def __init__(self, controller: RepositoryController) -> None:
+        self._controller = controller
+
+    def loaded_versions(self, model: str) -> list[int]:
+        """Those that requests reach, ascending."""
+        record = self._controller.records.get(model)
+        return record.serving if record is not None else []
+
+    def config(self, model: str, version: str = "") -> ModelConfig:
+        """The completed configuration of a loaded version. Raises ControlError."""
+        return self._controller.config(model, version)
+
+    def settle(self, model: str) -> None:
+        """Looks at the model's files again: what nobody holds any more may go."""
+        self._controller.settle(model)
+
+    def rollout_spec(self, model: str) -> RolloutSpec | None:
+        """What stands in rollout.toml next to a model; None: nothing. Raises RolloutError.
+
+        Reads a file; any thread may call it.
+        """
+        folder = self._folder(model)
+        return None if folder is None else rollout_of_folder(folder)
+
+    def _folder(self, model: str) -> Path | None:
+        record = self._controller.records.get(model)
+        sources = [one.source for one in record.versions.values()] if record is not None else []
+        return next((one.model.folder for one in sources if one is not None), None)

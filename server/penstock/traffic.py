@@ -1,0 +1,381 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The routes and trials of the core, as the rest of the house sees them."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+
+from penstock._core import CoreError
+from penstock._core.traffic import Arm, Route, Traffic, TrialCounts, TrialOptions
+from penstock._core.traffic import Trial as CoreTrial
+from penstock.errors import EngineError, OptionsError
+from penstock.rollout.evidence import (
+    ArmCounts,
+    BadEvent,
+    BadKind,
+    Cause,
+    Epoch,
+    Evidence,
+    Guardrail,
+    NativeVerdict,
+    Role,
+)
+from penstock.rollout.ports import Trial, TrialWish
+from penstock.rollout.spec import (
+    FULL_BP,
+    OverrideSpec,
+    RolloutSpec,
+    RouteFileSpec,
+)
+
+__all__ = ["EngineTraffic", "Interval", "arm_intervals", "shared_intervals"]
+
+#: Buckets [begin, end) of 10000.
+Interval = tuple[int, int]
+
+ROLES: tuple[Role, ...] = ("stable", "control", "canary")
+KINDS: tuple[BadKind, ...] = ("error", "timeout", "non_finite", "slow")
+GUARDRAILS: Mapping[str, Guardrail] = {"errors": "errors", "latency": "latency"}
+CAUSES: Mapping[str, Cause] = {
+    one: one for one in ("evidence", "non_finite", "first_failures", "keys_full", "events_full")
+}
+
+
+def arm_intervals(shares_bp: Mapping[Role, int]) -> dict[Role, list[Interval]]:
+    """The buckets of a rollout's arms. Pure, and nothing else decides: every replica has the same.
+
+    The canary's begin at the first bucket and grow at their end; the control slice's begin in the
+    middle, until the canary comes there. Stable has the rest.
+    """
+    canary, control = shares_bp.get("canary", 0), shares_bp.get("control", 0)
+    begin = max(FULL_BP // 2, canary)
+    taken = {"canary": (0, canary), "control": (begin, min(begin + control, FULL_BP))}
+    edges = sorted([*taken.values(), (FULL_BP, FULL_BP)])
+    rest = []
+    at = 0
+    for start, end in edges:
+        if at < start:
+            rest.append((at, start))
+        at = max(at, end)
+    return {
+        "stable": rest,
+        "control": [taken["control"]] if taken["control"][0] < taken["control"][1] else [],
+        "canary": [taken["canary"]] if canary else [],
+    }
+
+
+def shared_intervals(shares_bp: Sequence[int]) -> list[list[Interval]]:
+    """The buckets of a route's arms, one after another. Pure."""
+    intervals: list[list[Interval]] = []
+    at = 0
+    for share in shares_bp:
+        intervals.append([(at, at + share)] if share else [])
+        at += share
+    return intervals
+
+
+class EngineTraffic:
+    """The routes of one engine: `penstock.rollout.ports.Traffic`.
+
+    `secrets`: by the names that route and rollout files give them.
+    """
+
+    def __init__(self, core: Traffic, secrets: Mapping[str, str]) -> None:
+        self._core = core
+        self._secrets = secrets
+        self._trials: dict[str, _Trial] = {}  # open, by model
+        self._pins: dict[str, Route] = {}
+        self._routes: dict[str, Route] = {}  # of route.toml
+
+    def worker_restarts(self, model: str, version: int) -> int:
+        """Times that a process of this version died and was started again."""
+        return self._core.worker_restarts(model, version)
+
+    @property
+    def verdicts_fd(self) -> int:
+        """A file descriptor that is readable once the core has decided over a rollout."""
+        return self._core.verdicts_fd
+
+    def clear_verdicts(self) -> None:
+        """Until the next decision the descriptor is not readable."""
+        self._core.clear_verdicts()
+
+    def open_trial(self, wish: TrialWish) -> Trial:
+        """A candidate to be watched.
+
+        Raises EngineError for what the core refuses, OptionsError for a secret that is not there.
+        """
+        try:
+            core = self._core.open_trial(_trial_options(wish))
+        except CoreError as error:
+            raise EngineError(str(error), code=error.code) from None
+        if wish.model in self._trials:
+            raise EngineError(
+                f"{wish.model!r} has a trial already: wanted that of {wish.rollout} to be the only "
+                "one.",
+                code="FAILED_PRECONDITION",
+            )
+        trial = _Trial(
+            self._core,
+            core,
+            wish,
+            self._force_keys(wish.spec.force_keys),
+            closed=lambda: self._close(wish.model),
+        )
+        self._trials[wish.model] = trial
+        return trial
+
+    def set_route(self, model: str, spec: RouteFileSpec | None) -> None:
+        """Shares the requests of `model` as its route.toml says; None: not at all.
+
+        Raises EngineError for what is no route, and OptionsError for a secret that is not there;
+        the route before stays then.
+        """
+        if spec is None:
+            self._routes.pop(model, None)
+        else:
+            route = self._file_route(model, spec)
+            if model not in self._trials and model not in self._pins:
+                self._set(route)
+            self._routes[model] = route
+        self._settle(model)
+
+    def _file_route(self, model: str, spec: RouteFileSpec) -> Route:
+        route = _route(model, spec, self._force_keys(spec.force_keys))
+        route.salt = spec.salt
+        route.arms = [
+            Arm(arm.name, arm.model or model, _version(arm.version), "plain", intervals)
+            for arm, intervals in zip(
+                spec.arms, shared_intervals([arm.share_bp for arm in spec.arms]), strict=True
+            )
+        ]
+        names = [arm.name for arm in spec.arms]
+        route.overrides = _overrides(spec.overrides, names)
+        return route
+
+    def pin(self, model: str, version: int) -> None:
+        """While no trial is open, requests of `model` that name no version get this one."""
+        route = Route(model)
+        route.arms = [Arm("stable", model, str(version), "stable", [(0, FULL_BP)])]
+        self._pins[model] = route
+        self._settle(model)
+
+    def unpin(self, model: str) -> None:
+        """They get the highest one again, or what route.toml says."""
+        self._pins.pop(model, None)
+        self._settle(model)
+
+    def _close(self, model: str) -> None:
+        del self._trials[model]
+        self._settle(model)
+
+    def _settle(self, model: str) -> None:
+        """The route that a model has, of all that it could have."""
+        if model in self._trials and self._trials[model].is_routed:
+            return
+        if route := self._pins.get(model, self._routes.get(model)):
+            self._set(route)
+        else:
+            self._core.remove_route(model)
+
+    def _set(self, route: Route) -> None:
+        try:
+            self._core.set_route(route)
+        except CoreError as error:
+            raise EngineError(str(error), code=error.code) from None
+
+    def _force_keys(self, names: Sequence[str]) -> list[str]:
+        missing = [name for name in names if name not in self._secrets]
+        if missing:
+            raise OptionsError(
+                f"force_keys names {missing[0]!r}, which is none of the server's "
+                "route_force_keys: give --route-force-key NAME=FILE."
+            )
+        return [self._secrets[name] for name in names]
+
+
+class _Trial:
+    """One rollout in the core."""
+
+    def __init__(
+        self,
+        traffic: Traffic,
+        core: CoreTrial,
+        wish: TrialWish,
+        force_keys: list[str],
+        *,
+        closed: Callable[[], None],
+    ) -> None:
+        self._traffic = traffic
+        self._core = core
+        self._wish = wish
+        self._force_keys = force_keys
+        self._closed = closed
+        self.is_routed = False
+
+    def replay(self, events: Sequence[BadEvent]) -> None:
+        self._core.replay(
+            [
+                (
+                    one.wall_ms,
+                    one.guardrail,
+                    one.kind,
+                    one.is_canary,
+                    one.epoch,
+                    one.canary_bp,
+                    one.both_bp,
+                    one.key_hash,
+                    one.canary_good,
+                    one.baseline_good,
+                    one.counts,
+                )
+                for one in events
+            ]
+        )
+
+    def evidence(self) -> Evidence:
+        return _evidence(self._core.counts())
+
+    def take_events(self) -> Sequence[BadEvent]:
+        return [
+            BadEvent(
+                wall_ms=wall_ms,
+                guardrail=GUARDRAILS[guardrail],
+                kind=KINDS[KINDS.index(kind)],
+                is_canary=is_canary,
+                epoch=epoch,
+                canary_bp=canary_bp,
+                both_bp=both_bp,
+                key_hash=key_hash,
+                canary_good=canary_good,
+                baseline_good=baseline_good,
+                counts=counts,
+            )
+            for (
+                wall_ms,
+                guardrail,
+                kind,
+                is_canary,
+                epoch,
+                canary_bp,
+                both_bp,
+                key_hash,
+                canary_good,
+                baseline_good,
+                counts,
+            ) in self._core.take_events()
+        ]
+
+    def set_shares(self, shares_bp: Mapping[Role, int], *, epoch: int, is_mirrored: bool) -> None:
+        wish = self._wish
+        route = _route(wish.model, wish.spec, self._force_keys)
+        route.salt = wish.salt
+        intervals = arm_intervals(shares_bp)
+        versions = {"stable": wish.stable, "control": wish.stable, "canary": wish.candidate}
+        route.arms = [
+            Arm(role, wish.model, str(versions[role]), role, intervals[role]) for role in ROLES
+        ]
+        route.overrides = _overrides(wish.spec.overrides, ROLES)
+        try:
+            self._core.begin_epoch(epoch, [shares_bp.get(role, 0) for role in ROLES])
+            self._traffic.set_route(route, self._core, epoch)
+        except CoreError as error:
+            raise EngineError(str(error), code=error.code) from None
+        self.is_routed = True
+
+    def close(self) -> None:
+        self._closed()
+
+
+def _trial_options(wish: TrialWish) -> TrialOptions:
+    guardrails = wish.spec.guardrails
+    options = TrialOptions()
+    options.alpha = guardrails.alpha
+    options.tolerance = guardrails.tolerance
+    options.errors_weight = wish.weights.get("errors", 0.0)
+    options.latency_weight = wish.weights.get("latency", 0.0)
+    options.keys_max = wish.spec.keys_max
+    options.first_failures = guardrails.first_failures
+    options.breaks_on_non_finite = guardrails.breaks_on_non_finite
+    if guardrails.latency is not None:
+        options.slo_us = max(round(guardrails.latency.slo_ms * 1000), 1)
+    options.retries = wish.spec.idempotent
+    if guardrails.predictions is not None:
+        options.watched_output = guardrails.predictions.output
+        options.watched_edges = list(guardrails.predictions.edges)
+    return options
+
+
+def _route(model: str, spec: RolloutSpec | RouteFileSpec, force_keys: list[str]) -> Route:
+    route = Route(model)
+    route.sticky_source = spec.sticky.source
+    route.sticky_name = (
+        spec.sticky.name.lower() if spec.sticky.source == "header" else (spec.sticky.name)
+    )
+    route.holdout_bp = spec.holdout.share_bp
+    route.holdout_salt = spec.holdout.salt
+    route.force_keys = force_keys
+    return route
+
+
+def _overrides(overrides: Sequence[OverrideSpec], arms: Sequence[str]) -> list[tuple[bytes, int]]:
+    """By the SHA-256 of the key. Raises OptionsError for an arm that the route has not."""
+    told = []
+    for one in overrides:
+        if one.arm not in arms:
+            raise OptionsError(
+                f"overrides: there is no arm {one.arm!r}; wanted one of {', '.join(arms)}."
+            )
+        digest = (
+            bytes.fromhex(one.sha256)
+            if one.sha256 is not None
+            else hashlib.sha256((one.key or "").encode()).digest()
+        )
+        told.append((digest, list(arms).index(one.arm)))
+    return told
+
+
+def _version(number: int | None) -> str:
+    return "" if number is None else str(number)
+
+
+def _evidence(counts: TrialCounts) -> Evidence:
+    epochs = tuple(
+        Epoch(
+            number=number,
+            shares_bp=dict(zip(ROLES, shares, strict=True)),
+            arms={
+                role: ArmCounts(
+                    keys=keys,
+                    requests=requests,
+                    bad={kind: n for kind, n in zip(KINDS, bad, strict=True) if n},
+                    predictions=tuple(predictions),
+                )
+                for role, (keys, requests, bad, predictions) in zip(ROLES, arms, strict=True)
+            },
+        )
+        for number, shares, arms in counts.epochs
+    )
+    verdict = None
+    if (told := counts.verdict) is not None:
+        rolls_back, cause, guardrail, log_e, log_limit, wall_ms = told
+        verdict = NativeVerdict(
+            rolls_back=rolls_back,
+            cause=CAUSES[cause],
+            guardrail=GUARDRAILS[guardrail],
+            log_e=log_e,
+            log_limit=log_limit,
+            wall_ms=wall_ms,
+        )
+    return Evidence(
+        epochs=epochs,
+        excluded=counts.excluded,
+        retried=counts.retried,
+        canary_missing=counts.canary_missing,
+        seen_is_full=counts.seen_is_full,
+        latency_ns={
+            role: tuple(buckets)
+            for role, buckets in zip(ROLES, counts.latency_ns, strict=True)
+            if buckets
+        },
+        verdict=verdict,
+    )
