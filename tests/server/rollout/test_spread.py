@@ -15,9 +15,9 @@ def counts(share: float, canary: list[int], baseline: list[int]) -> BinCounts:
 
 
 def largest_evidence(
-    canary: npt.NDArray[np.float64], *, tolerance: float, seed: int, looks: int = 60
+    canary: npt.NDArray[np.float64], *, tolerance: float, seed: int, looks: int = 25
 ) -> float:
-    """Of one rollout at 1, 5, 25 and 50 %, looked at `looks` times at each; 200 answers a look."""
+    """Of one rollout at 1, 5, 25 and 50 %, looked at `looks` times at each; 500 answers a look."""
     random = np.random.default_rng(seed)
     baseline_rates = BINS / BINS.sum()
     past: list[BinCounts] = []
@@ -25,9 +25,9 @@ def largest_evidence(
     for share in (0.01, 0.05, 0.25, 0.5):
         sums = np.zeros((2, len(BINS)), dtype=int)
         for _ in range(looks):
-            here = random.binomial(200, share)
+            here = random.binomial(500, share)
             sums[0] += random.multinomial(here, canary / canary.sum())
-            sums[1] += random.multinomial(200 - here, baseline_rates)
+            sums[1] += random.multinomial(500 - here, baseline_rates)
             now = counts(share, sums[0].tolist(), sums[1].tolist())
             largest = max(largest, log_e_spread([*past, now], tolerance))
         past.append(now)
@@ -52,7 +52,7 @@ def test_a_spread_within_the_tolerance_is_seldom_taken_for_another(
     """At the tolerance's edge as well: two bins are fuller by `factor`."""
     canary = BINS * np.where(np.arange(len(BINS)) % 2, factor, 1.0)
     canary[3] -= canary.sum() - BINS.sum()
-    runs = [largest_evidence(canary, tolerance=0.25, seed=seed) for seed in range(60)]
+    runs = [largest_evidence(canary, tolerance=0.25, seed=seed) for seed in range(40)]
     limit = chance + 2.33 * math.sqrt(chance * (1 - chance) / len(runs))
     assert np.mean(np.array(runs) >= math.log(20)) <= limit
 
