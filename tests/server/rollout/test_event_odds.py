@@ -4,7 +4,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.rollout.event_odds import (
@@ -50,6 +50,7 @@ def by_definition(
     return sum(products) / len(products)
 
 
+@settings(deadline=None)
 @given(EVENTS, st.sampled_from([1.0, 1.2, 2.0]))
 def test_counts_give_what_the_events_give_one_by_one(
     events: list[tuple[float, bool]], tolerated: float
@@ -60,6 +61,7 @@ def test_counts_give_what_the_events_give_one_by_one(
     assert math.isclose(math.exp(log_e_not_worse(counted(events), 0.25)), fit, rel_tol=1e-9)
 
 
+@settings(deadline=None)
 @given(EVENTS, st.sampled_from(SHARES))
 def test_while_both_are_alike_the_next_event_is_worth_nothing_on_average(
     events: list[tuple[float, bool]], share: float
@@ -69,6 +71,7 @@ def test_while_both_are_alike_the_next_event_is_worth_nothing_on_average(
     assert math.isclose(share * after[0] + (1 - share) * after[1], now, rel_tol=1e-9)
 
 
+@settings(deadline=None)
 @given(EVENTS, st.sampled_from(SHARES), st.floats(0.01, 1.0))
 def test_below_what_is_tolerated_evidence_falls_on_average(
     events: list[tuple[float, bool]], share: float, theta: float
@@ -86,6 +89,7 @@ def test_the_first_three_errors_of_a_clean_pair_at_five_percent_are_enough() -> 
     assert evidence[1] < 1 / (0.01 * 0.8) <= evidence[2]
 
 
+@settings(deadline=None)
 @given(EVENTS)
 def test_the_interval_holds_what_no_test_rejects(events: list[tuple[float, bool]]) -> None:
     counts = counted(events)

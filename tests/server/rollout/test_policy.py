@@ -5,7 +5,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.rollout.evidence import (
@@ -279,6 +279,7 @@ def test_after_a_restart_keys_that_come_again_are_no_evidence_of_a_split() -> No
                         once - math.log(2.0))  # fmt: skip
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(["loaded", "shadow", "canary", "held"]),
     st.sampled_from([0, 100, 500, 2500, 5000]),

@@ -3,7 +3,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.rollout.proportion import log_e_below, proportion_high, proportion_low
@@ -19,6 +19,7 @@ def test_nothing_is_known_before_the_first_outcome() -> None:
     assert (proportion_high(0, 0, 0.05), proportion_low(0, 0, 0.05)) == (1.0, 0.0)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 200), st.integers(0, 50), st.floats(1e-4, 0.9), st.floats(0.0, 1.0))
 def test_evidence_falls_on_average_while_the_chance_is_not_below(
     good: int, bad: int, proportion: float, more: float
@@ -30,6 +31,7 @@ def test_evidence_falls_on_average_while_the_chance_is_not_below(
     assert chance * after_bad + (1 - chance) * after_good <= now * (1 + 1e-9)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 100), st.integers(0, 1000))
 def test_the_bound_is_above_what_was_seen(bad: int, good: int) -> None:
     assert proportion_high(bad, good + bad, 0.05) >= bad / max(1, good + bad)

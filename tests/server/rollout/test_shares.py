@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.rollout.shares import salt_of, shares_of
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000))
 def test_shares_are_whole_and_the_control_slice_is_no_larger_than_the_canary(bp: int) -> None:
     shares = shares_of(bp)
