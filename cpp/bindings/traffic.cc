@@ -173,6 +173,15 @@ Result<routing::RouteSpec> route_spec(const PlainRoute& plain) {
     std::memcpy(to.key.data(), key.data(), key.size());
     to.arm = arm;
   }
+  for (const auto& [shadow, sample_bp, salt] : plain.shadows) {
+    const serving::ShadowOptions& options = shadow->options();
+    routing::Shadow& to = made.shadows.emplace_back();
+    to.name = options.name;
+    to.model = options.model;
+    to.version = options.version;
+    to.sample_bp = sample_bp;
+    to.salt = salt;
+  }
   return made;
 }
 
@@ -226,7 +235,8 @@ void bind_values(py::module_& module) {
           })
       .def_readwrite("holdout_bp", &PlainRoute::holdout_bp)
       .def_readwrite("holdout_salt", &PlainRoute::holdout_salt)
-      .def_readwrite("force_keys", &PlainRoute::force_keys);
+      .def_readwrite("force_keys", &PlainRoute::force_keys)
+      .def_readwrite("shadows", &PlainRoute::shadows);
   py::class_<PlainTrialOptions>(module, "TrialOptions")
       .def(py::init<>())
       .def_readwrite("alpha", &PlainTrialOptions::alpha)
@@ -289,16 +299,20 @@ std::shared_ptr<serving::Trial> Traffic::open_trial(const PlainTrialOptions& opt
 void Traffic::set_route(const PlainRoute& route, std::shared_ptr<serving::Trial> trial,
                         std::uint32_t epoch) {
   auto spec = value_or_raise(route_spec(route));
-  value_or_raise(engine_.set_route(std::move(spec), std::move(trial), epoch));
+  std::vector<std::shared_ptr<serving::Shadow>> shadows;
+  for (const auto& [shadow, sample_bp, salt] : route.shadows) shadows.push_back(shadow);
+  value_or_raise(engine_.set_route(std::move(spec), std::move(trial), epoch, std::move(shadows)));
 }
 
 void bind_traffic(py::module_& module) {
   py::module_ traffic = module.def_submodule("traffic", "Routes and trials.");
+  bind_shadow(traffic);
   bind_values(traffic);
   bind_trial(traffic);
   py::class_<Traffic>(traffic, "Traffic")
       // A trial wakes the control thread through its engine.
       .def("open_trial", &Traffic::open_trial, py::arg("options"), py::keep_alive<0, 1>())
+      .def("open_shadow", &Traffic::open_shadow, py::arg("options"))
       .def("set_route", &Traffic::set_route, py::arg("route"), py::arg("trial") = py::none(),
            py::arg("epoch") = 0)
       .def("remove_route", &Traffic::remove_route, py::arg("name"))

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "bindings/shadow.h"
 #include "engine/engine.h"
 #include "serving/trial.h"
 
@@ -36,6 +37,8 @@ struct PlainRoute {
   std::uint32_t holdout_bp = 0;
   std::uint64_t holdout_salt = 0;
   std::vector<std::string> force_keys;
+  // Each with its share of requests in basis points, and its salt.
+  std::vector<std::tuple<std::shared_ptr<serving::Shadow>, std::uint32_t, std::uint64_t>> shadows;
 };
 
 struct PlainTrialOptions {
@@ -58,6 +61,9 @@ class Traffic {
   explicit Traffic(engine::Engine& engine) : engine_(engine) {}
 
   std::shared_ptr<serving::Trial> open_trial(const PlainTrialOptions& options);
+  std::shared_ptr<serving::Shadow> open_shadow(const PlainShadowOptions& options) {
+    return engine_.open_shadow(shadow_options(options));
+  }
   void set_route(const PlainRoute& route, std::shared_ptr<serving::Trial> trial,
                  std::uint32_t epoch);
   void remove_route(const std::string& name) { engine_.remove_route(name); }

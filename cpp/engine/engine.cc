@@ -6,6 +6,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/check.h"
 #include "base/heap.h"
 #include "serving/shadow_desk.h"
 #include "telemetry/exposition.h"
@@ -255,12 +256,21 @@ Result<std::shared_ptr<serving::Trial>> Engine::open_trial(serving::TrialOptions
   return serving::Trial::open(std::move(options), io_.size(), *verdicts_);
 }
 
+std::shared_ptr<serving::Shadow> Engine::open_shadow(serving::ShadowOptions options) const {
+  return std::make_shared<serving::Shadow>(std::move(options), io_.size());
+}
+
 Result<> Engine::set_route(routing::RouteSpec spec, std::shared_ptr<serving::Trial> trial,
-                           std::uint32_t epoch) {
+                           std::uint32_t epoch,
+                           std::vector<std::shared_ptr<serving::Shadow>> shadows) {
+  PENSTOCK_CHECK(spec.shadows.size() == shadows.size());
   auto route = routing::Route::make(std::move(spec));
   if (!route) return std::unexpected(route.error());
   auto routed = std::make_shared<const serving::RoutedModel>(
-      serving::RoutedModel{.route = *std::move(route), .trial = std::move(trial), .epoch = epoch});
+      serving::RoutedModel{.route = *std::move(route),
+                           .trial = std::move(trial),
+                           .epoch = epoch,
+                           .shadows = std::move(shadows)});
   const auto stage = stage_.lock();  // guards publishing
   auto table = std::make_shared<serving::RouteTable>(*routes_.latest());
   table->set(std::move(routed));

@@ -104,10 +104,14 @@ class Engine {
 
   // A candidate to be watched, for a route that names it.
   base::Result<std::shared_ptr<serving::Trial>> open_trial(serving::TrialOptions options) const;
+  // For routes; a shadow is executed and compared by the desk.
+  std::shared_ptr<serving::Shadow> open_shadow(serving::ShadowOptions options) const;
   // Requests of the model `spec.name` go by this route, from now on and until it is removed.
+  // `shadows`: those that the spec names, in its order.
   // kInvalidArgument for a route that is none (routing::Route::make).
   base::Result<> set_route(routing::RouteSpec spec, std::shared_ptr<serving::Trial> trial,
-                           std::uint32_t epoch);
+                           std::uint32_t epoch,
+                           std::vector<std::shared_ptr<serving::Shadow>> shadows = {});
   void remove_route(std::string_view name);
   // Of the processes of a version since it was loaded; 0 for one that has none.
   std::uint64_t worker_restarts(std::string_view model, std::int64_t version);

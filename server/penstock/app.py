@@ -126,7 +126,7 @@ class _Server:
         )
         models = RolledModels(self._repository)
         self._rollouts = RolloutController(
-            traffic=ServedTraffic(self._traffic, self._standing),
+            traffic=ServedTraffic(self._traffic, models, self._standing),
             versions=ServedVersions(models, self._standing, self._traffic.worker_restarts),
             champion=ServedChampion(models, self._standing),
             store=store,

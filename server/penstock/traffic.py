@@ -2,10 +2,15 @@
 """The routes and trials of the core, as the rest of the house sees them."""
 
 import hashlib
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 from penstock._core import CoreError
 from penstock._core.traffic import Arm, Route, Traffic, TrialCounts, TrialOptions
+from penstock._core.traffic import Shadow as CoreShadow
+from penstock._core.traffic import ShadowCounts as CoreShadowCounts
+from penstock._core.traffic import ShadowOptions as CoreShadowOptions
+from penstock._core.traffic import ShadowOutput as CoreShadowOutput
 from penstock._core.traffic import Trial as CoreTrial
 from penstock.errors import EngineError, OptionsError
 from penstock.rollout.evidence import (
@@ -18,6 +23,9 @@ from penstock.rollout.evidence import (
     Guardrail,
     NativeVerdict,
     Role,
+    ShadowCounts,
+    ShadowOutput,
+    ShadowSlice,
 )
 from penstock.rollout.ports import Trial, TrialWish
 from penstock.rollout.spec import (
@@ -25,6 +33,7 @@ from penstock.rollout.spec import (
     OverrideSpec,
     RolloutSpec,
     RouteFileSpec,
+    ShadowSpec,
 )
 
 __all__ = ["EngineTraffic", "Interval", "arm_intervals", "shared_intervals"]
@@ -150,6 +159,14 @@ class EngineTraffic:
         ]
         names = [arm.name for arm in spec.arms]
         route.overrides = _overrides(spec.overrides, names)
+        route.shadows = [
+            (
+                _shadow(self._core, one, model=one.model or model, version=_version(one.version)),
+                one.sample_bp,
+                spec.salt,
+            )
+            for one in spec.shadows
+        ]
         return route
 
     def pin(self, model: str, version: int) -> None:
@@ -211,6 +228,11 @@ class _Trial:
         self._force_keys = force_keys
         self._closed = closed
         self.is_routed = False
+        shadow = wish.spec.shadow
+        self._shadow: tuple[CoreShadow, int, int] | None = None
+        if shadow is not None:
+            made = _shadow(traffic, shadow, model=wish.model, version=str(wish.candidate))
+            self._shadow = (made, shadow.sample_bp, wish.salt)
 
     def replay(self, events: Sequence[BadEvent]) -> None:
         self._core.replay(
@@ -233,7 +255,18 @@ class _Trial:
         )
 
     def evidence(self) -> Evidence:
-        return _evidence(self._core.counts())
+        counts = self._core.counts()
+        if self._shadow is None:
+            return _evidence(counts, ())
+        shadow, _, _ = self._shadow
+        return _evidence(counts, (_shadow_counts(self._shadow_name, shadow.counts()),))
+
+    @property
+    def _shadow_name(self) -> str:
+        return self._wish.spec.shadow.name if self._wish.spec.shadow else ""
+
+    def examples(self) -> list[tuple[int, int, str]]:
+        return self._shadow[0].examples() if self._shadow is not None else []
 
     def take_events(self) -> Sequence[BadEvent]:
         return [
@@ -275,6 +308,8 @@ class _Trial:
             Arm(role, wish.model, str(versions[role]), role, intervals[role]) for role in ROLES
         ]
         route.overrides = _overrides(wish.spec.overrides, ROLES)
+        if is_mirrored and self._shadow is not None:
+            route.shadows = [self._shadow]
         try:
             self._core.begin_epoch(epoch, [shares_bp.get(role, 0) for role in ROLES])
             self._traffic.set_route(route, self._core, epoch)
@@ -338,7 +373,16 @@ def _version(number: int | None) -> str:
     return "" if number is None else str(number)
 
 
-def _evidence(counts: TrialCounts) -> Evidence:
+def _shadow(core: Traffic, spec: ShadowSpec, *, model: str, version: str) -> CoreShadow:
+    options = CoreShadowOptions()
+    options.name, options.model, options.version = spec.name, model, version
+    options.relative, options.absolute = spec.relative, spec.absolute
+    options.examples, options.examples_kept_s = spec.examples, spec.examples_kept_s
+    options.sensitive = list(spec.sensitive)
+    return core.open_shadow(options)
+
+
+def _evidence(counts: TrialCounts, shadows: tuple[ShadowCounts, ...]) -> Evidence:
     epochs = tuple(
         Epoch(
             number=number,
@@ -378,4 +422,55 @@ def _evidence(counts: TrialCounts) -> Evidence:
             if buckets
         },
         verdict=verdict,
+        shadows=shadows,
+    )
+
+
+def _shadow_counts(name: str, counts: CoreShadowCounts) -> ShadowCounts:
+    return ShadowCounts(
+        name=name,
+        offered=counts.offered,
+        dropped=counts.dropped,
+        compared=counts.compared,
+        agreed=counts.agreed,
+        mismatched=counts.mismatched,
+        discordant_shadow=counts.discordant_shadow,
+        discordant_primary=counts.discordant_primary,
+        both_failed=counts.both_failed,
+        latency_ratio=tuple(counts.latency_ratio),
+        outputs=tuple(_shadow_output(one) for one in counts.outputs),
+        worst=tuple(
+            ShadowSlice(
+                column=column,
+                is_missing=is_missing,
+                low=low if math.isfinite(low) else None,
+                high=high if math.isfinite(high) else None,
+                rows=rows,
+                agreed=agreed,
+                disagreement_min=disagreement_min,
+            )
+            for column, is_missing, low, high, rows, agreed, disagreement_min in counts.worst
+        ),
+    )
+
+
+def _shadow_output(output: CoreShadowOutput) -> ShadowOutput:
+    rows = max(output.probability_rows, 1)
+    return ShadowOutput(
+        name=output.name,
+        pairs=output.pairs,
+        agreed=output.agreed,
+        elements=output.elements,
+        identical=output.identical,
+        within=output.within,
+        mismatched=output.mismatched,
+        absolute=tuple(output.absolute),
+        relative=tuple(output.relative),
+        ulps=tuple(output.ulps),
+        argmax_rows=output.argmax_rows,
+        argmax_agreed=output.argmax_agreed,
+        flips=tuple(tuple(row) for row in output.flips),
+        probability_rows=output.probability_rows,
+        total_variation=output.total_variation_sum / rows,
+        jensen_shannon=output.jensen_shannon_sum / rows,
     )

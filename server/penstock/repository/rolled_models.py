@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The models of the repositories, as rollouts see them."""
 
+import logging
 from pathlib import Path
 
+from penstock.errors import PackageError
+from penstock.package.signature import SIGNATURE_FILE, read_signature
 from penstock.repository.config_file import ModelConfig
 from penstock.repository.controller import RepositoryController
 from penstock.rollout.read import rollout_of_folder
 from penstock.rollout.spec import RolloutSpec
 
 __all__ = ["RolledModels"]
+
+log = logging.getLogger(__name__)
 
 
 class RolledModels:
@@ -37,6 +42,22 @@ class RolledModels:
         """
         folder = self._folder(model)
         return None if folder is None else rollout_of_folder(folder)
+
+    def sensitive(self, model: str, version: int) -> frozenset[str]:
+        """Inputs with a column that the version's package calls sensitive.
+
+        Of an input of several columns none is kept then: a shadow knows tensors, not columns.
+        """
+        folder = self._folder(model)
+        path = folder / str(version) / SIGNATURE_FILE if folder is not None else None
+        if path is None or not path.is_file():
+            return frozenset()
+        try:
+            signature = read_signature(path)
+        except PackageError as error:  # of a package that has been verified
+            log.error("signature_not_read", extra={"model": model, "reason": str(error)})
+            return frozenset(one.name for one in self.config(model, str(version)).input)
+        return frozenset(one.name for one in signature.inputs if one.sensitive)
 
     def _folder(self, model: str) -> Path | None:
         record = self._controller.records.get(model)

@@ -20,6 +20,8 @@ __all__ = [
     "NativeVerdict",
     "Role",
     "ShadowCounts",
+    "ShadowOutput",
+    "ShadowSlice",
 ]
 
 Role = Literal["stable", "control", "canary"]
@@ -91,6 +93,49 @@ class NativeVerdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShadowOutput:
+    """How one output of a shadow differs from the primary's, over all pairs.
+
+    `absolute`, `relative`: elements by powers of two of the difference: 64 counts, of which the
+    first is none, and count k is [2^(k-42), 2^(k-41)). `ulps`: by units in the last place: count k
+    is [2^(k-1), 2^k). `flips[a][b]`: rows of which the primary says class a and the shadow b.
+    `total_variation`, `jensen_shannon`: means over `probability_rows`, the second in nats.
+    """
+
+    name: str
+    pairs: int = 0
+    agreed: int = 0
+    elements: int = 0
+    identical: int = 0
+    within: int = 0
+    mismatched: Mapping[str, int] = field(default_factory=dict)
+    absolute: tuple[int, ...] = ()
+    relative: tuple[int, ...] = ()
+    ulps: tuple[int, ...] = ()
+    argmax_rows: int = 0
+    argmax_agreed: int = 0
+    flips: tuple[tuple[int, ...], ...] = ()
+    probability_rows: int = 0
+    total_variation: float = 0.0
+    jensen_shannon: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShadowSlice:
+    """Rows whose column lies in [low, high), or is missing; the bounds are None where they are
+    infinite, or may not be told. The rate of disagreement is at least `disagreement_min`.
+    """
+
+    column: str
+    is_missing: bool
+    low: float | None
+    high: float | None
+    rows: int
+    agreed: int
+    disagreement_min: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ShadowCounts:
     """What came of the copies that one shadow was sent.
 
@@ -107,6 +152,13 @@ class ShadowCounts:
     mismatched: Mapping[str, int] = field(default_factory=dict)  # "nan", "shape", "datatype"
     discordant_shadow: int = 0
     discordant_primary: int = 0
+    both_failed: int = 0
+    #: Pairs by the shadow's time over the primary's: count k is [2^((k-32)/4), 2^((k-31)/4)).
+    latency_ratio: tuple[int, ...] = ()
+    #: Of the present process alone.
+    outputs: tuple[ShadowOutput, ...] = ()
+    #: The slices that disagree most for sure, worst first; of the present process alone.
+    worst: tuple[ShadowSlice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import zip_longest
 from typing import TypeVar
 
 from penstock.rollout.event_odds import EventCount
@@ -125,6 +126,13 @@ def _merged_shadows(lives: Sequence[Evidence]) -> tuple[ShadowCounts, ...]:
             mismatched=_added([one.mismatched for one in counts]),
             discordant_shadow=sum(one.discordant_shadow for one in counts),
             discordant_primary=sum(one.discordant_primary for one in counts),
+            both_failed=sum(one.both_failed for one in counts),
+            latency_ratio=tuple(
+                sum(bucket)
+                for bucket in zip_longest(*(c.latency_ratio for c in counts), fillvalue=0)
+            ),
+            outputs=counts[-1].outputs,
+            worst=counts[-1].worst,
         )
         for name, counts in by_name.items()
     )

@@ -3,6 +3,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from penstock.package.signature import ModelSignature, TensorSignature
@@ -32,6 +33,9 @@ class LoadedModels(Protocol):
 
     def settle(self, model: str) -> None:
         """Looks at the model's files again: what nobody holds any more may go."""
+
+    def sensitive(self, model: str, version: int) -> frozenset[str]:
+        """Inputs whose values nobody may see."""
 
 
 class SystemClock:
@@ -80,12 +84,18 @@ class ServedVersions:
 class ServedTraffic:
     """`ports.Traffic`, and whichever version answers meanwhile is told of it."""
 
-    def __init__(self, traffic: Traffic, standing: Standing) -> None:
+    def __init__(self, traffic: Traffic, models: LoadedModels, standing: Standing) -> None:
         self._traffic = traffic
+        self._models = models
         self._standing = standing
 
     def open_trial(self, wish: TrialWish) -> Trial:
-        """See `ports.Traffic`."""
+        """See `ports.Traffic`. What either version's package calls sensitive is, to the shadow."""
+        if (shadow := wish.spec.shadow) is not None:
+            told = self._models.sensitive(wish.model, wish.stable)
+            told |= self._models.sensitive(wish.model, wish.candidate) | {*shadow.sensitive}
+            shadow = shadow.model_copy(update={"sensitive": tuple(sorted(told))})
+            wish = replace(wish, spec=wish.spec.model_copy(update={"shadow": shadow}))
         trial = self._traffic.open_trial(wish)
         self._standing.began(wish.model, wish.stable, wish.candidate)
         return trial
