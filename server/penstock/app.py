@@ -40,6 +40,7 @@ from penstock.repository.rolled_models import RolledModels
 from penstock.repository.startup import models_at_start
 from penstock.rollout.controller import RolloutController
 from penstock.rollout.force_keys import read_force_keys
+from penstock.rollout.metrics import RolloutMetrics
 from penstock.rollout.standing import Standing
 from penstock.rollout.store import SqliteStore
 from penstock.rollout.surroundings import (
@@ -160,6 +161,7 @@ class _Server:
             add_reflection(self._services)
             add_control_methods(self._services, self._control)
             add_rollout_methods(self._services, self._control.rollouts)
+            self._metrics.add(RolloutMetrics(self._rollouts, asyncio.get_running_loop()).text)
             self._services.answer_rest(RestControl(self._control))
             await register_services(self._services, self._options.grpc_service)
             if self._follower is not None:

@@ -27,6 +27,7 @@ from penstock.rollout.evidence import (
     ShadowOutput,
     ShadowSlice,
 )
+from penstock.rollout.intervals import arm_intervals, shared_intervals
 from penstock.rollout.ports import Trial, TrialWish
 from penstock.rollout.spec import (
     FULL_BP,
@@ -36,10 +37,7 @@ from penstock.rollout.spec import (
     ShadowSpec,
 )
 
-__all__ = ["EngineTraffic", "Interval", "arm_intervals", "shared_intervals"]
-
-#: Buckets [begin, end) of 10000.
-Interval = tuple[int, int]
+__all__ = ["EngineTraffic"]
 
 ROLES: tuple[Role, ...] = ("stable", "control", "canary")
 KINDS: tuple[BadKind, ...] = ("error", "timeout", "non_finite", "slow")
@@ -47,39 +45,6 @@ GUARDRAILS: Mapping[str, Guardrail] = {"errors": "errors", "latency": "latency"}
 CAUSES: Mapping[str, Cause] = {
     one: one for one in ("evidence", "non_finite", "first_failures", "keys_full", "events_full")
 }
-
-
-def arm_intervals(shares_bp: Mapping[Role, int]) -> dict[Role, list[Interval]]:
-    """The buckets of a rollout's arms. Pure, and nothing else decides: every replica has the same.
-
-    The canary's begin at the first bucket and grow at their end; the control slice's begin in the
-    middle, until the canary comes there. Stable has the rest.
-    """
-    canary, control = shares_bp.get("canary", 0), shares_bp.get("control", 0)
-    begin = max(FULL_BP // 2, canary)
-    taken = {"canary": (0, canary), "control": (begin, min(begin + control, FULL_BP))}
-    edges = sorted([*taken.values(), (FULL_BP, FULL_BP)])
-    rest = []
-    at = 0
-    for start, end in edges:
-        if at < start:
-            rest.append((at, start))
-        at = max(at, end)
-    return {
-        "stable": rest,
-        "control": [taken["control"]] if taken["control"][0] < taken["control"][1] else [],
-        "canary": [taken["canary"]] if canary else [],
-    }
-
-
-def shared_intervals(shares_bp: Sequence[int]) -> list[list[Interval]]:
-    """The buckets of a route's arms, one after another. Pure."""
-    intervals: list[list[Interval]] = []
-    at = 0
-    for share in shares_bp:
-        intervals.append([(at, at + share)] if share else [])
-        at += share
-    return intervals
 
 
 class EngineTraffic:
