@@ -19,7 +19,6 @@ from penstock.control.application import ControlApplication
 from penstock.control.grpc_methods import add_control_methods
 from penstock.control.log_settings import LogSettings
 from penstock.control.rest_application import RestControl
-from penstock.control.rollout_methods import add_rollout_methods
 from penstock.control.trace_settings import TraceSettings
 from penstock.engine import Engine, isa
 from penstock.errors import OptionsError, PenstockError, RepositoryError
@@ -160,7 +159,6 @@ class _Server:
                 self._http = MetricsServer(sock, self._metrics.text)
             add_reflection(self._services)
             add_control_methods(self._services, self._control)
-            add_rollout_methods(self._services, self._control.rollouts)
             self._metrics.add(RolloutMetrics(self._rollouts, asyncio.get_running_loop()).text)
             self._services.answer_rest(RestControl(self._control))
             await register_services(self._services, self._options.grpc_service)
