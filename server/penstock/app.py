@@ -164,6 +164,7 @@ class _Server:
             await register_services(self._services, self._options.grpc_service)
             if self._follower is not None:
                 self._follower.begin()
+            await self._rollouts.remember()
             await self._repository.announce()
             self._engine.start()
             self._services.start()

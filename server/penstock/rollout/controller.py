@@ -17,9 +17,10 @@ from contextlib import suppress
 from dataclasses import replace
 
 from penstock.errors import EngineError, PenstockError, RolloutError, StoreError
+from penstock.rollout.clock_jumps import ClockJumps
 from penstock.rollout.course import Course
 from penstock.rollout.explain import explain
-from penstock.rollout.policy import Decision
+from penstock.rollout.policy import Decision, verdict_told
 from penstock.rollout.ports import Champion, Clock, Traffic, Versions
 from penstock.rollout.record import Record
 from penstock.rollout.shares import salt_of
@@ -38,13 +39,12 @@ ENDED_MAX = 20
 REOPEN_S = 60.0
 #: Longest time between two attempts to tell the champion.
 RETRY_MAX_S = 60.0
-#: Seconds that the wall clock may differ from the monotonic one between two looks.
-JUMP_S = 5.0
 
 
 class RolloutController:
-    """Made by `app`, which awaits `restore()` once models are loaded, runs `run()` as a task,
-    calls `wake()` when the core has a verdict, and awaits `close()` at the end.
+    """Made by `app`, which awaits `remember()` before anybody can ask for a rollout, and `restore()`
+    once models are loaded; runs `run()` as a task, calls `wake()` when the core has a verdict, and
+    awaits `close()` at the end.
 
     `spec_of`: what stands in rollout.toml next to a model; None: nothing. It may raise a
     PenstockError, and runs in a worker thread.
@@ -70,19 +70,27 @@ class RolloutController:
         self._woken = asyncio.Event()
         self._courses: dict[str, Course] = {}  # by id: those that are looked at
         self._records: dict[str, Record] = {}  # by id, oldest first: all
-        self._times = (clock.monotonic_s(), clock.wall_ms())
+        self._jumps = ClockJumps(clock)
 
     # --- the life of the server ---
 
-    async def restore(self) -> None:
-        """Goes on with what the store keeps. Raises StoreError."""
+    async def remember(self) -> None:
+        """Learns what the store keeps: a model whose rollout goes on is given no other one
+        meanwhile. Raises StoreError.
+        """
         async with self._lock:
             for record in await asyncio.to_thread(self._store.records):
                 self._records[record.id] = record
                 if record.goes_on or not record.is_told:
-                    course = self._course(record)
-                    if record.goes_on or record.state == "live":
-                        await self._reopen(course)
+                    self._course(record)
+
+    async def restore(self) -> None:
+        """Goes on with what is remembered, as far as its versions are loaded; `run` tries again."""
+        async with self._lock:
+            for course in list(self._courses.values()):
+                is_waiting = course.record.goes_on or course.record.state == "live"
+                if is_waiting and not course.is_on_trial:
+                    await self._reopen(course)
 
     async def run(self) -> None:
         """Looks at all rollouts once a second, and at once after wake(), until cancelled."""
@@ -232,9 +240,7 @@ class RolloutController:
                     f"Version {version} of {model!r} is not loaded, so it cannot be made live.",
                     code="FAILED_PRECONDITION",
                 )
-            course.gather()
-            verdict = course.record.evidence.verdict
-            if verdict is not None and verdict.rolls_back:
+            if course.verdict_against() is not None:
                 self.wake()
                 raise RolloutError(
                     f"The judge has just taken version {version} of {model!r} out of traffic.",
@@ -373,7 +379,10 @@ class RolloutController:
                 "reason": why,
             },
         )
-        if not course.record.goes_on:
+        if state == "live" and (decided := course.verdict_against()) is not None:
+            # While it was written down; nobody has been told yet that it is live.
+            await self._move(course, "rolled_back", 0, by="judge", why=verdict_told(decided))
+        elif not course.record.goes_on:
             await self._end(course)
 
     async def _reopen(self, course: Course) -> None:
@@ -383,11 +392,14 @@ class RolloutController:
             events = await asyncio.to_thread(self._store.events, record.id)
             course.open(events)
         except (EngineError, StoreError) as error:
-            log.warning(
-                "rollout_not_reopened",
-                extra={"model": record.model, "rollout": record.id, "reason": str(error)},
-            )
-            is_late = self._clock.monotonic_s() - course.began_s >= REOPEN_S
+            now = self._clock.monotonic_s()
+            if course.refused_s is None:
+                course.refused_s = now
+                log.warning(
+                    "rollout_not_reopened",
+                    extra={"model": record.model, "rollout": record.id, "reason": str(error)},
+                )
+            is_late = now - course.refused_s >= REOPEN_S
             if is_late and record.goes_on:
                 why = f"It could not be put on trial again after a restart: {error}"
                 await self._move(course, "rolled_back", 0, by="restart", why=why)
@@ -434,8 +446,15 @@ class RolloutController:
 
     async def _save(self, course: Course) -> None:
         events = tuple(course.unsaved)
+        # Whoever is cancelled meanwhile leaves the lock once it is known what is kept.
+        saving = asyncio.ensure_future(asyncio.to_thread(self._store.save, course.record, events))
         try:
-            await asyncio.to_thread(self._store.save, course.record, events)
+            await asyncio.shield(saving)
+        except asyncio.CancelledError:
+            with suppress(StoreError):
+                await saving
+                del course.unsaved[: len(events)]
+            raise
         except StoreError as error:
             log.warning(
                 "rollout_not_kept",
@@ -470,11 +489,7 @@ class RolloutController:
                 del self._records[rollout]
 
     def _watch_clock(self) -> None:
-        """Counts it when the wall clock was set. It is told to people, never reckoned with."""
-        monotonic_s, wall_ms = self._times
-        self._times = (self._clock.monotonic_s(), self._clock.wall_ms())
-        jumped_s = (self._times[1] - wall_ms) / 1000.0 - (self._times[0] - monotonic_s)
-        if abs(jumped_s) < JUMP_S:
+        if not (jumped_s := self._jumps.look()):
             return
         for course in self._courses.values():
             record = course.record

@@ -5,7 +5,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
-from penstock.rollout.evidence import BadEvent, Evidence
+from penstock.rollout.evidence import BadEvent, Evidence, NativeVerdict
 from penstock.rollout.findings import find, weights_of
 from penstock.rollout.policy import EPOCHS_MAX, Decision, Standing, decide
 from penstock.rollout.ports import Clock, Traffic, Trial, TrialWish, Versions
@@ -29,17 +29,16 @@ class Course:
         #: Tells the champion how it ended.
         self.telling: asyncio.Task[None] | None = None
         self.told_failures = 0
-        #: Monotonic: when to try again what failed, and when this process took the rollout up.
+        #: Monotonic: when to try again what failed, and since when it could not be put on trial.
         self.retry_at_s = 0.0
-        self.began_s = clock.monotonic_s()
+        self.refused_s: float | None = None
         self._traffic = traffic
         self._versions = versions
         self._clock = clock
         self._trial: Trial | None = None
         self._tally = Tally()
         self._needed = Needed()
-        self._looked_s = self.began_s
-        self._stepped_s = self.began_s
+        self._looked_s = self._stepped_s = clock.monotonic_s()
         self._crashes = 0
 
     @property
@@ -87,6 +86,12 @@ class Course:
         findings = find(record.spec, record.lives, self._tally)
         self.record = replace(record, guardrails=findings.told)
         return decide(record.spec, self._standing(now), record.evidence, findings)
+
+    def verdict_against(self) -> NativeVerdict | None:
+        """What the core decided up to this moment, if it has taken the candidate out."""
+        self.gather()
+        verdict = self.record.evidence.verdict
+        return verdict if verdict is not None and verdict.rolls_back else None
 
     def gather(self) -> None:
         """Takes over what the core counted."""

@@ -26,7 +26,7 @@ from penstock.rollout.findings import Findings, ShadowFindings
 from penstock.rollout.spec import FULL_BP, RolloutSpec
 from penstock.rollout.status import State
 
-__all__ = ["EPOCHS_MAX", "Decision", "Standing", "decide"]
+__all__ = ["EPOCHS_MAX", "Decision", "Standing", "decide", "verdict_told"]
 
 #: Times of constant shares that the core tells apart in one rollout.
 EPOCHS_MAX = 64
@@ -108,10 +108,11 @@ def _native_verdict(evidence: Evidence) -> _Rule:
     verdict = evidence.verdict
     if verdict is None:
         return None
-    return ("rolled_back" if verdict.rolls_back else "held", "judge", _told(verdict))
+    return ("rolled_back" if verdict.rolls_back else "held", "judge", verdict_told(verdict))
 
 
-def _told(verdict: NativeVerdict) -> str:
+def verdict_told(verdict: NativeVerdict) -> str:
+    """What the core decided, as a sentence."""
     match verdict.cause:
         case "evidence":
             return (

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from penstock.errors import EngineError
 from penstock.package.signature import ModelSignature, TensorSignature
 from penstock.package.signature_change import signature_change
 from penstock.rollout.ports import Champion, Traffic, Trial, TrialWish
@@ -90,7 +91,16 @@ class ServedTraffic:
         self._standing = standing
 
     def open_trial(self, wish: TrialWish) -> Trial:
-        """See `ports.Traffic`. What either version's package calls sensitive is, to the shadow."""
+        """See `ports.Traffic`. What either version's package calls sensitive is, to the shadow.
+
+        Raises EngineError while one of both is not loaded, as after a restart.
+        """
+        loaded = self._models.loaded_versions(wish.model)
+        missing = [number for number in (wish.stable, wish.candidate) if number not in loaded]
+        if missing:
+            raise EngineError(
+                f"Version {missing[0]} of {wish.model!r} is not loaded.", code="FAILED_PRECONDITION"
+            )
         if (shadow := wish.spec.shadow) is not None:
             told = self._models.sensitive(wish.model, wish.stable)
             told |= self._models.sensitive(wish.model, wish.candidate) | {*shadow.sensitive}

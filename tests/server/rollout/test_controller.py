@@ -69,6 +69,7 @@ class House:
         self.clock.now_s = 5.0
         self.clock.wall_s += 60.0
         self.rollouts = self.controller()
+        await self.rollouts.remember()
         await self.rollouts.restore()
 
 
