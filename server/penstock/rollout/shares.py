@@ -13,8 +13,8 @@ __all__ = ["salt_of", "shares_of"]
 def shares_of(canary_bp: int) -> Mapping[Role, int]:
     """The shares of all arms, in basis points, while the canary has `canary_bp`.
 
-    The control slice is as large as the canary, as far as there is room: the canary grows from
-    bucket 0 on, the control slice from 5000 on or from where the canary ends.
+    The control slice is as large as the canary, as far as there is room. Which buckets these are
+    is the core's to say.
     """
     control_bp = min(canary_bp, FULL_BP // 2, FULL_BP - canary_bp)
     return {
