@@ -2,33 +2,18 @@
 """The routes and trials of the core, as the rest of the house sees them."""
 
 import hashlib
-import math
 from collections.abc import Callable, Mapping, Sequence
 
 from penstock._core import CoreError
-from penstock._core.traffic import Arm, Route, Traffic, TrialCounts, TrialOptions
+from penstock._core.traffic import Arm, Route, Traffic, TrialOptions
 from penstock._core.traffic import Shadow as CoreShadow
-from penstock._core.traffic import ShadowCounts as CoreShadowCounts
 from penstock._core.traffic import ShadowOptions as CoreShadowOptions
-from penstock._core.traffic import ShadowOutput as CoreShadowOutput
 from penstock._core.traffic import Trial as CoreTrial
 from penstock.errors import EngineError, OptionsError
-from penstock.rollout.evidence import (
-    ArmCounts,
-    BadEvent,
-    BadKind,
-    Cause,
-    Epoch,
-    Evidence,
-    Guardrail,
-    NativeVerdict,
-    Role,
-    ShadowCounts,
-    ShadowOutput,
-    ShadowSlice,
-)
+from penstock.rollout.evidence import BadEvent, Evidence, Role
 from penstock.rollout.intervals import arm_intervals, shared_intervals
 from penstock.rollout.ports import Trial, TrialWish
+from penstock.rollout.shadow_example import ShadowExample
 from penstock.rollout.spec import (
     FULL_BP,
     OverrideSpec,
@@ -36,16 +21,16 @@ from penstock.rollout.spec import (
     RouteFileSpec,
     ShadowSpec,
 )
+from penstock.traffic_counts import (
+    GUARDRAILS,
+    KINDS,
+    ROLES,
+    evidence_of,
+    shadow_counts,
+    shadow_examples,
+)
 
 __all__ = ["EngineTraffic"]
-
-ROLES: tuple[Role, ...] = ("stable", "control", "canary")
-KINDS: tuple[BadKind, ...] = ("error", "timeout", "non_finite", "slow")
-GUARDRAILS: Mapping[str, Guardrail] = {"errors": "errors", "latency": "latency"}
-CAUSES: Mapping[str, Cause] = {
-    one: one for one in ("evidence", "non_finite", "first_failures", "keys_full", "events_full")
-}
-
 
 class EngineTraffic:
     """The routes of one engine: `penstock.rollout.ports.Traffic`.
@@ -222,16 +207,16 @@ class _Trial:
     def evidence(self) -> Evidence:
         counts = self._core.counts()
         if self._shadow is None:
-            return _evidence(counts, ())
+            return evidence_of(counts, ())
         shadow, _, _ = self._shadow
-        return _evidence(counts, (_shadow_counts(self._shadow_name, shadow.counts()),))
+        return evidence_of(counts, (shadow_counts(self._shadow_name, shadow),))
 
     @property
     def _shadow_name(self) -> str:
         return self._wish.spec.shadow.name if self._wish.spec.shadow else ""
 
-    def examples(self) -> list[tuple[int, int, str]]:
-        return self._shadow[0].examples() if self._shadow is not None else []
+    def examples(self) -> list[ShadowExample]:
+        return [] if self._shadow is None else shadow_examples(self._shadow_name, self._shadow[0])
 
     def take_events(self) -> Sequence[BadEvent]:
         return [
@@ -345,97 +330,3 @@ def _shadow(core: Traffic, spec: ShadowSpec, *, model: str, version: str) -> Cor
     options.examples, options.examples_kept_s = spec.examples, spec.examples_kept_s
     options.sensitive = list(spec.sensitive)
     return core.open_shadow(options)
-
-
-def _evidence(counts: TrialCounts, shadows: tuple[ShadowCounts, ...]) -> Evidence:
-    epochs = tuple(
-        Epoch(
-            number=number,
-            shares_bp=dict(zip(ROLES, shares, strict=True)),
-            arms={
-                role: ArmCounts(
-                    keys=keys,
-                    requests=requests,
-                    bad={kind: n for kind, n in zip(KINDS, bad, strict=True) if n},
-                    predictions=tuple(predictions),
-                )
-                for role, (keys, requests, bad, predictions) in zip(ROLES, arms, strict=True)
-            },
-        )
-        for number, shares, arms in counts.epochs
-    )
-    verdict = None
-    if (told := counts.verdict) is not None:
-        rolls_back, cause, guardrail, log_e, log_limit, wall_ms = told
-        verdict = NativeVerdict(
-            rolls_back=rolls_back,
-            cause=CAUSES[cause],
-            guardrail=GUARDRAILS[guardrail],
-            log_e=log_e,
-            log_limit=log_limit,
-            wall_ms=wall_ms,
-        )
-    return Evidence(
-        epochs=epochs,
-        excluded=counts.excluded,
-        retried=counts.retried,
-        canary_missing=counts.canary_missing,
-        seen_is_full=counts.seen_is_full,
-        latency_ns={
-            role: tuple(buckets)
-            for role, buckets in zip(ROLES, counts.latency_ns, strict=True)
-            if buckets
-        },
-        verdict=verdict,
-        shadows=shadows,
-    )
-
-
-def _shadow_counts(name: str, counts: CoreShadowCounts) -> ShadowCounts:
-    return ShadowCounts(
-        name=name,
-        offered=counts.offered,
-        dropped=counts.dropped,
-        compared=counts.compared,
-        agreed=counts.agreed,
-        mismatched=counts.mismatched,
-        discordant_shadow=counts.discordant_shadow,
-        discordant_primary=counts.discordant_primary,
-        both_failed=counts.both_failed,
-        latency_ratio=tuple(counts.latency_ratio),
-        outputs=tuple(_shadow_output(one) for one in counts.outputs),
-        worst=tuple(
-            ShadowSlice(
-                column=column,
-                is_missing=is_missing,
-                low=low if math.isfinite(low) else None,
-                high=high if math.isfinite(high) else None,
-                rows=rows,
-                agreed=agreed,
-                disagreement_min=disagreement_min,
-            )
-            for column, is_missing, low, high, rows, agreed, disagreement_min in counts.worst
-        ),
-    )
-
-
-def _shadow_output(output: CoreShadowOutput) -> ShadowOutput:
-    rows = max(output.probability_rows, 1)
-    return ShadowOutput(
-        name=output.name,
-        pairs=output.pairs,
-        agreed=output.agreed,
-        elements=output.elements,
-        identical=output.identical,
-        within=output.within,
-        mismatched=output.mismatched,
-        absolute=tuple(output.absolute),
-        relative=tuple(output.relative),
-        ulps=tuple(output.ulps),
-        argmax_rows=output.argmax_rows,
-        argmax_agreed=output.argmax_agreed,
-        flips=tuple(tuple(row) for row in output.flips),
-        probability_rows=output.probability_rows,
-        total_variation=output.total_variation_sum / rows,
-        jensen_shannon=output.jensen_shannon_sum / rows,
-    )

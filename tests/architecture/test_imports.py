@@ -61,6 +61,7 @@ CORE_IMPORTERS = {
     "penstock.model_spec",
     "penstock.native.model",
     "penstock.traffic",
+    "penstock.traffic_counts",
 }
 
 #: Distribution -> the packages it stands for, where that is not just its own name.

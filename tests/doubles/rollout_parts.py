@@ -17,6 +17,7 @@ from penstock.rollout.evidence import (
 )
 from penstock.rollout.judge import Judge, JudgeOptions
 from penstock.rollout.ports import TrialWish
+from penstock.rollout.shadow_example import ShadowExample
 
 __all__ = ["HandClock", "HearingChampion", "ListedVersions", "PuppetTraffic", "PuppetTrial"]
 
@@ -49,6 +50,7 @@ class PuppetTrial:
         self.replayed: list[BadEvent] = []
         self.is_closed = False
         self.beyond: Evidence = Evidence()  # whatever the counts of epochs do not say
+        self.pairs: list[ShadowExample] = []  # that its shadow keeps
         self._epochs: list[Epoch] = []
         self._waiting: list[BadEvent] = []
         self._keys = 0
@@ -61,6 +63,9 @@ class PuppetTrial:
     def evidence(self) -> Evidence:
         verdict = self.judge.verdict or self.beyond.verdict
         return replace(self.beyond, epochs=tuple(self._epochs), verdict=verdict)
+
+    def examples(self) -> list[ShadowExample]:
+        return [*self.pairs]
 
     def take_events(self) -> list[BadEvent]:
         events, self._waiting = self._waiting, []

@@ -12,17 +12,20 @@ killed in between starts with the smaller share, or takes a candidate out twice.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
 from penstock.errors import EngineError, PenstockError, RolloutError, StoreError
 from penstock.rollout.clock_jumps import ClockJumps
 from penstock.rollout.course import Course
+from penstock.rollout.examples import KeptExamples
 from penstock.rollout.explain import explain
+from penstock.rollout.pair import checked_stable
 from penstock.rollout.policy import Decision, verdict_told
 from penstock.rollout.ports import Champion, Clock, Traffic, Versions
 from penstock.rollout.record import Record
+from penstock.rollout.shadow_example import ShadowExample
 from penstock.rollout.shares import salt_of
 from penstock.rollout.spec import RolloutSpec
 from penstock.rollout.status import RolloutStatus, State
@@ -65,6 +68,7 @@ class RolloutController:
         self._champion = champion
         self._store = store
         self._clock = clock
+        self._examples = KeptExamples(store, clock)
         self._spec_of = spec_of
         self._lock = asyncio.Lock()
         self._woken = asyncio.Event()
@@ -116,6 +120,8 @@ class RolloutController:
                     await self._look(course)
                 else:
                     await self._end(course)
+                await self._examples.keep(course)
+            await self._examples.forget_old(self._records.values())
 
     async def idle(self) -> None:
         """Returns when no champion is being told anything."""
@@ -135,6 +141,7 @@ class RolloutController:
                 course.gather()
                 await self._keep(course)
                 course.close()
+                await self._examples.keep(course)
             await asyncio.to_thread(self._store.close)
 
     # --- RolloutControl ---
@@ -150,7 +157,10 @@ class RolloutController:
     ) -> RolloutStatus:
         """See RolloutControl."""
         async with self._lock:
-            stable = self._checked_pair(model, stable, candidate)
+            holding = self._holding(model)
+            stable = checked_stable(
+                self._versions, model, stable, candidate, holding.record if holding else None
+            )
             change = self._versions.signature_change(model, stable, candidate)
             if change and not allows_signature_change:
                 raise RolloutError(
@@ -187,36 +197,6 @@ class RolloutController:
             await self._look(course)
             await self._forget_oldest(model)
             return course.record.status()
-
-    def _checked_pair(self, model: str, stable: int | None, candidate: int) -> int:
-        """The stable version, if this rollout can begin."""
-        serving = self._versions.serving(model)
-        if not serving:
-            raise RolloutError(f"No model {model!r} is loaded.", code="NOT_FOUND")
-        holding = self._holding(model)
-        if holding is not None:
-            raise RolloutError(
-                f"{model!r} has a rollout already, {holding.record.id} of version "
-                f"{holding.record.candidate}, in state {holding.record.state}. Promote it or roll "
-                "it back first.",
-                code="FAILED_PRECONDITION",
-            )
-        if stable is None:
-            stable = self._versions.served(model)
-        loaded = ", ".join(str(version) for version in serving)
-        for version in (candidate, stable):
-            if version is None or version not in serving:
-                raise RolloutError(
-                    f"Version {version} of {model!r} is not loaded; these are: {loaded}.",
-                    code="NOT_FOUND",
-                )
-        assert stable is not None
-        if stable == candidate:
-            raise RolloutError(
-                f"Version {candidate} of {model!r} is what is served already. Say which version "
-                f"is stable; loaded are: {loaded}."
-            )
-        return stable
 
     def status(self, model: str, rollout: str = "") -> RolloutStatus:
         """See RolloutControl."""
@@ -287,6 +267,14 @@ class RolloutController:
             course = self._courses.get(record.id)
             events = await asyncio.to_thread(self._store.events, record.id)
             return explain(record, [*events, *(course.unsaved if course else ())])
+
+    async def examples(
+        self, model: str, rollout: str = ""
+    ) -> tuple[str, Sequence[ShadowExample]]:
+        """See RolloutControl."""
+        async with self._lock:
+            record = self._record(model, rollout)
+            return record.id, await self._examples.of(record, self._courses.get(record.id))
 
     def _record(self, model: str, rollout: str) -> Record:
         for record in reversed(self._records.values()):
@@ -414,7 +402,7 @@ class RolloutController:
     async def _end(self, course: Course) -> None:
         """What comes after the last state: the champion hears it, then nothing holds the model."""
         if course.record.is_told:
-            if await self._keep(course):
+            if await self._keep(course) and await self._examples.keep(course):
                 del self._courses[course.record.id]
         elif not course.is_telling and self._clock.monotonic_s() >= course.retry_at_s:
             course.telling = asyncio.create_task(self._tell(course))

@@ -10,6 +10,7 @@ from penstock.rollout.findings import find, weights_of
 from penstock.rollout.policy import EPOCHS_MAX, Decision, Standing, decide
 from penstock.rollout.ports import Clock, Traffic, Trial, TrialWish, Versions
 from penstock.rollout.record import Record
+from penstock.rollout.shadow_example import ShadowExample
 from penstock.rollout.shares import shares_of
 from penstock.rollout.sums import Needed, Tally
 
@@ -29,6 +30,8 @@ class Course:
         #: Tells the champion how it ended.
         self.telling: asyncio.Task[None] | None = None
         self.told_failures = 0
+        #: Whether the examples are to be kept as they are now: no more come, or hardly any.
+        self.has_examples_due = False
         #: Monotonic: when to try again what failed, and since when it could not be put on trial.
         self.retry_at_s = 0.0
         self.refused_s: float | None = None
@@ -36,6 +39,8 @@ class Course:
         self._versions = versions
         self._clock = clock
         self._trial: Trial | None = None
+        self._is_mirrored = False
+        self._examples: Sequence[ShadowExample] = ()  # once the trial is closed
         self._tally = Tally()
         self._needed = Needed()
         self._looked_s = self._stepped_s = clock.monotonic_s()
@@ -131,15 +136,23 @@ class Course:
         assert self._trial is not None
         record = self.record
         is_shadow = record.canary_bp == 0 and record.state in ("shadow", "held")
+        is_mirrored = is_shadow and record.spec.shadow is not None
         self._trial.set_shares(
-            shares_of(record.canary_bp),
-            epoch=record.epoch,
-            is_mirrored=is_shadow and record.spec.shadow is not None,
+            shares_of(record.canary_bp), epoch=record.epoch, is_mirrored=is_mirrored
         )
+        self.has_examples_due |= self._is_mirrored and not is_mirrored
+        self._is_mirrored = is_mirrored
         self._stepped_s = self._clock.monotonic_s()
+
+    def examples(self) -> Sequence[ShadowExample]:
+        """Pairs for a person to look at, of the present process."""
+        return self._examples if self._trial is None else self._trial.examples()
 
     def close(self) -> None:
         """Ends the trial, if there is one: the model is served as without it."""
         if self._trial is not None:
+            # Copies that were under way when the shadow's stage ended have come since.
+            self._examples = self._trial.examples()
+            self.has_examples_due |= bool(self._examples)
             self._trial.close()
             self._trial = None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from penstock.rollout.evidence import BadEvent, Evidence, Role
+from penstock.rollout.shadow_example import ShadowExample
 from penstock.rollout.spec import RolloutSpec
 
 __all__ = ["Champion", "Clock", "Traffic", "Trial", "TrialWish", "Versions"]
@@ -45,6 +46,9 @@ class Trial(Protocol):
 
     def evidence(self) -> Evidence:
         """Everything counted since this trial was opened."""
+
+    def examples(self) -> Sequence[ShadowExample]:
+        """Pairs that its shadow keeps for a person to look at; none unless the spec wants some."""
 
     def take_events(self) -> Sequence[BadEvent]:
         """The bad events since the last call, oldest first; each is given once."""

@@ -11,7 +11,7 @@ another descriptor of it drops the locks by which a second server is kept out (f
 import json
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -19,7 +19,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from penstock.errors import StoreError
 from penstock.rollout.evidence import BadEvent, Evidence
+from penstock.rollout.examples import ExampleStore
 from penstock.rollout.record import Record
+from penstock.rollout.shadow_example import ShadowExample
 from penstock.rollout.spec import RolloutSpec
 from penstock.rollout.status import GuardrailStatus, Transition
 
@@ -62,6 +64,13 @@ UPGRADES = (
         count INTEGER NOT NULL, PRIMARY KEY (model, stable, candidate)
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE examples (
+        rollout TEXT NOT NULL, life INTEGER NOT NULL, number INTEGER NOT NULL,
+        shadow TEXT NOT NULL, wall_ms INTEGER NOT NULL, key_hash TEXT NOT NULL, pair TEXT NOT NULL,
+        PRIMARY KEY (rollout, life, number)
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 
 _RECORD_COLUMNS = (
@@ -79,8 +88,8 @@ _EVENT = TypeAdapter(BadEvent)
 _GUARDRAILS = TypeAdapter(tuple[GuardrailStatus, ...])
 
 
-class RolloutStore(Protocol):
-    """Rollouts and their bad events. Calls block, and raise StoreError."""
+class RolloutStore(ExampleStore, Protocol):
+    """Rollouts, their bad events and examples. Calls block, and raise StoreError."""
 
     def records(self) -> Sequence[Record]:
         """All that are kept, oldest first."""
@@ -139,7 +148,13 @@ class SqliteStore:
     def _open(self, upgrades: Sequence[str]) -> None:
         # EXCLUSIVE: a second server on this file is told so at once. In write-ahead mode a commit
         # waits for no disk; killing the process loses none, and losing power the last ones.
-        for pragma in ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = NORMAL"):
+        # What is deleted is overwritten: examples are to be gone once they are forgotten.
+        for pragma in (
+            "locking_mode = EXCLUSIVE",
+            "journal_mode = WAL",
+            "synchronous = NORMAL",
+            "secure_delete = ON",
+        ):
             self._database.execute(f"PRAGMA {pragma}").fetchall()
         (found,) = self._database.execute("PRAGMA quick_check(1)").fetchone()
         if found != "ok":
@@ -284,10 +299,70 @@ class SqliteStore:
     def forget(self, rollout: str) -> None:
         """See RolloutStore."""
         with _Writing(self._database, self._place):
-            for table in ("events", "lives", "transitions"):
+            for table in ("events", "examples", "lives", "transitions"):
                 self._database.execute(f"DELETE FROM {table} WHERE rollout = ?", (rollout,))
             self._database.execute("DELETE FROM rollouts WHERE id = ?", (rollout,))
         self._count.pop(rollout, None)
+        self._drop_journal()
+
+    def save_examples(
+        self, rollout: str, life: int, examples: Sequence[ShadowExample], *, count_max: int
+    ) -> None:
+        """See ExampleStore."""
+        with _Writing(self._database, self._place):
+            self._database.execute(
+                "DELETE FROM examples WHERE rollout = ? AND life = ?", (rollout, life)
+            )
+            self._database.executemany(
+                "INSERT INTO examples VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (rollout, life, n, one.shadow, one.wall_ms, str(one.key_hash), one.pair_json)
+                    for n, one in enumerate(examples)
+                ],
+            )
+            self._database.execute(
+                "DELETE FROM examples WHERE rollout = ?1 AND (life, number) NOT IN ("
+                "SELECT life, number FROM examples WHERE rollout = ?1 "
+                "ORDER BY wall_ms DESC, life DESC, number LIMIT ?2)",
+                (rollout, count_max),
+            )
+
+    def examples(self, rollout: str) -> list[tuple[int, ShadowExample]]:
+        """See ExampleStore."""
+        with _Reading(self._place):
+            rows = self._database.execute(
+                "SELECT life, shadow, wall_ms, key_hash, pair FROM examples WHERE rollout = ? "
+                "ORDER BY life, number",
+                (rollout,),
+            )
+            return [
+                (
+                    life,
+                    ShadowExample(
+                        shadow=shadow, wall_ms=wall_ms, key_hash=int(key_hash), pair_json=pair
+                    ),
+                )
+                for life, shadow, wall_ms, key_hash, pair in rows
+            ]
+
+    def forget_examples(self, before_ms: Mapping[str, int]) -> None:
+        """See ExampleStore."""
+        old = "FROM examples WHERE rollout = ? AND wall_ms < ?"
+        with _Reading(self._place):
+            found = [
+                limit
+                for limit in before_ms.items()
+                if self._database.execute(f"SELECT 1 {old} LIMIT 1", limit).fetchone()
+            ]
+        if found:
+            with _Writing(self._database, self._place):
+                self._database.executemany(f"DELETE {old}", found)
+            self._drop_journal()
+
+    def _drop_journal(self) -> None:
+        """The write-ahead log has deleted rows as they were, until its pages are overwritten."""
+        with _Reading(self._place):
+            self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def close(self) -> None:
         """See RolloutStore."""

@@ -21,6 +21,7 @@ from penstock.rollout.evidence import (
     ShadowCounts,
 )
 from penstock.rollout.record import Record
+from penstock.rollout.shadow_example import ShadowExample
 from penstock.rollout.shares import shares_of
 from penstock.rollout.spec import RolloutSpec
 from penstock.rollout.status import GuardrailStatus
@@ -37,6 +38,9 @@ EVENT = BadEvent(
     key_hash=2**64 - 1,
     canary_good=10,
     baseline_good=2**40,
+)
+EXAMPLE = ShadowExample(
+    shadow="shadow", wall_ms=1_700_000_000_000, key_hash=2**64 - 1, pair_json='{"inputs": []}'
 )
 EVIDENCE = Evidence(
     epochs=(
@@ -157,8 +161,55 @@ def test_a_file_of_an_older_version_is_made_a_newer_one(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path, upgrades=newer)
     assert (store.records(), store.events("fraud-1")) == ([RECORD], [EVENT])
     store.close()
-    with pytest.raises(StoreError, match="of a newer Penstock: its version is 2, this one knows 1"):
+    known = len(UPGRADES)
+    told = f"of a newer Penstock: its version is {known + 1}, this one knows {known}"
+    with pytest.raises(StoreError, match=told):
         SqliteStore(tmp_path)
+
+
+def test_a_file_without_examples_gets_a_place_for_them(tmp_path: Path) -> None:
+    older = begun(SqliteStore(tmp_path, upgrades=UPGRADES[:1]))
+    older.save(RECORD, [EVENT])
+    older.close()
+    store = SqliteStore(tmp_path)
+    assert (store.records(), store.examples("fraud-1")) == ([RECORD], [])
+    store.save_examples("fraud-1", 1, [EXAMPLE], count_max=9)
+    assert store.examples("fraud-1") == [(1, EXAMPLE)]
+    store.close()
+
+
+def test_examples_are_those_of_each_life_and_the_newest_of_all(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+    first, second, third = (replace(EXAMPLE, wall_ms=n, key_hash=2**64 - n) for n in (1, 2, 3))
+    store.save_examples("fraud-1", 0, [first, second], count_max=9)
+    store.save_examples("fraud-1", 1, [third], count_max=9)
+    store.save_examples("fraud-1", 1, [third], count_max=9)
+    store.save_examples("fraud-2", 0, [first], count_max=9)
+    store.close()
+    store = SqliteStore(tmp_path)
+    assert store.examples("fraud-1") == [(0, first), (0, second), (1, third)]
+    store.save_examples("fraud-1", 1, [third], count_max=2)
+    assert store.examples("fraud-1") == [(0, second), (1, third)]
+    store.forget("fraud-1")
+    assert store.examples("fraud-1") == []
+    assert store.examples("fraud-2") == [(0, first)]
+    store.close()
+
+
+def test_of_forgotten_examples_nothing_is_left_in_the_files(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+    old = replace(EXAMPLE, wall_ms=1, pair_json='{"inputs": "4711-old"}')
+    new = replace(EXAMPLE, wall_ms=2, pair_json='{"inputs": "4711-new"}')
+    store.save_examples("fraud-1", 0, [old, new], count_max=9)
+    store.save_examples("fraud-2", 0, [old], count_max=9)
+    store.forget_examples({"fraud-1": 2, "fraud-2": 1})
+    assert store.examples("fraud-1") == [(0, new)]
+    assert store.examples("fraud-2") == [(0, old)]
+    store.forget("fraud-2")
+    bytes_kept = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    assert b"4711-new" in bytes_kept
+    assert b"4711-old" not in bytes_kept
+    store.close()
 
 
 def test_an_upgrade_that_fails_leaves_the_file_as_it_was(tmp_path: Path) -> None:
