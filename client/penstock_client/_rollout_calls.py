@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 from penstock_client._calls import Call, Metadata, parsed
 from penstock_client._proto import admin_pb2 as pb
 from penstock_client._proto.pool import service_methods
+from penstock_client._shadow_messages import examples_of, shadow_of
 from penstock_client.errors import InvalidArgument, MalformedResponse
 from penstock_client.rollouts import (
     ArmCounts,
@@ -23,9 +24,9 @@ from penstock_client.rollouts import (
     LatencyBucket,
     NativeVerdict,
     RolloutStatus,
-    ShadowCounts,
     Transition,
 )
+from penstock_client.shadows import ShadowExamples
 
 __all__ = ["METHOD_PATHS", "SpecLike"]
 
@@ -110,6 +111,12 @@ def explain(model: str, rollout: str = "") -> Call[dict[str, Any]]:
     return Call(_ADMIN["ExplainRollout"].path, request.SerializeToString(), _read_explanation)
 
 
+def examples(model: str, rollout: str = "", *, limit: int = 0) -> Call[ShadowExamples]:
+    """ListRolloutExamples."""
+    request = pb.ListRolloutExamplesRequest(model=model, rollout=rollout, limit=limit)
+    return Call(_ADMIN["ListRolloutExamples"].path, request.SerializeToString(), _read_examples)
+
+
 def _changing(method: str, request: Message) -> Call[RolloutStatus]:
     """A call that is not made twice: its first attempt may have been carried out."""
     request_bytes = request.SerializeToString()
@@ -138,6 +145,10 @@ def _read_explanation(message: bytes, trailers: Metadata) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise MalformedResponse("the explanation is no JSON object")
     return found
+
+
+def _read_examples(message: bytes, trailers: Metadata) -> ShadowExamples:
+    return examples_of(parsed(pb.ShadowExamples, message))
 
 
 def _read_status(message: bytes, trailers: Metadata) -> RolloutStatus:
@@ -201,19 +212,7 @@ def _evidence(found: pb.Evidence) -> Evidence:
             for one in found.latency
         ),
         verdict=_verdict(found.verdict) if found.HasField("verdict") else None,
-        shadows=tuple(
-            ShadowCounts(
-                name=one.name,
-                offered=one.offered,
-                dropped=dict(one.dropped),
-                compared=one.compared,
-                agreed=one.agreed,
-                mismatched=dict(one.mismatched),
-                discordant_shadow=one.discordant_shadow,
-                discordant_primary=one.discordant_primary,
-            )
-            for one in found.shadows
-        ),
+        shadows=tuple(shadow_of(one) for one in found.shadows),
     )
 
 

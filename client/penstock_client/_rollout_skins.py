@@ -10,6 +10,7 @@ from penstock_client import _rollout_calls as calls
 from penstock_client._calls import Call
 from penstock_client._rollout_calls import SpecLike
 from penstock_client.rollouts import RolloutStatus
+from penstock_client.shadows import ShadowExamples
 
 __all__ = ["AsyncRollouts", "Rollouts"]
 
@@ -121,6 +122,15 @@ class Rollouts:
         """Everything counted and decided, event by event, and the verdict computed anew of it."""
         return self._run(calls.explain(model, rollout), timeout)
 
+    def examples(
+        self, model: str, rollout: str = "", *, limit: int = 0, timeout: float | None = None
+    ) -> ShadowExamples:
+        """Pairs of answers that the shadow has kept for a person to look at, newest first.
+
+        None unless the spec's shadow.examples wants some. `limit` 0: 20.
+        """
+        return self._run(calls.examples(model, rollout, limit=limit), timeout)
+
 
 class AsyncRollouts:
     """The same as Rollouts with coroutines."""
@@ -207,3 +217,9 @@ class AsyncRollouts:
     ) -> dict[str, Any]:
         """Everything counted and decided, event by event, and the verdict computed anew of it."""
         return await self._run(calls.explain(model, rollout), timeout)
+
+    async def examples(
+        self, model: str, rollout: str = "", *, limit: int = 0, timeout: float | None = None
+    ) -> ShadowExamples:
+        """Pairs of answers that the shadow has kept, newest first, as Rollouts.examples."""
+        return await self._run(calls.examples(model, rollout, limit=limit), timeout)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from penstock_client.shadows import ShadowCounts
+
 __all__ = [
     "ArmCounts",
     "ArmLatency",
@@ -96,20 +98,6 @@ class NativeVerdict:
     log_e: float
     log_limit: float
     wall_ms: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShadowCounts:
-    """What came of the copies that one shadow was sent; `dropped` by reason."""
-
-    name: str
-    offered: int
-    dropped: Mapping[str, int]
-    compared: int
-    agreed: int
-    mismatched: Mapping[str, int]
-    discordant_shadow: int
-    discordant_primary: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -237,6 +237,27 @@ def explain(
         raise typer.Exit(1)
 
 
+@rollout_app.command()
+def examples(
+    model: Model,
+    rollout: Rollout = "",
+    limit: Annotated[
+        int, typer.Option(min=1, max=400, help="Examples to show, newest first.")
+    ] = 20,
+    url: Url = LOCAL,
+    timeout: Timeout = 10.0,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Show pairs of answers that disagreed, side by side: those that the shadow has kept."""
+    with _client(url, debug) as client:
+        from penstock.commands.rollout.verbs import show_examples
+
+        show_examples(
+            Console(), client, model, rollout, limit=limit, timeout=timeout, as_json=as_json
+        )
+
+
 @contextmanager
 def _client(url: str, debug: bool) -> Iterator["Client"]:
     """A client of the server; what goes wrong is told, with exit status FAILED."""

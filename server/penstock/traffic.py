@@ -32,6 +32,7 @@ from penstock.traffic_counts import (
 
 __all__ = ["EngineTraffic"]
 
+
 class EngineTraffic:
     """The routes of one engine: `penstock.rollout.ports.Traffic`.
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from tests.doubles.admin_server import AdminServer
-from tests.doubles.rollouts import START_MS
+from tests.doubles.rollouts import EXAMPLE, START_MS
 
 from penstock.rollout.read import rollout_of, rollout_of_toml
 from penstock.rollout.spec import RolloutSpec
@@ -26,6 +26,7 @@ from penstock_client import (
     RetryPolicy,
     RolloutStatus,
     Unavailable,
+    shadows,
 )
 from penstock_client import rollouts as values
 from penstock_client._attempts import Attempts, Failure, Fleet
@@ -129,7 +130,13 @@ def test_evidence_arrives_whole(server: AdminServer, make: Make) -> None:
     assert told.evidence.verdict.cause == "evidence"
     assert told.evidence.epochs[1].arms["canary"].bad == {"error": 9, "timeout": 1}
     assert told.evidence.epochs[1].shares_bp == {"stable": 9000, "control": 500, "canary": 500}
-    assert told.evidence.shadows[0].dropped == {"busy": 310, "no_memory": 2}
+    (shadow,) = told.evidence.shadows
+    assert shadow.dropped == {"busy": 310, "no_memory": 2}
+    (counted,) = kept.evidence.shadows
+    assert (shadow.latency_ratio, shadow.both_failed) == (counted.latency_ratio, 3)
+    assert shadow.outputs[0].relative == counted.outputs[0].relative
+    assert shadow.outputs[0].flips[1] == shadows.ClassFlip(primary=0, shadow=1, rows=5)
+    assert dataclasses.asdict(shadow.worst[0]) == dataclasses.asdict(counted.worst[0])
     slow = next(one for one in told.evidence.latency if one.arm == "canary").buckets[-1]
     assert (slow.ns, slow.count) == (24_600_000, 21)
 
@@ -248,6 +255,21 @@ def test_an_explanation_is_what_the_server_says(server: AdminServer, make: Make)
     assert told == {"rollout": "m-1", "events": [{"key_hash": 2**64 - 1}], "agrees": True}
 
 
+def test_examples_are_what_the_server_keeps(server: AdminServer, make: Make) -> None:
+    rollouts = make(server.address)
+    rollouts.start("m", 2, timeout=10)
+    server.rollouts.examples_kept["m-1"] = [EXAMPLE] * 2
+    told = rollouts.examples("m", limit=1, timeout=10)
+    assert (told.rollout, told.left_out) == ("m-1", 1)
+    (example,) = told.examples
+    assert (example.shadow, example.wall_ms) == ("shadow", START_MS + 5_000)
+    assert int(example.key_hash, 16) == EXAMPLE.key_hash
+    assert example.pair == EXAMPLE.pair
+    assert rollouts.examples("m", "m-1", timeout=10).left_out == 0
+    with pytest.raises(NotFound):
+        rollouts.examples("m", "m-9", timeout=10)
+
+
 def test_a_server_that_is_not_there_is_unavailable(make: Make) -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
@@ -264,8 +286,9 @@ def test_a_closed_client_watches_nothing(server: AdminServer) -> None:
 
 
 def test_the_fields_of_values_are_those_of_the_messages() -> None:
-    for name in values.__all__:
-        fields = {one.name for one in dataclasses.fields(getattr(values, name))}
+    names = {**vars(values), **vars(shadows)}
+    for name in {*values.__all__, *shadows.__all__}:
+        fields = {one.name for one in dataclasses.fields(names[name])}
         assert fields == set(getattr(pb, name).DESCRIPTOR.fields_by_name), name
 
 

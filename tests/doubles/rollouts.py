@@ -15,7 +15,10 @@ from penstock.rollout.evidence import (
     NativeVerdict,
     Role,
     ShadowCounts,
+    ShadowOutput,
+    ShadowSlice,
 )
+from penstock.rollout.shadow_example import ShadowExample
 from penstock.rollout.spec import RolloutSpec
 from penstock.rollout.status import (
     LIVE_STATES,
@@ -68,8 +71,68 @@ EVIDENCE = Evidence(
             mismatched={"nan": 1},
             discordant_shadow=4,
             discordant_primary=2,
+            both_failed=3,
+            latency_ratio=(0,) * 31 + (900, 2_100, 40) + (0,) * 30,
+            outputs=(
+                ShadowOutput(
+                    name="score",
+                    pairs=4_640,
+                    agreed=4_627,
+                    elements=9_280,
+                    identical=9_001,
+                    within=9_254,
+                    mismatched={"nan": 1},
+                    absolute=(9_001, *(0,) * 20, 253, *(0,) * 16, 25, *(0,) * 25),
+                    relative=(9_001, *(0,) * 20, 253, *(0,) * 16, 25, *(0,) * 25),
+                    ulps=(9_001, 200, 53, 25),
+                    argmax_rows=4_640,
+                    argmax_agreed=4_635,
+                    flips=((3_000, 5), (0, 1_635)),
+                    probability_rows=4_640,
+                    total_variation=0.0004,
+                    jensen_shannon=0.00002,
+                ),
+                ShadowOutput(
+                    name="label",
+                    pairs=4_640,
+                    agreed=4_640,
+                    elements=4_640,
+                    identical=4_640,
+                    within=4_640,
+                ),
+            ),
+            worst=(
+                ShadowSlice(
+                    column="amount[3]",
+                    is_missing=False,
+                    low=512.5,
+                    high=None,
+                    rows=460,
+                    agreed=448,
+                    disagreement_min=0.0081,
+                ),
+                ShadowSlice(
+                    column="age",
+                    is_missing=True,
+                    low=None,
+                    high=None,
+                    rows=31,
+                    agreed=30,
+                    disagreement_min=0.0003,
+                ),
+            ),
         ),
     ),
+)
+PAIR = """{"request_id": "r-17",
+"inputs": [{"name": "amount", "datatype": "FP32", "shape": [1, 2], "data": [1.5, -2]},
+           {"name": "name", "datatype": "BYTES", "shape": [1, 1], "sensitive": true}],
+"primary": {"outputs": [{"name": "score", "datatype": "FP32", "shape": [1, 2],
+                         "data": [0.25, 0.75]}]},
+"shadow": {"outputs": [{"name": "score", "datatype": "FP32", "shape": [1, 2],
+                        "data": [0.2500001, 0.5]}]}}"""
+EXAMPLE = ShadowExample(
+    shadow="shadow", wall_ms=START_MS + 5_000, key_hash=0x07C7024F_00000001, pair_json=PAIR
 )
 GUARDRAILS = (
     GuardrailStatus(
@@ -94,6 +157,8 @@ class ListedRollouts:
     kept: list[RolloutStatus] = field(default_factory=list)
     asked: list[tuple[str, ...]] = field(default_factory=list)
     explained: Mapping[str, object] = field(default_factory=dict)
+    #: By rollout, the pairs that its shadow keeps.
+    examples_kept: dict[str, list[ShadowExample]] = field(default_factory=dict)
     #: By model, the states that its rollout goes to by itself, one at each look at its status.
     ahead: dict[str, list[State]] = field(default_factory=dict)
 
@@ -170,6 +235,10 @@ class ListedRollouts:
 
     async def explain(self, model: str, rollout: str = "") -> Mapping[str, object]:
         return {"rollout": self.status(model, rollout).id, **self.explained}
+
+    async def examples(self, model: str, rollout: str = "") -> tuple[str, Sequence[ShadowExample]]:
+        found = self.status(model, rollout).id
+        return found, self.examples_kept.get(found, [])
 
     def step(self, model: str, state: State) -> RolloutStatus:
         """The rollout of `model` gets to `state`, with evidence."""

@@ -7,6 +7,7 @@ import asyncio
 import json
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 from pydantic import BaseModel
 from tests.doubles.control_parts import Parts, quiet_log
-from tests.doubles.rollouts import ListedRollouts
+from tests.doubles.rollouts import EXAMPLE, ListedRollouts
 
 from penstock.control.openapi_server import server_document
 from penstock.control.rest import RestAnswer, RestCall
@@ -107,6 +108,56 @@ def test_a_rollout_is_told_whole_and_fits_its_schema(parts: Parts) -> None:
     assert told["log"][-1]["state"] == told["state"] == "rolled_back"
     schema_of("Rollout").validate(told)
     schema_of("Rollouts").validate(got(parts, "GET", PLACE))
+
+
+def test_detail_of_shadows_is_told(parts: Parts) -> None:
+    got(parts, "POST", PLACE, START)
+    parts.rollouts.step("m", "canary")
+    (shadow,) = got(parts, "GET", f"{PLACE}/m")["evidence"]["shadows"]
+    assert shadow["both_failed"] == 3
+    assert sum(shadow["latency_ratio"]) == 3_040
+    score = shadow["outputs"][0]
+    assert (score["identical"], score["argmax_agreed"], score["mismatched"]["nan"]) == (
+        9_001,
+        4_635,
+        1,
+    )
+    assert score["relative"][38] == 25
+    assert score["flips"] == [
+        {"primary": 0, "shadow": 0, "rows": 3_000},
+        {"primary": 0, "shadow": 1, "rows": 5},
+        {"primary": 1, "shadow": 1, "rows": 1_635},
+    ]
+    assert score["total_variation"] == 0.0004
+    amount, age = shadow["worst"]
+    assert (amount["column"], amount["low"], "high" in amount) == ("amount[3]", 512.5, False)
+    assert (age["is_missing"], "low" in age) == (True, False)
+
+
+def test_examples_are_told_newest_first_and_as_many_as_an_answer_takes(parts: Parts) -> None:
+    got(parts, "POST", PLACE, START)
+    kept = parts.rollouts.examples_kept["m-1"] = [EXAMPLE] * 25
+    place = f"{PLACE}/m/examples"
+    told = got(parts, "GET", place)
+    assert (told["rollout"], len(told["examples"]), told["left_out"]) == ("m-1", 20, 5)
+    assert told["examples"][0]["key_hash"] == "07c7024f00000001"
+    assert told["examples"][0]["pair"]["inputs"][1] == {
+        "name": "name",
+        "datatype": "BYTES",
+        "shape": [1, 1],
+        "sensitive": True,
+    }
+    schema_of("Examples").validate(told)
+    assert got(parts, "GET", place, query="limit=400&rollout=m-1")["left_out"] == 0
+    large = replace(EXAMPLE, pair_json=json.dumps({"inputs": "x" * 600_000}))
+    kept[:] = [large] * 3
+    told = got(parts, "GET", place)
+    assert (len(told["examples"]), told["left_out"]) == (1, 2)
+    assert refused(parts, "GET", place, query="limit=401") == (
+        400,
+        "a list has at most 400 examples, found limit 401.",
+    )
+    assert refused(parts, "GET", f"{PLACE}/n/examples")[0] == 404
 
 
 def test_verbs_move_a_rollout(parts: Parts) -> None:
@@ -221,6 +272,7 @@ def test_the_document_of_the_server_says_how_rollouts_are_asked() -> None:
         f"{PLACE}/{{model}}",
         *(f"{PLACE}/{{model}}/{verb}" for verb in ("promote", "pause", "resume", "rollback")),
         f"{PLACE}/{{model}}/explain",
+        f"{PLACE}/{{model}}/examples",
     }
     start = schema_of("RolloutStart")
     start.validate({**START, "spec": RolloutSpec().model_dump(mode="json")})
@@ -371,6 +423,7 @@ def test_a_server_without_rollouts_says_so() -> None:
         "status": lambda: verbs.status("m"),
         "statuses": verbs.statuses,
         "explain": lambda: asyncio.run(verbs.explain("m")),
+        "examples": lambda: asyncio.run(verbs.examples("m")),
         "start": lambda: asyncio.run(verbs.start(StartWish(model="m", candidate=2))),
         "promote": lambda: asyncio.run(verbs.promote("m")),
         "pause": lambda: asyncio.run(verbs.pause("m", is_paused=True)),

@@ -14,18 +14,23 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 from tests.doubles.admin_server import AdminServer
-from tests.doubles.rollouts import ListedRollouts
+from tests.doubles.rollouts import EXAMPLE, ListedRollouts
 from typer.testing import CliRunner, Result
 
 from penstock.cli import app
 from penstock.commands.rollout.following import PATIENCE_S, follow, followed
+from penstock.commands.rollout.pairs import Tolerance, differs, pair_picture
 from penstock.commands.rollout.picture import picture
 from penstock.commands.rollout.told import status_told
+from penstock.control.examples import found_examples
 from penstock.control.rollout_messages import rollout_json, rollout_message
+from penstock.control.shadow_messages import examples_json
+from penstock.rollout.spec import RolloutShadowSpec, RolloutSpec
 from penstock.rollout.status import RolloutStatus
 from penstock_client import Client, Unavailable
 from penstock_client import RolloutStatus as ToldStatus
 from penstock_client._rollout_calls import _read_status as read_status
+from penstock_client.shadows import ShadowExample as ToldExample
 
 LEAVES_SCREEN = "\x1b[?1049l"
 LIVE, ROLLED_BACK, USAGE, HELD, FAILED = 0, 1, 2, 3, 4
@@ -234,6 +239,11 @@ def test_a_picture_fits_its_width_and_loses_nothing(width: int, state: Any) -> N
         "3,661 12 0.328 % 2.11 4.3",
         "4,640 of 5,000 copies compared; 99.7 % agree; 6.24 % dropped (busy 310, no_memory 2)",
         "312 without a part in it",
+        "3 failed on both sides; its median time is 1.1 times the primary's",
+        "score 99.71 % 96.99 % < 0.13 99.89 % nan 1",
+        "label 100 % 100 %",
+        "amount[3] from 512.5 460 2.61 % 0.81 %",
+        "age missing 31 3.23 % 0.03 %",
     ):
         assert part in words
 
@@ -255,6 +265,103 @@ def test_names_from_elsewhere_are_shown_as_they_are() -> None:
     control = ListedRollouts()
     asyncio.run(control.start("[red]m[/]", 2))
     assert "[red]m[/]: version" in rendered(told(control.kept[0]), 80)
+
+
+# -- examples -------------------------------------------------------------------------------------
+
+WANTS_EXAMPLES = RolloutSpec(shadow=RolloutShadowSpec(examples=3))
+
+
+def test_an_example_is_shown_side_by_side_with_a_mark_where_it_differs(
+    server: AdminServer,
+) -> None:
+    asyncio.run(server.rollouts.start("m", 2, WANTS_EXAMPLES))
+    server.rollouts.examples_kept["m-1"] = [EXAMPLE] * 2
+    done = run(server, "examples", "m", "--limit", "1")
+    assert done.exit_code == 0, done.output
+    words = re.sub(r"\s+", " ", done.stdout)
+    for part in (
+        "2026-11-28 10:00:05 UTC key 07c7024f, request r-17",
+        "Primary Shadow input amount FP32 [1, 2] 1.5 -2",
+        "input name BYTES [1, 1] sensitive",
+        "output score FP32 [1, 2] 0.25 0.75 0.2500001 0.5*",  # the first is within the tolerance
+        "1 older ones are kept besides.",
+    ):
+        assert part in words, words
+
+
+def test_examples_as_json_are_those_of_rest(server: AdminServer) -> None:
+    asyncio.run(server.rollouts.start("m", 2, WANTS_EXAMPLES))
+    server.rollouts.examples_kept["m-1"] = [EXAMPLE]
+    done = run(server, "examples", "m", "--rollout", "m-1", "--json")
+    found = found_examples([EXAMPLE], rollout="m-1")
+    assert json.loads(done.stdout) == examples_json(found)
+
+
+def test_without_examples_it_is_told_whether_any_were_wanted(server: AdminServer) -> None:
+    begun(server, "m")
+    asyncio.run(server.rollouts.start("n", 2, WANTS_EXAMPLES))
+    told = "m-1 keeps no examples: its shadow.examples is 0."
+    assert told in run(server, "examples", "m").stdout
+    assert "n-2: no pair that disagrees is kept." in run(server, "examples", "n").stdout
+    assert run(server, "examples", "o").exit_code == FAILED
+
+
+TOLERANCE = Tolerance(relative=1e-5, absolute=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("primary", "shadow", "datatype", "is_other"),
+    [
+        (1.0, 1.000009, "FP32", False),
+        (1.0, 1.00002, "FP32", True),
+        (0.0, 9e-7, "FP64", False),
+        (0.0, -2e-6, "FP16", True),
+        ("NaN", "NaN", "FP32", False),
+        ("NaN", 1.0, "BF16", True),
+        ("Infinity", "Infinity", "FP32", False),
+        ("Infinity", "-Infinity", "FP32", True),
+        (100_000, 100_001, "INT32", True),
+        (True, True, "BOOL", False),
+        ("a", "b", "BYTES", True),
+        ({"b64": "/w=="}, {"b64": "/w=="}, "BYTES", False),
+    ],
+)
+def test_elements_differ_as_the_server_compares_them(
+    primary: Any, shadow: Any, datatype: str, is_other: bool
+) -> None:
+    assert differs(primary, shadow, datatype, TOLERANCE) is is_other
+
+
+def test_pairs_of_all_kinds_are_shown() -> None:
+    def tensor(name: str, data: list[Any], **more: Any) -> dict[str, Any]:
+        return {"name": name, "datatype": "FP32", "shape": [len(data)], "data": data, **more}
+
+    flat = [0.0] * 40
+    error = {"error": {"code": "INTERNAL", "message": "[red]no memory[/]"}}
+    pairs: list[tuple[Any, Any, str]] = [
+        ({"outputs": []}, error, "error none INTERNAL: [red]no memory[/]"),
+        (
+            {"outputs": [tensor("y", flat)]},
+            {"outputs": [tensor("y", [*flat[:31], 7.0, *flat[32:]])]},
+            "output y FP32 [40] [31] 0 of 40 [31] 7* of 40",
+        ),
+        (
+            {"outputs": [tensor("y", [1.0])]},
+            {"outputs": [tensor("y", [1.0, 2.0])]},
+            "output y FP32 [1]* 1 FP32 [2]* 1 2",
+        ),
+        ({"outputs": [tensor("y", [1.0])]}, {"outputs": []}, "output y 1 none"),
+    ]
+    for primary, shadow, wanted in pairs:
+        pair = {"request_id": "", "inputs": [], "primary": primary, "shadow": shadow}
+        example = ToldExample(shadow="b", wall_ms=0, key_hash="0" * 16, pair_json=json.dumps(pair))
+        console = Console(width=120, force_terminal=False)
+        with console.capture() as capture:
+            console.print(pair_picture(example, TOLERANCE))
+        words = re.sub(r"\s+", " ", capture.get())
+        assert wanted in words, words
+        assert words.startswith("b: 1970-01-01 00:00:00 UTC")
 
 
 # -- following ------------------------------------------------------------------------------------

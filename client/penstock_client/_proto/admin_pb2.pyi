@@ -109,6 +109,38 @@ class ExplainRolloutResponse(_message.Message):
     explanation_json: str
     def __init__(self, explanation_json: _Optional[str] = ...) -> None: ...
 
+class ListRolloutExamplesRequest(_message.Message):
+    __slots__ = ("model", "rollout", "limit")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    ROLLOUT_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    rollout: str
+    limit: int
+    def __init__(self, model: _Optional[str] = ..., rollout: _Optional[str] = ..., limit: _Optional[int] = ...) -> None: ...
+
+class ShadowExamples(_message.Message):
+    __slots__ = ("rollout", "examples", "left_out")
+    ROLLOUT_FIELD_NUMBER: _ClassVar[int]
+    EXAMPLES_FIELD_NUMBER: _ClassVar[int]
+    LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
+    rollout: str
+    examples: _containers.RepeatedCompositeFieldContainer[ShadowExample]
+    left_out: int
+    def __init__(self, rollout: _Optional[str] = ..., examples: _Optional[_Iterable[_Union[ShadowExample, _Mapping]]] = ..., left_out: _Optional[int] = ...) -> None: ...
+
+class ShadowExample(_message.Message):
+    __slots__ = ("shadow", "wall_ms", "key_hash", "pair_json")
+    SHADOW_FIELD_NUMBER: _ClassVar[int]
+    WALL_MS_FIELD_NUMBER: _ClassVar[int]
+    KEY_HASH_FIELD_NUMBER: _ClassVar[int]
+    PAIR_JSON_FIELD_NUMBER: _ClassVar[int]
+    shadow: str
+    wall_ms: int
+    key_hash: str
+    pair_json: str
+    def __init__(self, shadow: _Optional[str] = ..., wall_ms: _Optional[int] = ..., key_hash: _Optional[str] = ..., pair_json: _Optional[str] = ...) -> None: ...
+
 class RolloutStatus(_message.Message):
     __slots__ = ("id", "model", "stable", "candidate", "state", "canary_bp", "is_paused", "started_ms", "ended_ms", "why", "guardrails", "evidence", "log", "spec", "clock_jumps")
     ID_FIELD_NUMBER: _ClassVar[int]
@@ -269,7 +301,7 @@ class NativeVerdict(_message.Message):
     def __init__(self, rolls_back: _Optional[bool] = ..., cause: _Optional[str] = ..., guardrail: _Optional[str] = ..., log_e: _Optional[float] = ..., log_limit: _Optional[float] = ..., wall_ms: _Optional[int] = ...) -> None: ...
 
 class ShadowCounts(_message.Message):
-    __slots__ = ("name", "offered", "dropped", "compared", "agreed", "mismatched", "discordant_shadow", "discordant_primary")
+    __slots__ = ("name", "offered", "dropped", "compared", "agreed", "mismatched", "discordant_shadow", "discordant_primary", "both_failed", "latency_ratio", "outputs", "worst")
     class DroppedEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -292,6 +324,10 @@ class ShadowCounts(_message.Message):
     MISMATCHED_FIELD_NUMBER: _ClassVar[int]
     DISCORDANT_SHADOW_FIELD_NUMBER: _ClassVar[int]
     DISCORDANT_PRIMARY_FIELD_NUMBER: _ClassVar[int]
+    BOTH_FAILED_FIELD_NUMBER: _ClassVar[int]
+    LATENCY_RATIO_FIELD_NUMBER: _ClassVar[int]
+    OUTPUTS_FIELD_NUMBER: _ClassVar[int]
+    WORST_FIELD_NUMBER: _ClassVar[int]
     name: str
     offered: int
     dropped: _containers.ScalarMap[str, int]
@@ -300,7 +336,82 @@ class ShadowCounts(_message.Message):
     mismatched: _containers.ScalarMap[str, int]
     discordant_shadow: int
     discordant_primary: int
-    def __init__(self, name: _Optional[str] = ..., offered: _Optional[int] = ..., dropped: _Optional[_Mapping[str, int]] = ..., compared: _Optional[int] = ..., agreed: _Optional[int] = ..., mismatched: _Optional[_Mapping[str, int]] = ..., discordant_shadow: _Optional[int] = ..., discordant_primary: _Optional[int] = ...) -> None: ...
+    both_failed: int
+    latency_ratio: _containers.RepeatedScalarFieldContainer[int]
+    outputs: _containers.RepeatedCompositeFieldContainer[ShadowOutput]
+    worst: _containers.RepeatedCompositeFieldContainer[ShadowSlice]
+    def __init__(self, name: _Optional[str] = ..., offered: _Optional[int] = ..., dropped: _Optional[_Mapping[str, int]] = ..., compared: _Optional[int] = ..., agreed: _Optional[int] = ..., mismatched: _Optional[_Mapping[str, int]] = ..., discordant_shadow: _Optional[int] = ..., discordant_primary: _Optional[int] = ..., both_failed: _Optional[int] = ..., latency_ratio: _Optional[_Iterable[int]] = ..., outputs: _Optional[_Iterable[_Union[ShadowOutput, _Mapping]]] = ..., worst: _Optional[_Iterable[_Union[ShadowSlice, _Mapping]]] = ...) -> None: ...
+
+class ShadowOutput(_message.Message):
+    __slots__ = ("name", "pairs", "agreed", "elements", "identical", "within", "mismatched", "absolute", "relative", "ulps", "argmax_rows", "argmax_agreed", "flips", "probability_rows", "total_variation", "jensen_shannon")
+    class MismatchedEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PAIRS_FIELD_NUMBER: _ClassVar[int]
+    AGREED_FIELD_NUMBER: _ClassVar[int]
+    ELEMENTS_FIELD_NUMBER: _ClassVar[int]
+    IDENTICAL_FIELD_NUMBER: _ClassVar[int]
+    WITHIN_FIELD_NUMBER: _ClassVar[int]
+    MISMATCHED_FIELD_NUMBER: _ClassVar[int]
+    ABSOLUTE_FIELD_NUMBER: _ClassVar[int]
+    RELATIVE_FIELD_NUMBER: _ClassVar[int]
+    ULPS_FIELD_NUMBER: _ClassVar[int]
+    ARGMAX_ROWS_FIELD_NUMBER: _ClassVar[int]
+    ARGMAX_AGREED_FIELD_NUMBER: _ClassVar[int]
+    FLIPS_FIELD_NUMBER: _ClassVar[int]
+    PROBABILITY_ROWS_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_VARIATION_FIELD_NUMBER: _ClassVar[int]
+    JENSEN_SHANNON_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    pairs: int
+    agreed: int
+    elements: int
+    identical: int
+    within: int
+    mismatched: _containers.ScalarMap[str, int]
+    absolute: _containers.RepeatedScalarFieldContainer[int]
+    relative: _containers.RepeatedScalarFieldContainer[int]
+    ulps: _containers.RepeatedScalarFieldContainer[int]
+    argmax_rows: int
+    argmax_agreed: int
+    flips: _containers.RepeatedCompositeFieldContainer[ClassFlip]
+    probability_rows: int
+    total_variation: float
+    jensen_shannon: float
+    def __init__(self, name: _Optional[str] = ..., pairs: _Optional[int] = ..., agreed: _Optional[int] = ..., elements: _Optional[int] = ..., identical: _Optional[int] = ..., within: _Optional[int] = ..., mismatched: _Optional[_Mapping[str, int]] = ..., absolute: _Optional[_Iterable[int]] = ..., relative: _Optional[_Iterable[int]] = ..., ulps: _Optional[_Iterable[int]] = ..., argmax_rows: _Optional[int] = ..., argmax_agreed: _Optional[int] = ..., flips: _Optional[_Iterable[_Union[ClassFlip, _Mapping]]] = ..., probability_rows: _Optional[int] = ..., total_variation: _Optional[float] = ..., jensen_shannon: _Optional[float] = ...) -> None: ...
+
+class ClassFlip(_message.Message):
+    __slots__ = ("primary", "shadow", "rows")
+    PRIMARY_FIELD_NUMBER: _ClassVar[int]
+    SHADOW_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    primary: int
+    shadow: int
+    rows: int
+    def __init__(self, primary: _Optional[int] = ..., shadow: _Optional[int] = ..., rows: _Optional[int] = ...) -> None: ...
+
+class ShadowSlice(_message.Message):
+    __slots__ = ("column", "is_missing", "low", "high", "rows", "agreed", "disagreement_min")
+    COLUMN_FIELD_NUMBER: _ClassVar[int]
+    IS_MISSING_FIELD_NUMBER: _ClassVar[int]
+    LOW_FIELD_NUMBER: _ClassVar[int]
+    HIGH_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    AGREED_FIELD_NUMBER: _ClassVar[int]
+    DISAGREEMENT_MIN_FIELD_NUMBER: _ClassVar[int]
+    column: str
+    is_missing: bool
+    low: float
+    high: float
+    rows: int
+    agreed: int
+    disagreement_min: float
+    def __init__(self, column: _Optional[str] = ..., is_missing: _Optional[bool] = ..., low: _Optional[float] = ..., high: _Optional[float] = ..., rows: _Optional[int] = ..., agreed: _Optional[int] = ..., disagreement_min: _Optional[float] = ...) -> None: ...
 
 class RolloutSpec(_message.Message):
     __slots__ = ("sticky", "holdout", "overrides", "shadow", "skips_shadow", "stages_bp", "dwell_s", "requests_min", "duration_max_s", "on_inconclusive", "guardrails", "promotion", "srm_alpha", "idempotent", "keys_max", "force_keys")

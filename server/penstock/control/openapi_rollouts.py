@@ -65,6 +65,17 @@ def rollout_paths() -> dict[str, Any]:
                 "parameters": [which],
             },
         },
+        f"{one}/examples": {
+            **MODEL,
+            "get": {
+                **reading(
+                    "rolloutExamples",
+                    "Pairs of its shadow for a person to look at, newest first",
+                    "Examples",
+                ),
+                "parameters": [which, _query("limit", "At most so many; 0: 20.", "integer")],
+            },
+        },
         **{
             f"{one}/{verb}": {**MODEL, "post": _verb(f"rollout{verb.capitalize()}", summary, body)}
             for verb, summary, body in (
@@ -95,12 +106,22 @@ def rollout_schemas() -> dict[str, Any]:
         "Rollouts": _closed({"rollouts": {"type": "array", "items": {"$ref": schema("Rollout")}}}),
         "Rollout": _message(pb.RolloutStatus.DESCRIPTOR),
         "Explanation": {"type": "object"},
+        "Examples": _examples(),
         "RolloutStart": {**_closed(start), "required": ["model", "candidate"]},
         "RolloutMeant": _closed(meant),
         "RolloutEnd": _closed({**meant, "reason": {"type": "string", "maxLength": 1000}}),
         "RolloutSpec": spec,
         **inner,
     }
+
+
+def _examples() -> dict[str, Any]:
+    """Of the message, with each pair as an object."""
+    made = _message(pb.ShadowExamples.DESCRIPTOR)
+    one = made["properties"]["examples"]["items"]["properties"]
+    del one["pair_json"]
+    one["pair"] = {"type": "object"}
+    return made
 
 
 def _message(descriptor: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from penstock.rollout.shadow_example import ShadowExample
 from penstock.rollout.spec import RolloutSpec
 from penstock.rollout.status import RolloutStatus
 from penstock_client._proto.inference_extensions_pb2 import ModelStatistics
@@ -142,3 +143,6 @@ class RolloutControl(Protocol):
         """Every event, count and transition of a rollout, and the verdict computed anew of them:
         plain values for JSON. `penstock.rollout.explain` says which, and recomputes it offline.
         """
+
+    async def examples(self, model: str, rollout: str = "") -> tuple[str, Sequence[ShadowExample]]:
+        """Pairs of its shadow that are kept for a person to look at, newest first, and its id."""

@@ -10,6 +10,7 @@ from penstock.control.rest import RestAnswer, RestCall
 from penstock.control.rest_answers import EMPTY, json_answer, optional_object
 from penstock.control.rollout_messages import explanation_json, rollout_json
 from penstock.control.rollout_verbs import RolloutVerbs, StartWish
+from penstock.control.shadow_messages import examples_json
 from penstock.errors import ControlError
 from penstock.rollout.read import rollout_of, rollout_of_toml
 from penstock.rollout.spec import RolloutSpec
@@ -38,6 +39,7 @@ class RestRollouts:
             "rollout_resume": self._resume,
             "rollout_rollback": self._roll_back,
             "rollout_explain": self._explain,
+            "rollout_examples": self._examples,
         }
 
     async def _all(self, call: RestCall, names: Mapping[str, str]) -> RestAnswer:
@@ -97,6 +99,13 @@ class RestRollouts:
         asked = _query(call, "rollout")
         found = await self._verbs.explain(names["model"], asked.get("rollout", ""))
         return RestAnswer(body=explanation_json(found).encode())
+
+    async def _examples(self, call: RestCall, names: Mapping[str, str]) -> RestAnswer:
+        asked = _query(call, "rollout", "limit")
+        found = await self._verbs.examples(
+            names["model"], asked.get("rollout", ""), limit=_number(asked, "limit")
+        )
+        return json_answer(examples_json(found))
 
 
 def _told(status: RolloutStatus) -> RestAnswer:

@@ -45,6 +45,7 @@ ROUTES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] =
     "rollout_resume": (POST, ROLLOUT, ("/resume",)),
     "rollout_rollback": (POST, ROLLOUT, ("/rollback",)),
     "rollout_explain": (GET, ROLLOUT, ("/explain",)),
+    "rollout_examples": (GET, ROLLOUT, ("/examples",)),
     # KServe's first protocol; its `:predict` is the port's own.
     "v1_alive": (GET, ("/",), ("",)),
     "v1_models": (GET, ("/v1/models",), ("",)),

@@ -9,7 +9,8 @@ from typing import Any
 from google.protobuf.json_format import ParseDict
 
 from penstock.control.messages_json import message_json
-from penstock.rollout.evidence import Epoch, Evidence, ShadowCounts
+from penstock.control.shadow_messages import shadow_message
+from penstock.rollout.evidence import Epoch, Evidence
 from penstock.rollout.read import rollout_of
 from penstock.rollout.spec import RolloutSpec
 from penstock.rollout.status import RolloutStatus
@@ -115,7 +116,7 @@ def _evidence(evidence: Evidence) -> pb.Evidence:
             )
             for arm, buckets in evidence.latency_ns.items()
         ],
-        shadows=[_shadow(one) for one in evidence.shadows],
+        shadows=[shadow_message(one) for one in evidence.shadows],
     )
     if evidence.verdict is not None:
         one = evidence.verdict
@@ -137,16 +138,3 @@ def _epoch(epoch: Epoch) -> pb.Epoch:
     }
     shares = {str(role): share for role, share in epoch.shares_bp.items()}
     return pb.Epoch(number=epoch.number, shares_bp=shares, arms=arms)
-
-
-def _shadow(counts: ShadowCounts) -> pb.ShadowCounts:
-    return pb.ShadowCounts(
-        name=counts.name,
-        offered=counts.offered,
-        dropped=counts.dropped,
-        compared=counts.compared,
-        agreed=counts.agreed,
-        mismatched=counts.mismatched,
-        discordant_shadow=counts.discordant_shadow,
-        discordant_primary=counts.discordant_primary,
-    )

@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from penstock.control.grpc_answers import answered, answered_all, serialized
 from penstock.control.rollout_messages import explanation_json, rollout_message, spec_of
 from penstock.control.rollout_verbs import RolloutVerbs, StartWish
+from penstock.control.shadow_messages import examples_message
 from penstock.hosting import ServiceHost
 from penstock.rollout.read import rollout_of_toml
 from penstock.rollout.spec import RolloutSpec
@@ -33,6 +34,7 @@ def add_rollout_methods(host: ServiceHost, verbs: RolloutVerbs) -> None:
         "ResumeRollout": methods.resume,
         "RollBackRollout": methods.roll_back,
         "ExplainRollout": methods.explain,
+        "ListRolloutExamples": methods.examples,
     }
     declared = service_methods(ADMIN_SERVICE)
     handlers = {
@@ -94,6 +96,10 @@ class _Methods:
     async def explain(self, request: pb.ExplainRolloutRequest) -> Message:
         found = await self._verbs.explain(request.model, request.rollout)
         return pb.ExplainRolloutResponse(explanation_json=explanation_json(found))
+
+    async def examples(self, request: pb.ListRolloutExamplesRequest) -> Message:
+        found = await self._verbs.examples(request.model, request.rollout, limit=request.limit)
+        return examples_message(found)
 
     async def watch(self, request: pb.WatchRolloutRequest) -> AsyncIterator[Message]:
         watched = self._verbs.watch(request.model, request.rollout, interval_ms=request.interval_ms)

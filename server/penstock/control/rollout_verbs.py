@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from penstock.control.examples import ExamplesFound, found_examples
 from penstock.control.parts import RolloutControl
 from penstock.errors import RolloutError
 from penstock.rollout.spec import RolloutSpec
@@ -108,6 +109,11 @@ class RolloutVerbs:
     async def explain(self, model: str, rollout: str = "") -> Mapping[str, object]:
         """Every event, count and transition, and the verdict computed anew: values for JSON."""
         return await self._control.explain(_checked_model(model), rollout)
+
+    async def examples(self, model: str, rollout: str = "", *, limit: int = 0) -> ExamplesFound:
+        """Pairs that its shadow keeps for a person to look at, newest first."""
+        meant, kept = await self._control.examples(_checked_model(model), rollout)
+        return found_examples(kept, rollout=meant, limit=limit)
 
     async def watch(
         self,

@@ -268,9 +268,7 @@ class RolloutController:
             events = await asyncio.to_thread(self._store.events, record.id)
             return explain(record, [*events, *(course.unsaved if course else ())])
 
-    async def examples(
-        self, model: str, rollout: str = ""
-    ) -> tuple[str, Sequence[ShadowExample]]:
+    async def examples(self, model: str, rollout: str = "") -> tuple[str, Sequence[ShadowExample]]:
         """See RolloutControl."""
         async with self._lock:
             record = self._record(model, rollout)

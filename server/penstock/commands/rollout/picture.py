@@ -8,13 +8,18 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from penstock.commands.rollout.shadow_picture import (
+    named_counts,
+    outputs_table,
+    shadow_line,
+    slices_table,
+)
 from penstock.commands.rollout.told import shown_day, shown_rate, shown_share, shown_time
 from penstock_client import RolloutStatus
 from penstock_client.rollouts import (
     ArmLatency,
     Epoch,
     GuardrailStatus,
-    ShadowCounts,
     Transition,
 )
 
@@ -47,6 +52,11 @@ def picture(status: RolloutStatus) -> RenderableType:
         parts += _titled("Arms at the end" if status.is_over else "Arms", _arms(status))
     if lines := list(_lines(status)):
         parts += [Text(), *(Text(line) for line in lines)]
+    for shadow in status.evidence.shadows:
+        if shadow.outputs:
+            parts += _titled("Outputs of the shadow", outputs_table(shadow.outputs))
+        if shadow.worst:
+            parts += _titled("Where they disagree most", slices_table(shadow.worst))
     if status.log:
         parts += _titled("Log", _log(status.log[-LOG_LINES:]))
     return Group(*parts)
@@ -240,11 +250,7 @@ def _kinds(epochs: Sequence[Epoch], arm: str) -> str:
     for epoch in epochs:
         for kind, count in epoch.arms[arm].bad.items() if arm in epoch.arms else ():
             totals[kind] = totals.get(kind, 0) + count
-    return _pairs(totals)
-
-
-def _pairs(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items()) if count)
+    return named_counts(totals)
 
 
 def _quantile(latency: ArmLatency | None, part: float) -> str:
@@ -263,7 +269,7 @@ def _quantile(latency: ArmLatency | None, part: float) -> str:
 def _lines(status: RolloutStatus) -> Iterator[str]:
     evidence = status.evidence
     for shadow in evidence.shadows:
-        yield _shadow(shadow)
+        yield shadow_line(shadow)
     others = {
         "without a part in it": evidence.excluded,
         "failed by the canary and answered by stable": evidence.retried,
@@ -276,23 +282,6 @@ def _lines(status: RolloutStatus) -> Iterator[str]:
         yield "More keys came than can be told apart (keys_max): keys are counted no more."
     if status.clock_jumps:
         yield f"The wall clock was set {status.clock_jumps} times; nothing is reckoned by it."
-
-
-def _shadow(one: ShadowCounts) -> str:
-    dropped = sum(one.dropped.values())
-    parts = [f"{one.compared:,} of {one.offered:,} copies compared"]
-    if one.compared:
-        parts.append(f"{shown_rate(one.agreed, one.compared)} agree")
-    if dropped:
-        parts.append(f"{shown_rate(dropped, one.offered)} dropped ({_pairs(one.dropped)})")
-    if any(one.mismatched.values()):
-        parts.append(f"mismatched: {_pairs(one.mismatched)}")
-    if one.discordant_shadow or one.discordant_primary:
-        parts.append(
-            f"{one.discordant_shadow:,} failed there alone, {one.discordant_primary:,} here alone"
-        )
-    name = "" if one.name == "shadow" else f" {one.name}"
-    return f"Shadow{name}: {'; '.join(parts)}."
 
 
 def _titled(title: str, table: Table) -> list[RenderableType]:

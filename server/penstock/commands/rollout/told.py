@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from penstock_client import RolloutStatus
+from penstock_client.shadows import ShadowExamples
 
 __all__ = [
+    "examples_told",
     "json_line",
     "shown_day",
     "shown_rate",
@@ -26,8 +28,22 @@ def status_told(status: RolloutStatus) -> dict[str, Any]:
         del told["ended_ms"]
     if told["evidence"]["verdict"] is None:
         del told["evidence"]["verdict"]
+    for shadow in told["evidence"]["shadows"]:
+        for one in shadow["worst"]:
+            for bound in ("low", "high"):
+                if one[bound] is None:
+                    del one[bound]
     finite: dict[str, Any] = _finite(told)
     return finite
+
+
+def examples_told(found: ShadowExamples) -> dict[str, Any]:
+    """Examples as JSON has them: the same as over REST."""
+    told = asdict(found)
+    for one, example in zip(told["examples"], found.examples, strict=True):
+        del one["pair_json"]
+        one["pair"] = example.pair
+    return told
 
 
 def json_line(told: Any, *, indent: int | None = None) -> str:

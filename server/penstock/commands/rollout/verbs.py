@@ -8,12 +8,13 @@ from rich.console import Console
 from rich.text import Text
 
 from penstock.commands.rollout.following import follow
+from penstock.commands.rollout.pairs import Tolerance, print_examples
 from penstock.commands.rollout.picture import picture, rollouts_table
-from penstock.commands.rollout.told import json_line, status_told
+from penstock.commands.rollout.told import examples_told, json_line, status_told
 from penstock.rollout.read import read_rollout
 from penstock_client import Client, RolloutStatus
 
-__all__ = ["list_rollouts", "show_rollout", "start_rollout", "tell_moved"]
+__all__ = ["list_rollouts", "show_examples", "show_rollout", "start_rollout", "tell_moved"]
 
 
 def start_rollout(
@@ -74,6 +75,31 @@ def list_rollouts(
     else:
         none = "No rollout goes on; --all shows those that have ended."
         console.print(Text(none if ongoing_only else "No rollout is kept."))
+
+
+def show_examples(
+    console: Console,
+    client: Client,
+    model: str,
+    rollout: str,
+    *,
+    limit: int,
+    timeout: float,
+    as_json: bool,
+) -> None:
+    """Shows the pairs that a rollout's shadow has kept, newest first."""
+    found = client.rollouts.examples(model, rollout, limit=limit, timeout=timeout)
+    if as_json:
+        print(json_line(examples_told(found), indent=2))
+        return
+    status = client.rollouts.status(model, found.rollout, timeout=timeout)
+    spec = status.spec.get("shadow") or {}
+    assert isinstance(spec, dict)
+    if not spec.get("examples"):
+        console.print(Text(f"{found.rollout} keeps no examples: its shadow.examples is 0."))
+        return
+    tolerance = Tolerance(relative=spec["relative"], absolute=spec["absolute"])
+    print_examples(console, found, {spec["name"]: tolerance}, whose=found.rollout)
 
 
 def tell_moved(console: Console, status: RolloutStatus, done: str, *, as_json: bool) -> None:
