@@ -45,7 +45,7 @@ RETRY_MAX_S = 60.0
 
 
 class RolloutController:
-    """Made by `app`, which awaits `remember()` before anybody can ask for a rollout, and `restore()`
+    """Made by `app`, which awaits `remember()` before anybody can ask for a rollout and `restore()`
     once models are loaded; runs `run()` as a task, calls `wake()` when the core has a verdict, and
     awaits `close()` at the end.
 

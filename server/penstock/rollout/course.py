@@ -30,6 +30,8 @@ class Course:
         #: Tells the champion how it ended.
         self.telling: asyncio.Task[None] | None = None
         self.told_failures = 0
+        #: The number of the present process among those that it went on in; None: not yet in it.
+        self.life: int | None = None
         #: Whether the examples are to be kept as they are now: no more come, or hardly any.
         self.has_examples_due = False
         #: Monotonic: when to try again what failed, and since when it could not be put on trial.
@@ -79,6 +81,7 @@ class Course:
         self._crashes = self._versions.crashes(record.model, record.candidate)
         self._looked_s = self._stepped_s = self._clock.monotonic_s()
         self.record = replace(record, lives=(*record.lives, Evidence()))
+        self.life = len(record.lives)
 
     def look(self) -> Decision:
         """Takes over what the core counted, and says what is to be done."""

@@ -27,6 +27,8 @@ class ExampleSource(Protocol):
     """A rollout that goes on, as far as its examples go."""
 
     record: Record
+    #: Which of the record's lives is the present process; None: it did not go on in it yet.
+    life: int | None
     #: Whether they are to be kept as they are now.
     has_examples_due: bool
 
@@ -60,14 +62,14 @@ class KeptExamples:
     async def keep(self, course: ExampleSource) -> bool:
         """Saves what is due; False: it could not, and is due still."""
         shadow = course.record.spec.shadow
-        if not course.has_examples_due or shadow is None:
+        if not course.has_examples_due or shadow is None or course.life is None:
             return True
         record = course.record
         try:
             await asyncio.to_thread(
                 self._store.save_examples,
                 record.id,
-                len(record.lives) - 1,
+                course.life,
                 course.examples(),
                 count_max=shadow.examples,
             )
@@ -83,8 +85,7 @@ class KeptExamples:
     async def of(self, record: Record, course: ExampleSource | None) -> list[ShadowExample]:
         """All that may still be told of one rollout, newest first. Raises StoreError."""
         kept = await asyncio.to_thread(self._store.examples, record.id)
-        present = len(record.lives) - 1
-        found = [one for life, one in kept if course is None or life != present]
+        found = [one for life, one in kept if course is None or life != course.life]
         if course is not None:
             found += course.examples()
         oldest_ms = self._oldest_ms(record)

@@ -74,12 +74,14 @@ class House:
         await self.rollouts.tick()
         await self.rollouts.idle()
 
-    async def restart(self) -> None:
+    async def restart(self, *, is_loaded: bool = True) -> None:
         await self.rollouts.close()
         self.clock.now_s = 5.0
         self.clock.wall_s += 60.0
         self._begin()
-        await self.rollouts.restore()
+        await self.rollouts.remember()
+        if is_loaded:
+            await self.rollouts.restore()
 
     async def found(self) -> list[int]:
         return [one.key_hash for one in (await self.rollouts.examples("fraud"))[1]]
@@ -147,6 +149,19 @@ def test_a_restart_keeps_examples_and_adds_those_that_come_after(tmp_path: Path)
         await house.restart()
         assert (await house.found(), house.kept()) == ([4, 3, 2], [2, 3, 4])  # three are wanted
         await house.rollouts.close()
+
+    run(story())
+
+
+def test_examples_are_told_while_versions_are_loaded_after_a_restart(tmp_path: Path) -> None:
+    async def story() -> None:
+        house = House(tmp_path)
+        await house.rollouts.start("fraud", 2, SPEC)
+        house.pair(1)
+        await house.restart(is_loaded=False)
+        assert await house.found() == [1]
+        await house.rollouts.close()
+        assert SqliteStore(tmp_path).examples("fraud-1")[0][1].key_hash == 1
 
     run(story())
 
