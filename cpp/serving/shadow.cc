@@ -28,27 +28,33 @@ void add_counts(std::array<Count, size>& sum, const std::array<telemetry::Counte
 
 }  // namespace
 
-// What the desk writes.
+// What the desk writes and others read.
 struct Shadow::State {
   explicit State(const ExampleOptions& options) : examples(options) {}
 
+  ShadowCounts counts;
+  ShadowExamples examples;
+  std::vector<std::string> column_names;
+  std::optional<judging::Slices> slices;
+};
+
+// The pair that the desk looks at, and what it needs for it; keeps its memory for the next one.
+struct Shadow::Pair {
   // One numeric input that slices are made of.
   struct Source {
     std::size_t input = 0;
     std::size_t columns = 0;
   };
 
-  ShadowCounts counts;
-  ShadowExamples examples;
-
-  // Laid out by the first pair; requests that have other columns are in no slice.
-  std::vector<Source> sources;
-  std::vector<std::string> column_names;
-  std::optional<judging::Slices> slices;
-
-  // Of the pair at hand.
+  bool agrees = false;
+  std::array<bool, judging::kMismatchCount> mismatches{};
+  std::vector<ShadowOutput> outputs;  // of this pair alone
   std::vector<std::uint8_t> rows_agree;
-  std::vector<double> values;
+  // Laid out by the first pair; requests that have other columns are in no slice.
+  bool is_laid_out = false;
+  std::vector<Source> sources;
+  std::size_t columns = 0;
+  std::vector<double> values;  // a row after the other; empty: in no slice
 };
 
 std::string_view name_of(ShadowDrop reason) {
@@ -77,7 +83,8 @@ std::size_t latency_ratio_bucket(base::Nanos shadow_ns, base::Nanos primary_ns) 
 Shadow::Shadow(ShadowOptions options, std::size_t io_threads)
     : options_(std::move(options)),
       io_counts_(io_threads),
-      state_(std::make_unique<base::Monitor<State>>(State(options_.examples))) {}
+      state_(std::make_unique<base::Monitor<State>>(State(options_.examples))),
+      pair_(std::make_unique<Pair>()) {}
 
 Shadow::~Shadow() = default;
 
@@ -109,32 +116,60 @@ void Shadow::record_dropped(ShadowDrop reason) {
   ++state_->lock()->counts.dropped[static_cast<std::size_t>(reason)];
 }
 
+// The desk may be stopped by the system at any place and for long, so it holds the lock for no
+// longer than adding takes.
 void Shadow::record(const Answered& answered, base::Nanos now) {
-  const auto state = state_->lock();
   const bool primary_failed = !answered.mirror.outputs.has_value();
   const bool shadow_failed = !answered.outputs.has_value();
-  bool agrees = false;
-  if (primary_failed && shadow_failed) {
-    ++state->counts.both_failed;
-    return;
+  const bool is_pair = !primary_failed && !shadow_failed;
+  if (is_pair) {
+    compare(answered);
+    read_columns(answered.mirror);
   }
-  if (shadow_failed) {
-    ++state->counts.discordant_shadow;
-  } else if (primary_failed) {
-    ++state->counts.discordant_primary;
-  } else {
-    agrees = compare(*state, answered);
-    slice(*state, answered.mirror);
-    if (answered.compute_ns > 0 && answered.mirror.compute_ns > 0) {
-      ++state->counts
-            .latency_ratio[latency_ratio_bucket(answered.compute_ns, answered.mirror.compute_ns)];
+  bool is_example = false;
+  {
+    const auto state = state_->lock();
+    ShadowCounts& counts = state->counts;
+    if (is_pair) {
+      count(*pair_, static_cast<std::size_t>(answered.mirror.rows), *state);
+      if (answered.compute_ns > 0 && answered.mirror.compute_ns > 0) {
+        ++counts
+              .latency_ratio[latency_ratio_bucket(answered.compute_ns, answered.mirror.compute_ns)];
+      }
+    } else if (primary_failed && shadow_failed) {
+      ++counts.both_failed;
+    } else {
+      ++(shadow_failed ? counts.discordant_shadow : counts.discordant_primary);
+    }
+    state->examples.forget_old(now);
+    const bool is_odd = is_pair ? !pair_->agrees : primary_failed != shadow_failed;
+    is_example = is_odd && state->examples.has_place();
+  }
+  if (!is_example) return;
+  ShadowExample example{
+      .wall_ms = wall_ms(), .key_hash = answered.mirror.key_hash, .json = example_of(answered)};
+  state_->lock()->examples.keep(std::move(example), now);
+}
+
+void Shadow::count(const Pair& pair, std::size_t rows, State& state) {
+  ShadowCounts& counts = state.counts;
+  ++counts.compared;
+  if (pair.agrees) ++counts.agreed;
+  for (std::size_t kind = 0; kind < pair.mismatches.size(); ++kind) {
+    if (pair.mismatches[kind]) ++counts.mismatched[kind];
+  }
+  for (const ShadowOutput& output : pair.outputs) {
+    const auto found = std::ranges::find(counts.outputs, output.name, &ShadowOutput::name);
+    if (found == counts.outputs.end()) {
+      counts.outputs.push_back(output);
+    } else {
+      found->agreement.add(output.agreement);
     }
   }
-  state->examples.forget_old(now);
-  if (!agrees && state->examples.has_place()) {
-    state->examples.keep(
-        {.wall_ms = wall_ms(), .key_hash = answered.mirror.key_hash, .json = example_of(answered)},
-        now);
+  if (pair.values.empty()) return;
+  for (std::size_t row = 0; row < rows; ++row) {
+    state.slices->add(std::span(pair.values).subspan(row * pair.columns, pair.columns),
+                      pair.rows_agree[row] != 0);
   }
 }
 
@@ -142,84 +177,72 @@ bool Shadow::is_sensitive(std::string_view tensor) const {
   return std::ranges::find(options_.sensitive, tensor) != options_.sensitive.end();
 }
 
-bool Shadow::compare(State& state, const Answered& answered) {
+void Shadow::compare(const Answered& answered) {
   const std::vector<base::TensorSpec>& wanted = answered.mirror.signature->outputs;
   const std::vector<base::TensorSpec>& given = answered.signature.outputs;
   const std::vector<base::Tensor>& primary = *answered.mirror.outputs;
   const std::vector<base::Tensor>& shadow = *answered.outputs;
-  ShadowCounts& counts = state.counts;
-  state.rows_agree.assign(static_cast<std::size_t>(answered.mirror.rows), 1);
-  std::array<bool, judging::kMismatchCount> mismatches{};
-  bool agrees = true;
+  Pair& pair = *pair_;
+  pair.agrees = true;
+  pair.mismatches.fill(false);
+  pair.outputs.clear();
+  pair.rows_agree.assign(static_cast<std::size_t>(answered.mirror.rows), 1);
   for (std::size_t i = 0; i < primary.size(); ++i) {
     if (!primary[i].is_present) continue;  // nobody asked for it
-    judging::OutputAgreement& agreement = agreement_of(counts, wanted[i].name);
-    const auto before = agreement.mismatched;
+    ShadowOutput& output = pair.outputs.emplace_back();
+    output.name = wanted[i].name;
     const auto found = std::ranges::find(given, wanted[i].name, &base::TensorSpec::name);
     const auto at = static_cast<std::size_t>(found - given.begin());
     if (at >= shadow.size() || !shadow[at].is_present) {
-      judging::count_missing(state.rows_agree, agreement);
-      agrees = false;
+      judging::count_missing(pair.rows_agree, output.agreement);
+      pair.agrees = false;
     } else {
-      const bool is_same =
-          judging::compare(primary[i], shadow[at], options_.tolerance, state.rows_agree, agreement);
-      agrees = agrees && is_same;
+      const bool is_same = judging::compare(primary[i], shadow[at], options_.tolerance,
+                                            pair.rows_agree, output.agreement);
+      pair.agrees = pair.agrees && is_same;
     }
-    for (std::size_t kind = 0; kind < before.size(); ++kind) {
-      mismatches[kind] = mismatches[kind] || agreement.mismatched[kind] != before[kind];
+    for (std::size_t kind = 0; kind < pair.mismatches.size(); ++kind) {
+      pair.mismatches[kind] = pair.mismatches[kind] || output.agreement.mismatched[kind] != 0;
     }
   }
-  ++counts.compared;
-  if (agrees) ++counts.agreed;
-  for (std::size_t kind = 0; kind < mismatches.size(); ++kind) {
-    if (mismatches[kind]) ++counts.mismatched[kind];
-  }
-  return agrees;
 }
 
-judging::OutputAgreement& Shadow::agreement_of(ShadowCounts& counts, const std::string& output) {
-  const auto found = std::ranges::find(counts.outputs, output, &ShadowOutput::name);
-  if (found != counts.outputs.end()) return found->agreement;
-  return counts.outputs.emplace_back(ShadowOutput{.name = output, .agreement = {}}).agreement;
-}
-
-void Shadow::lay_out_columns(State& state, const Mirror& mirror) const {
-  std::size_t total = 0;
+void Shadow::lay_out_columns(const Mirror& mirror) {
+  Pair& pair = *pair_;
+  std::vector<std::string> names;
   for (std::size_t i = 0; i < mirror.inputs.size(); ++i) {
     const std::string& name = mirror.signature->inputs[i].name;
     const std::size_t columns = judging::columns_of(mirror.inputs[i], mirror.rows);
     if (columns == 0 || is_sensitive(name)) continue;
-    const std::size_t taken = std::min(columns, judging::kSliceColumnsMax - total);
+    const std::size_t taken = std::min(columns, judging::kSliceColumnsMax - names.size());
     if (taken == 0) break;
-    state.sources.push_back({.input = i, .columns = columns});
+    pair.sources.push_back({.input = i, .columns = columns});
     for (std::size_t column = 0; column < taken; ++column) {
-      state.column_names.push_back(columns == 1 ? name : name + "[" + std::to_string(column) + "]");
+      names.push_back(columns == 1 ? name : name + "[" + std::to_string(column) + "]");
     }
-    total += taken;
   }
-  state.slices.emplace(total);
+  pair.columns = names.size();
+  pair.is_laid_out = true;
+  const auto state = state_->lock();
+  state->slices.emplace(names.size());
+  state->column_names = std::move(names);
 }
 
-void Shadow::slice(State& state, const Mirror& mirror) {
-  if (!state.slices) lay_out_columns(state, mirror);
-  const std::size_t stride = state.slices->columns();
-  if (stride == 0) return;
-  for (const State::Source& source : state.sources) {
+void Shadow::read_columns(const Mirror& mirror) {
+  Pair& pair = *pair_;
+  if (!pair.is_laid_out) lay_out_columns(mirror);
+  pair.values.clear();
+  for (const Pair::Source& source : pair.sources) {
     if (source.input >= mirror.inputs.size()) return;
     if (judging::columns_of(mirror.inputs[source.input], mirror.rows) != source.columns) return;
   }
-  const auto rows = static_cast<std::size_t>(mirror.rows);
-  state.values.resize(rows * stride);
+  pair.values.resize(static_cast<std::size_t>(mirror.rows) * pair.columns);
   std::size_t first = 0;
-  for (const State::Source& source : state.sources) {
-    const std::size_t taken = std::min(source.columns, stride - first);
-    judging::read_columns(mirror.inputs[source.input], mirror.rows, taken, stride,
-                          std::span(state.values).subspan(first));
+  for (const Pair::Source& source : pair.sources) {
+    const std::size_t taken = std::min(source.columns, pair.columns - first);
+    judging::read_columns(mirror.inputs[source.input], mirror.rows, taken, pair.columns,
+                          std::span(pair.values).subspan(first));
     first += taken;
-  }
-  for (std::size_t row = 0; row < rows; ++row) {
-    state.slices->add(std::span(state.values).subspan(row * stride, stride),
-                      state.rows_agree[row] != 0);
   }
 }
 

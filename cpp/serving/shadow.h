@@ -95,7 +95,7 @@ class Shadow {
 
   const ShadowOptions& options() const { return options_; }
 
-  // From any thread; the lock is shared with the desk alone.
+  // From any thread. The lock is shared with the desk alone, which compares without it.
   ShadowCounts counts();
   // Those not older than options().examples.kept_ns at `now`; older ones are forgotten here.
   std::vector<ShadowExample> examples(base::Nanos now);
@@ -125,18 +125,19 @@ class Shadow {
     std::array<telemetry::Counter, kShadowDropCount> dropped;
   };
   struct State;
+  struct Pair;
 
-  // Whether the pair agrees in every output.
-  bool compare(State& state, const Answered& answered);
-  static judging::OutputAgreement& agreement_of(ShadowCounts& counts, const std::string& output);
-  void lay_out_columns(State& state, const Mirror& mirror) const;
-  void slice(State& state, const Mirror& mirror);
+  void compare(const Answered& answered);
+  void read_columns(const Mirror& mirror);
+  static void count(const Pair& pair, std::size_t rows, State& state);
+  void lay_out_columns(const Mirror& mirror);
   std::string example_of(const Answered& answered) const;
   bool is_sensitive(std::string_view tensor) const;
 
   const ShadowOptions options_;
   std::vector<IoCounts> io_counts_;
-  std::unique_ptr<base::Monitor<State>> state_;
+  const std::unique_ptr<base::Monitor<State>> state_;
+  const std::unique_ptr<Pair> pair_;  // at hand; the desk's alone
 };
 
 }  // namespace penstock::serving

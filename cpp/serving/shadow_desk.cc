@@ -5,7 +5,6 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <utility>
@@ -22,11 +21,6 @@ namespace {
 using base::Nanos;
 using batching::Ticket;
 
-// The lowest of the classes whose threads still get their turn on a machine that is busy with
-// others: what the desk shares with them (malloc's arenas, the pool of large blocks, a queue that
-// has other requests as well) is locked for moments only, but whoever is stopped in one of those
-// and gets no turn holds it for as long.
-constexpr int kNiceness = 19;
 // Tickets that a line executes here before the next line has its turn.
 constexpr std::size_t kInlineTicketsMax = 64;
 // Spare mirrors that an io thread keeps.
@@ -37,11 +31,14 @@ constexpr Nanos kHomeLook = 100 * base::kMillisecond;
 // Answers that may wait for the desk; more than are ever in flight.
 constexpr std::size_t kRepliesMax = std::size_t{1} << 20;
 
+// Of SCHED_IDLE, and no mere niceness: whoever wakes takes the core from such a thread at once,
+// where a nice one is let run to the end of its slice, milliseconds later. The price is that on a
+// machine without an idle moment the desk may stand still for long, wherever it is; hence what the
+// header says of locks.
 void become_least() {
   const sched_param none{.sched_priority = 0};
-  // Neither is ever refused; and where one is, the desk is only more in the way.
-  sched_setscheduler(0, SCHED_BATCH, &none);
-  setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNiceness);
+  // Nobody is refused to become less; and where one is, the desk is only more in the way.
+  sched_setscheduler(0, SCHED_IDLE, &none);
 }
 
 // How often the system has taken this thread off its core.

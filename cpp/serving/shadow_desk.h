@@ -34,7 +34,7 @@ inline constexpr std::size_t kShadowInFlightMax = 64;
 inline constexpr base::Nanos kShadowPatience = 10 * base::kSecond;
 
 // Where copies of requests are executed, and their answers compared with the primary's: one thread
-// for the whole engine, of the least priority that still gets its turn.
+// for the whole engine, of SCHED_IDLE.
 //
 //   io thread    spare() -> a Mirror is filled -> offer()      one push into a ring of its own
 //                flush(), after the answers were written       wakes the desk, if it sleeps
@@ -42,8 +42,10 @@ inline constexpr base::Nanos kShadowPatience = 10 * base::kSecond;
 //                enqueued there (batch lane), whose instances deliver() -> compared, counted
 //                -> home to the io thread by another ring, which frees or reuses it
 //
-//  * An io thread takes no lock that the desk holds, nor frees the desk's memory, nor has its own
-//    freed by the desk: a desk that is not scheduled delays nobody.
+//  * The desk and an io thread share no lock, and neither frees the other's memory: a desk that is
+//    not scheduled delays nobody. What is left: the queue of a version on the batch lane that has
+//    requests of its own, malloc where there are more threads than arenas, and the pool of blocks
+//    beyond 64 KiB; each is locked for less than a microsecond.
 //  * Everything is bounded (above); what is too much is dropped there and then, and counted.
 //  * One thread is enough: what executes on it is trusted to run on io threads, and whatever may
 //    take long or hang is on the batch lane, on instance threads of its version. A shadow that

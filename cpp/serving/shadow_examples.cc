@@ -186,7 +186,7 @@ bool ShadowExamples::has_place() {
 
 void ShadowExamples::keep(ShadowExample example, base::Nanos now) {
   Kept one{.example = std::move(example), .since_ns = now};
-  if (place_ == kept_.size()) {
+  if (place_ >= kept_.size()) {  // older ones may have been forgotten meanwhile
     kept_.push_back(std::move(one));
   } else {
     kept_[place_] = std::move(one);
