@@ -124,6 +124,14 @@ class DeskRig {
     }
   }
 
+  // Passes of the io thread until it has all of its copies back.
+  void come_home() {
+    while (desk->next_wake(0, 0) != base::kNever) {
+      desk->flush(0);
+      std::this_thread::yield();
+    }
+  }
+
   serving::PublishedVersions versions{2};
   std::unique_ptr<serving::ShadowDesk> desk = std::move(*serving::ShadowDesk::open(1, versions));
   std::shared_ptr<serving::Version> primary;

@@ -114,7 +114,7 @@ TEST(serving_shadow_desk, what_a_copy_kept_alive_is_freed_by_its_io_thread) {
   rig.desk->start();  // it looks by itself once, so that no flush() is needed yet
   while (shadow->counts().compared == 0) std::this_thread::yield();
   EXPECT_EQ(base::Buffer::trim_pool(), 0);
-  while (rig.desk->next_wake(0, 0) != base::kNever) rig.desk->flush(0);
+  rig.come_home();
   EXPECT(base::Buffer::trim_pool() >= large);
 }
 
@@ -187,7 +187,7 @@ TEST(serving_shadow_desk, more_copies_than_may_be_under_way_are_dropped) {
   rig.desk->start();
   EXPECT_EQ(rig.settle(*shadow).compared + dropped(shadow->counts(), ShadowDrop::kBusy),
             serving::kMirrorsMax);
-  rig.desk->flush(0);
+  rig.come_home();
   EXPECT(rig.offer(shadow));
 }
 
@@ -208,8 +208,7 @@ TEST(serving_shadow_desk, more_bytes_than_may_be_kept_alive_are_dropped) {
   EXPECT(!offer(other));
   EXPECT_EQ(dropped(shadow->counts(), ShadowDrop::kBytes), 1);
   rig.desk->start();
-  rig.settle(*shadow);
-  rig.desk->flush(0);
+  rig.come_home();
   EXPECT(offer(other));
 }
 
@@ -340,8 +339,8 @@ TEST(serving_shadow_desk, an_io_thread_is_woken_for_its_memory_only_while_copies
   EXPECT(rig.offer(shadow));
   EXPECT(rig.desk->next_wake(0, 5) < base::kNever);
   rig.desk->start();
-  rig.settle(*shadow);
-  while (rig.desk->next_wake(0, 5) != base::kNever) rig.desk->flush(0);
+  rig.come_home();
+  EXPECT_EQ(shadow->counts().agreed, 1);
 }
 
 TEST(serving_shadow_desk, several_shadows_take_copies_of_one_request) {
