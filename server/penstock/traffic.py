@@ -20,6 +20,7 @@ from penstock.rollout.spec import (
     RolloutSpec,
     RouteFileSpec,
     ShadowSpec,
+    StickySpec,
 )
 from penstock.traffic_counts import (
     GUARDRAILS,
@@ -83,6 +84,9 @@ class EngineTraffic:
         )
         self._trials[wish.model] = trial
         return trial
+
+    def abandon(self, model: str) -> None:
+        """See `penstock.rollout.ports.Traffic`: a trial that is closed leaves nothing here."""
 
     def set_route(self, model: str, spec: RouteFileSpec | None) -> None:
         """Shares the requests of `model` as its route.toml says; None: not at all.
@@ -294,13 +298,21 @@ def _trial_options(wish: TrialWish) -> TrialOptions:
 def _route(model: str, spec: RolloutSpec | RouteFileSpec, force_keys: list[str]) -> Route:
     route = Route(model)
     route.sticky_source = spec.sticky.source
-    route.sticky_name = (
-        spec.sticky.name.lower() if spec.sticky.source == "header" else (spec.sticky.name)
-    )
+    route.sticky_name = _sticky_name(spec.sticky)
     route.holdout_bp = spec.holdout.share_bp
     route.holdout_salt = spec.holdout.salt
     route.force_keys = force_keys
     return route
+
+
+def _sticky_name(sticky: StickySpec) -> str:
+    match sticky.source:
+        case "header":
+            return sticky.name.lower()
+        case "parameter":
+            return sticky.name
+        case "request_id":
+            return ""
 
 
 def _overrides(overrides: Sequence[OverrideSpec], arms: Sequence[str]) -> list[tuple[bytes, int]]:

@@ -17,6 +17,7 @@ from penstock.errors import ControlError
 from penstock.repository.changes import PollChanges
 from penstock.repository.controller import RepositoryController
 from penstock.repository.instances import Machine
+from penstock.rollout.standing import Standing
 
 X = [("x", "TYPE_FP32", [1])]
 OVERRIDE = (
@@ -31,7 +32,13 @@ LATER = 10**19
 class House:
     """A controller, its engine, its repository and what it reported."""
 
-    def __init__(self, *repositories: Path, mode: str = "explicit", **options: object) -> None:
+    def __init__(
+        self,
+        *repositories: Path,
+        mode: str = "explicit",
+        standing: Standing | None = None,
+        **options: object,
+    ) -> None:
         self.repository = repositories[0]
         self.engine = RecordingEngine()
         self.controller = RepositoryController(
@@ -44,6 +51,7 @@ class House:
                 }
             ),
             Machine(),
+            standing,
         )
 
     def add(self, name: str, *, version: int = 1, more: str = "") -> None:

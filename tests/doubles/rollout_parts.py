@@ -43,8 +43,9 @@ class HandClock:
 class PuppetTrial:
     """A trial whose requests the test makes up; it judges as the core does."""
 
-    def __init__(self, wish: TrialWish) -> None:
+    def __init__(self, wish: TrialWish, wrong_route: str = "") -> None:
         self.wish = wish
+        self.wrong_route = wrong_route
         self.judge = Judge(JudgeOptions.from_spec(wish.spec))
         self.shares: list[tuple[Mapping[Role, int], int, bool]] = []
         self.replayed: list[BadEvent] = []
@@ -73,6 +74,8 @@ class PuppetTrial:
 
     def set_shares(self, shares_bp: Mapping[Role, int], *, epoch: int, is_mirrored: bool) -> None:
         assert sum(shares_bp.values()) == 10_000
+        if self.wrong_route:
+            raise EngineError(self.wrong_route, code="INVALID_ARGUMENT")
         self.shares.append((shares_bp, epoch, is_mirrored))
         self._epochs.append(Epoch(number=epoch, shares_bp=shares_bp, arms={}))
 
@@ -132,13 +135,18 @@ class PuppetTraffic:
 
     def __init__(self) -> None:
         self.trials: list[PuppetTrial] = []
+        self.abandoned: list[str] = []
         self.refusal = ""
+        self.wrong_route = ""  # what is wrong with the routes of trials
 
     def open_trial(self, wish: TrialWish) -> PuppetTrial:
         if self.refusal:
             raise EngineError(self.refusal, code="FAILED_PRECONDITION")
-        self.trials.append(PuppetTrial(wish))
+        self.trials.append(PuppetTrial(wish, self.wrong_route))
         return self.trials[-1]
+
+    def abandon(self, model: str) -> None:
+        self.abandoned.append(model)
 
 
 @dataclass

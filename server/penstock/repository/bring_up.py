@@ -103,25 +103,37 @@ class ModelLifts:
             return [self.refuse(record, model.versions, error)]
         await self._set_route(model)
         wanted = self._wanted(examined)
-        before = record.loaded
+        before = record.serving
         serving = set(record.loaded if is_asked else record.serving) & set(record.current)
         numbers = versions_to_load(wanted, sorted(serving), now=snapshot, tried=tried)
+        new = [number for number in numbers if number not in before]
+        rolled = {n for n in new if self._standing.before_load(model.name, n, model.folder, before)}
         if examined.is_lazy and not is_asked:
             for number in [n for n in numbers if not record.version(n).is_loaded]:
-                numbers.remove(number)
-                await self.lay_down(record, number, override, examined)
+                if number not in rolled:
+                    numbers.remove(number)
+                    await self.lay_down(record, number, override, examined)
         for number in numbers:
             if not record.version(number).is_serving:
-                self._standing.before_load(model.name, number, model.folder, before)
                 self.begin(record, number)
         reports = [await self._load_one(record, examined, n, override) for n in numbers]
-        wanted = self._wanted(examined)  # also what a new version is compared with
-        gone = versions_to_unload(wanted, record.serving, list(record.versions))
         # A reload left the memory of the version before, too.
-        await self.take_down(record, gone, trims=bool(numbers))
+        await self.take_down(record, self._unwanted(record, examined), trims=bool(numbers))
         record.forget_gone([*model.versions, *wanted])
-        self._standing.after_load(model.name, record.loaded)
+        self._standing.after_load(model.name, record.serving)
         return reports
+
+    async def let_go(self, record: ModelRecord) -> None:
+        """Unloads what only a rollout held. Loads nothing: nobody asked for it."""
+        last = max(record.versions.values(), key=lambda one: one.loaded_ms, default=None)
+        if last is not None and last.source is not None:
+            await self.take_down(record, self._unwanted(record, last.source))
+
+    def _unwanted(self, record: ModelRecord, examined: Examined) -> list[int]:
+        """What a new version is compared with is wanted too, also without its files."""
+        held = self._standing.held(record.name) & {*record.serving}
+        known = [number for number in record.versions if number not in held]
+        return versions_to_unload(self._wanted(examined), record.serving, known)
 
     def _wanted(self, examined: Examined) -> list[int]:
         held = self._standing.held(examined.model.name) & {*examined.model.versions}

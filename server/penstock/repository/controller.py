@@ -379,14 +379,12 @@ class RepositoryController:
         return self._records
 
     def settle(self, model: str) -> None:
-        """Looks at the model's files again: what nobody holds any more may go."""
+        """Unloads what only a rollout held."""
         self._spawn(self._settle(model))
 
     async def _settle(self, name: str) -> None:
-        found = await self._survey()
-        record = self._records.get(name)
-        if name in found.models and record is not None and record.serving:
-            await self._load_found(name, found)
+        async with self._records.held(name) as record:
+            await self._lifts.let_go(record)
 
     def serves(self, name: str, number: int) -> bool:
         """Whether requests reach this version as it was loaded last, or a client unloaded it."""

@@ -32,7 +32,7 @@ class RolledModels:
         return self._controller.config(model, version)
 
     def settle(self, model: str) -> None:
-        """Looks at the model's files again: what nobody holds any more may go."""
+        """Unloads what only a rollout held."""
         self._controller.settle(model)
 
     def rollout_spec(self, model: str) -> RolloutSpec | None:

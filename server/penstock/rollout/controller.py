@@ -116,11 +116,11 @@ class RolloutController:
         async with self._lock:
             self._watch_clock()
             for course in list(self._courses.values()):
-                if course.record.goes_on:
-                    await self._look(course)
-                else:
-                    await self._end(course)
-                await self._examples.keep(course)
+                try:
+                    await (self._look if course.record.goes_on else self._end)(course)
+                    await self._examples.keep(course)
+                except Exception:  # of one rollout; the others are looked at
+                    log.exception("rollout_tick_failed", extra={"rollout": course.record.id})
             await self._examples.forget_old(self._records.values())
 
     async def idle(self) -> None:
@@ -190,13 +190,21 @@ class RolloutController:
             try:
                 course.open(())
                 await self._move(course, "loaded", 0, by="operator", why=record.why)
+                await self._look(course)  # and with it what only a route tells to be wrong
             except PenstockError:
-                course.close()
-                del self._courses[record.id], self._records[record.id]
+                await self._abandon(course)
                 raise
-            await self._look(course)
             await self._forget_oldest(model)
             return course.record.status()
+
+    async def _abandon(self, course: Course) -> None:
+        """Leaves nothing of a rollout that could not begin."""
+        record = course.record
+        course.close()
+        self._traffic.abandon(record.model)
+        del self._courses[record.id], self._records[record.id]
+        with suppress(StoreError):
+            await asyncio.to_thread(self._store.forget, record.id)
 
     def status(self, model: str, rollout: str = "") -> RolloutStatus:
         """See RolloutControl."""
@@ -266,7 +274,9 @@ class RolloutController:
             record = self._record(model, rollout)
             course = self._courses.get(record.id)
             events = await asyncio.to_thread(self._store.events, record.id)
-            return explain(record, [*events, *(course.unsaved if course else ())])
+            events = [*events, *(course.unsaved if course else ())]
+        # There may be a million of them.
+        return await asyncio.to_thread(explain, record, events)
 
     async def examples(self, model: str, rollout: str = "") -> tuple[str, Sequence[ShadowExample]]:
         """See RolloutControl."""

@@ -68,7 +68,10 @@ class Traffic(Protocol):
     """Opens trials. One per model."""
 
     def open_trial(self, wish: TrialWish) -> Trial:
-        """Raises EngineError for what the core refuses: unknown versions, another trial."""
+        """Raises EngineError for what the core refuses, such as another trial of the model."""
+
+    def abandon(self, model: str) -> None:
+        """The trial that was opened, or could not be, has begun no rollout."""
 
 
 class Versions(Protocol):

@@ -121,6 +121,11 @@ class Standing:
             self._pin(model, candidate)
         self._begin_next(model)
 
+    def abandoned(self, model: str) -> None:
+        """A rollout could not begin after all: what was stable answers on."""
+        if self._pairs.pop(model, None) is not None:
+            self._begin_next(model)
+
     def was_rolled_back(self, model: str, candidate: int) -> None:
         """Stable answers; the candidate is not begun with again by itself."""
         self._pairs.pop(model, None)
@@ -147,31 +152,34 @@ class Standing:
         else:
             self._specs[model] = spec
 
-    def before_load(self, model: str, number: int, folder: Path, loaded: Sequence[int]) -> None:
-        """A version is about to be published that was not there before.
+    def before_load(self, model: str, number: int, folder: Path, loaded: Sequence[int]) -> bool:
+        """A version is about to be published that was not there before. True: it is one of a
+        rollout, and is loaded though its model may be lazy.
 
         `loaded`: the versions that served before this look at the model's files. Where there was
-        none, as when the server starts, there is nothing to compare a candidate with.
+        none, as when the server starts, a version is compared with the one that answered when the
+        last rollout ended; without such a one there is nothing to compare a candidate with.
         """
         if model in self._pairs:
             if number not in self._pairs[model]:
                 self._awaiting[model] = number
-            return
+            return True
         others = [version for version in loaded if version != number]
-        if not others:
-            return
-        served = self.served(model, others)
-        assert served is not None
-        if number == served or (model, number) in self._rolled_back:
-            return
+        served = self.served(model, others) if others else self._pins.get(model)
+        if served is None or number == served or (model, number) in self._rolled_back:
+            return False
+        if not others and number < served:
+            return False  # it was there all along
         if model in self._policies or (folder / ROLLOUT_FILE).is_file():
             self._pin(model, served)
             self._awaiting[model] = number
-        elif self._pins.get(model) is not None and number > served:
+            return True
+        if self._pins.get(model) is not None and number > served:
             self._unpin(model)  # no policy, so the newest answers
+        return False
 
     def after_load(self, model: str, loaded: Sequence[int]) -> None:
-        """Loads and unloads of a model are done."""
+        """Loads and unloads of a model are done; `loaded` are those that requests reach now."""
         pinned = self._pins.get(model)
         if pinned is not None and loaded and pinned not in loaded and model not in self._pairs:
             log.warning("stable_version_gone", extra={"model": model, "version": pinned})

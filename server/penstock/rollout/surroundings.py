@@ -33,7 +33,7 @@ class LoadedModels(Protocol):
         """The completed configuration of a loaded version."""
 
     def settle(self, model: str) -> None:
-        """Looks at the model's files again: what nobody holds any more may go."""
+        """Unloads what only a rollout held."""
 
     def sensitive(self, model: str, version: int) -> frozenset[str]:
         """Inputs whose values nobody may see."""
@@ -109,6 +109,10 @@ class ServedTraffic:
         trial = self._traffic.open_trial(wish)
         self._standing.began(wish.model, wish.stable, wish.candidate)
         return trial
+
+    def abandon(self, model: str) -> None:
+        """See `ports.Traffic`. Whatever was stable still answers."""
+        self._standing.abandoned(model)
 
 
 class ServedChampion:

@@ -460,3 +460,33 @@ def test_a_verdict_is_acted_on_without_waiting_for_the_next_second() -> None:
         await house.rollouts.close()
 
     run(story())
+
+
+def test_a_rollout_whose_route_is_refused_leaves_nothing_behind() -> None:
+    async def story() -> None:
+        house = House()
+        house.traffic.wrong_route = "there is no such arm"
+        assert "no such arm" in str(await refusal(house.rollouts.start("fraud", 2)))
+        assert house.rollouts.statuses() == [] and house.store.records() == []
+        assert house.traffic.abandoned == ["fraud"] and house.trial.is_closed
+        house.traffic.wrong_route = ""
+        assert (await house.rollouts.start("fraud", 2)).state == "shadow"
+        await house.rollouts.close()
+
+    run(story())
+
+
+def test_a_rollout_that_cannot_be_looked_at_keeps_no_other_one_waiting() -> None:
+    async def story() -> None:
+        house = House()
+        house.versions.loaded["spam"], house.versions.served_versions["spam"] = [1, 2], 1
+        await house.rollouts.start("fraud", 2, NO_SHADOW)
+        house.trial.answer(100_000)
+        house.trial.wrong_route = "no"
+        await house.rollouts.start("spam", 2, NO_SHADOW)
+        house.trial.answer(100_000)
+        await house.look(61)
+        assert house.rollouts.status("spam").canary_bp > 100
+        await house.rollouts.close()
+
+    run(story())
