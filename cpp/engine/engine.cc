@@ -252,8 +252,13 @@ void Engine::retire(std::shared_ptr<serving::Version> version, std::uint64_t gon
 // ---------------------------------------------------------------------------------------------
 // Routes
 
-Result<std::shared_ptr<serving::Trial>> Engine::open_trial(serving::TrialOptions options) const {
-  return serving::Trial::open(std::move(options), io_.size(), *verdicts_);
+Result<std::shared_ptr<serving::Trial>> Engine::open_trial(serving::TrialOptions options) {
+  auto trial = serving::Trial::open(std::move(options), io_.size(), *verdicts_);
+  if (trial) {
+    const auto stage = stage_.lock();
+    trials_.push_back(*trial);
+  }
+  return trial;
 }
 
 std::shared_ptr<serving::Shadow> Engine::open_shadow(serving::ShadowOptions options) const {
@@ -272,17 +277,23 @@ Result<> Engine::set_route(routing::RouteSpec spec, std::shared_ptr<serving::Tri
                            .epoch = epoch,
                            .shadows = std::move(shadows)});
   const auto stage = stage_.lock();  // guards publishing
-  auto table = std::make_shared<serving::RouteTable>(*routes_.latest());
-  table->set(std::move(routed));
-  routes_.publish(std::move(table));
+  serving::RouteTable table = *routes_.latest();
+  table.set(std::move(routed));
+  publish_routes(std::move(table));
   return {};
 }
 
 void Engine::remove_route(std::string_view name) {
   const auto stage = stage_.lock();
-  auto table = std::make_shared<serving::RouteTable>(*routes_.latest());
-  table->remove(name);
-  routes_.publish(std::move(table));
+  serving::RouteTable table = *routes_.latest();
+  table.remove(name);
+  publish_routes(std::move(table));
+}
+
+// The caller holds the stage. Whatever trial nobody else has any more goes here.
+void Engine::publish_routes(serving::RouteTable table) {
+  routes_.publish(std::make_shared<const serving::RouteTable>(std::move(table)));
+  std::erase_if(trials_, [](const auto& trial) { return trial.use_count() == 1; });
 }
 
 std::uint64_t Engine::worker_restarts(std::string_view model, std::int64_t version) {

@@ -103,7 +103,7 @@ class Engine {
   static void trim_memory();
 
   // A candidate to be watched, for a route that names it.
-  base::Result<std::shared_ptr<serving::Trial>> open_trial(serving::TrialOptions options) const;
+  base::Result<std::shared_ptr<serving::Trial>> open_trial(serving::TrialOptions options);
   // For routes; a shadow is executed and compared by the desk.
   std::shared_ptr<serving::Shadow> open_shadow(serving::ShadowOptions options) const;
   // Requests of the model `spec.name` go by this route, from now on and until it is removed.
@@ -147,6 +147,7 @@ class Engine {
   void wake_io_threads() const;
   void deliver(std::span<batching::Reply> replies);
   base::Result<> publish(const std::string& name, serving::VersionEntry entry);
+  void publish_routes(serving::RouteTable table);
   void retire(std::shared_ptr<serving::Version> version, std::uint64_t gone_since);
 
   struct Io {
@@ -167,6 +168,9 @@ class Engine {
   serving::PublishedVersions versions_;  // read by the io threads and, last, by the desk
   serving::PublishedRoutes routes_;
   std::optional<base::EventFd> verdicts_;  // there from open() on
+  // All that somebody may still use, by the stage's lock. Taking one apart frees megabytes, which
+  // no io thread is to do because it was the last to let go of a route.
+  std::vector<std::shared_ptr<serving::Trial>> trials_;
   std::unique_ptr<serving::ShadowDesk> shadows_;
   std::unique_ptr<serving::Bridge> bridge_;
   std::unique_ptr<serving::Wakes> wakes_;

@@ -52,8 +52,9 @@ void Front::opened(std::uint32_t slot, std::uint64_t id, Protocol protocol,
 void Front::closed(std::uint32_t slot) {
   Peer peer = std::exchange(peers_[slot], {});
   unsent_bytes_ -= peer.unsent_bytes;
-  peer.calls.for_each([this](Call& call) {
-    cancel(call);
+  const Nanos now = base::monotonic_now();
+  peer.calls.for_each([this, now](Call& call) {
+    cancel(call, now);
     let_go(call, caller_went_away());
   });
   peers_[slot].charged_bytes = 0;  // what was charged is of a connection that is gone
@@ -71,7 +72,7 @@ void Front::received(std::uint32_t slot, std::span<const http::Event> events, Na
         on_data(peer, event);
         break;
       case http::Event::Kind::kEnd: on_end(peer, event.stream_id, now); break;
-      case http::Event::Kind::kStreamClosed: on_stream_closed(peer, event.stream_id); break;
+      case http::Event::Kind::kStreamClosed: on_stream_closed(peer, event.stream_id, now); break;
       case http::Event::Kind::kBodyFramed: on_body_framed(peer, event.stream_id); break;
       case http::Event::Kind::kPingAck:
       case http::Event::Kind::kGoaway: break;  // the connection's owner sees to these
@@ -124,8 +125,7 @@ void Front::on_request(Peer& peer, std::uint32_t slot, const http::Event& event,
   }
   if (!is_native) return begin_hosted(call, *head);
   if (call.method == grpc::Method::kModelInfer) {
-    if (const auto kept = keep_headers(call, event.fields); !kept)
-      return refuse(call, kept.error());
+    keep_headers(call, event.fields);
   }
   if (grpc_forwarding_ && call.method == grpc::Method::kModelInfer) {
     const auto kept = forward_metadata(event.fields, *grpc_forwarding_, call.forwarded);
@@ -169,10 +169,10 @@ void Front::on_end(Peer& peer, std::int32_t stream_id, Nanos now) {
   dispatch(*call, now);
 }
 
-void Front::on_stream_closed(Peer& peer, std::int32_t stream_id) {
+void Front::on_stream_closed(Peer& peer, std::int32_t stream_id, Nanos now) {
   Call* const call = peer.calls.find(stream_id);
   if (call == nullptr) return;
-  cancel(*call);
+  cancel(*call, now);
   free_call(*call, caller_went_away());
 }
 
@@ -305,6 +305,7 @@ void Front::on_timer(Call& call, Nanos now) {
       const auto why = batching::expiry(*ticket, batcher.queue().settings(), now);
       call.share->metrics->record_failure(telemetry::FailureReason::kRejected,
                                           now - call.arrived_ns);
+      observe_timeout(call, now);
       abandon(call);
       return refuse(call, why.value_or(deadline_exceeded()));
     }

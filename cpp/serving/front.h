@@ -111,7 +111,7 @@ class Front {
   void on_request(Peer& peer, std::uint32_t slot, const http::Event& event, base::Nanos now);
   void on_data(Peer& peer, const http::Event& event);
   void on_end(Peer& peer, std::int32_t stream_id, base::Nanos now);
-  void on_stream_closed(Peer& peer, std::int32_t stream_id);
+  void on_stream_closed(Peer& peer, std::int32_t stream_id, base::Nanos now);
   void on_body_framed(Peer& peer, std::int32_t stream_id);
   void on_timer(Call& call, base::Nanos now);
   bool charge(Call& call, std::size_t bytes);
@@ -209,7 +209,7 @@ class Front {
 
   // routed.cc: models that are routes
   Target representative(std::string_view model, std::string_view version);
-  base::Result<> keep_headers(Call& call, std::span<const http::Field> fields);
+  void keep_headers(Call& call, std::span<const http::Field> fields);
   base::Result<> route(Call& call, const VersionTable& table, Target& target);
   static bool is_there(const VersionTable& table, const routing::Arm& arm);
   std::string_view fresh_key();
@@ -218,6 +218,7 @@ class Front {
   Observation observation_of(const Call& call, base::Nanos now) const;
   bool observe(Call& call, const batching::Outcome& outcome, base::Nanos now);
   void observe_timeout(Call& call, base::Nanos now);
+  void observe_gone(Call& call, base::Nanos now);
   void observe_slow(Call& call, base::Nanos now);
   bool retry_on_stable(Call& call, base::Nanos now);
   void make_mirrors(const Call& call, const batching::Outcome& outcome);
@@ -233,7 +234,7 @@ class Front {
   base::Result<> send(Call& call, std::unique_ptr<batching::Ticket> ticket, base::Nanos now);
   base::Result<> enqueue(Call& call, std::unique_ptr<batching::Ticket> ticket, base::Nanos now);
   void set_timer(Call& call);
-  void cancel(Call& call);
+  void cancel(Call& call, base::Nanos now);
   void abandon(Call& call);
   void leave_version(Call& call);
   void finish_replies(base::Nanos now);

@@ -208,10 +208,11 @@ base::Result<> Front::enqueue(Call& call, std::unique_ptr<Ticket> ticket, Nanos 
 }
 
 // The caller went away.
-void Front::cancel(Call& call) {
+void Front::cancel(Call& call, Nanos now) {
   if (call.share != nullptr) {
     call.share->metrics->record_failure(telemetry::FailureReason::kCanceled,
                                         base::monotonic_now() - call.arrived_ns);
+    observe_gone(call, now);
   }
   abandon(call);
 }
@@ -300,6 +301,8 @@ void Front::finish_inference(Call& call, batching::Outcome& outcome, Nanos now) 
   }
   const bool is_failed_by_canary = call.routed.is_evidence && observe(call, outcome, now);
   const bool is_mirrored = call.routed.mirrored != 0;
+  Version::IoShare& share = *call.share;
+  if (is_mirrored) share.hold();  // the call leaves its version before the copies are offered
   if (is_mirrored) make_mirrors(call, outcome);
   if (outcome.outputs) {
     auto shown = show_as_asked(call, version, *outcome.outputs);
@@ -317,7 +320,9 @@ void Front::finish_inference(Call& call, batching::Outcome& outcome, Nanos now) 
     }
   }
   if (!is_failed_by_canary || !retry_on_stable(call, now)) answer_inference(call, outcome, now);
-  if (is_mirrored) offer_mirrors(version);
+  if (!is_mirrored) return;
+  offer_mirrors(version);
+  share.release();
 }
 
 // Frees the call.

@@ -69,10 +69,7 @@ void Front::on_rest_request(Peer& peer, std::uint32_t slot, const http::Event& e
     if (!kept) return refuse_rest(call, rest::kHeaderFieldsTooLarge, kept.error());
     if (!charge_body(call, 0)) return refuse(call, too_many_bytes());
   }
-  if (is_inference(rest.route)) {
-    if (const auto kept = keep_headers(call, event.fields); !kept)
-      return refuse(call, kept.error());
-  }
+  if (is_inference(rest.route)) keep_headers(call, event.fields);
   if (rest.route == RouteKind::kControl) {
     for (const http::Field& field : event.fields) rest.fields.emplace_back(field.name, field.value);
   }

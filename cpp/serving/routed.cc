@@ -18,6 +18,9 @@ using base::Code;
 using base::Nanos;
 using routing::Role;
 
+// A caller that goes away in the last tenth of the time it gave went because of that.
+constexpr Nanos kGoneEarly = 10;
+
 bool is_number(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
 }
@@ -43,14 +46,16 @@ Target Front::representative(std::string_view model, std::string_view version) {
   return arm ? Target{route.arm(*arm).model, route.arm(*arm).version} : Target{model, version};
 }
 
-base::Result<> Front::keep_headers(Call& call, std::span<const http::Field> fields) {
+void Front::keep_headers(Call& call, std::span<const http::Field> fields) {
   const RouteTable& routes = context_.routes->look(context_.io_thread);
-  if (routes.headers().empty()) return {};
-  return keep_route_headers(fields, routes.headers(), call.routed.headers);
+  if (!routes.headers().empty()) {
+    keep_route_headers(fields, routes.headers(), call.routed.headers);
+  }
 }
 
 // Step 6 for a model that is a route: `target` becomes the version that its arm has.
 base::Result<> Front::route(Call& call, const VersionTable& table, Target& target) {
+  call.routed.forget();  // what another route said, before it waited for a version
   const RouteTable& routes = context_.routes->look(context_.io_thread);
   if (routes.is_empty()) return {};
   const auto* const found = routes.find(target.model);
@@ -77,7 +82,7 @@ base::Result<> Front::route(Call& call, const VersionTable& table, Target& targe
   RoutedCall& mine = call.routed;
   mine.pick = routing::pick(routed.route, asked, is_cut);
   bool is_evidence = trial != nullptr && !is_cut && mine.pick.why == routing::Why::kAssigned;
-  if (routed.route.arm(mine.pick.arm).role == Role::kCanary &&
+  if (trial != nullptr && routed.route.arm(mine.pick.arm).role == Role::kCanary &&
       !is_there(table, routed.route.arm(mine.pick.arm))) {
     trial->count_missing(context_.io_thread);
     mine.pick.arm = routed.route.fallback();
@@ -145,7 +150,11 @@ Observation Front::observation_of(const Call& call, Nanos now) const {
 bool Front::observe(Call& call, const batching::Outcome& outcome, Nanos now) {
   RoutedCall& routed = call.routed;
   if (!std::exchange(routed.is_evidence, false)) return false;
-  const Judged found = judged(outcome, routed.inputs);
+  Judged found = judged(outcome, routed.inputs);
+  // Its queue gave it up: a version that is too slow must not be judged by those that it comes to.
+  if (outcome.batch_rows == 0 && !outcome.outputs && now >= call.patience_ns) {
+    found = {.bearing = Bearing::kBad, .kind = judging::BadKind::kTimeout};
+  }
   if (found.bearing == Bearing::kNothing) return false;
   Trial& trial = *routed.model->trial;
   Observation seen = observation_of(call, now);
@@ -163,12 +172,20 @@ bool Front::observe(Call& call, const batching::Outcome& outcome, Nanos now) {
   return found.bearing == Bearing::kBad && seen.role == Role::kCanary;
 }
 
-// Its deadline came before its answer.
+// Its deadline came before its answer, or its queue gave it up.
 void Front::observe_timeout(Call& call, Nanos now) {
   if (!std::exchange(call.routed.is_evidence, false)) return;
   Observation seen = observation_of(call, now);
   seen.bad = judging::BadKind::kTimeout;
   call.routed.model->trial->observe(context_.io_thread, seen);
+}
+
+// Its caller went away. One whose deadline it is does so when the timer here is due, and often a
+// moment before: then that is what it was.
+void Front::observe_gone(Call& call, Nanos now) {
+  if (call.deadline_ns == base::kNever) return;
+  const Nanos allowed = call.deadline_ns - call.arrived_ns;
+  if (now >= call.deadline_ns - allowed / kGoneEarly) observe_timeout(call, now);
 }
 
 void Front::observe_slow(Call& call, Nanos now) {

@@ -18,25 +18,23 @@ std::string_view header_named(std::span<const ForwardedHeader> headers, std::str
   return found == headers.end() ? std::string_view() : std::string_view(found->value);
 }
 
+std::unexpected<base::Error> too_long(std::string_view header) {
+  return fail(Code::kInvalidArgument,
+              "header " + base::quote(header) + " decides over the request's version: at most " +
+                  std::to_string(kKeyBytesMax) + " bytes are wanted, got more");
+}
+
 }  // namespace
 
-base::Result<> keep_route_headers(std::span<const http::Field> fields,
-                                  std::span<const std::string> wanted,
-                                  std::vector<ForwardedHeader>& kept) {
+void keep_route_headers(std::span<const http::Field> fields, std::span<const std::string> wanted,
+                        std::vector<ForwardedHeader>& kept) {
   for (const http::Field& field : fields) {
+    if (field.value.empty()) continue;
     if (std::ranges::find(wanted, field.name) == wanted.end()) continue;
     if (!header_named(kept, field.name).empty()) continue;
-    if (field.value.size() > kKeyBytesMax) {
-      return fail(Code::kInvalidArgument, "header " + base::quote(field.name) +
-                                              " decides over the request's version: at "
-                                              "most " +
-                                              std::to_string(kKeyBytesMax) +
-                                              " bytes are wanted, got " +
-                                              std::to_string(field.value.size()));
-    }
-    kept.emplace_back(std::string(field.name), std::string(field.value));
+    kept.emplace_back(std::string(field.name),
+                      std::string(field.value.substr(0, kKeyBytesMax + 1)));
   }
-  return {};
 }
 
 base::Result<std::string_view> key_of(const routing::StickyKey& sticky,
@@ -45,6 +43,7 @@ base::Result<std::string_view> key_of(const routing::StickyKey& sticky,
                                       std::string& scratch) {
   if (sticky.source == routing::KeySource::kHeader) {
     const std::string_view key = header_named(headers, sticky.name);
+    if (key.size() > kKeyBytesMax) return too_long(sticky.name);
     if (!key.empty()) return key;
   }
   if (sticky.source == routing::KeySource::kParameter) {
@@ -75,6 +74,7 @@ base::Result<std::optional<std::uint32_t>> forced_arm(const routing::Route& rout
   if (route.force_keys().empty()) return std::nullopt;
   const std::string_view header = header_named(headers, routing::kForcedArmHeader);
   if (header.empty()) return std::nullopt;
+  if (header.size() > kKeyBytesMax) return too_long(routing::kForcedArmHeader);
   const auto name = routing::read_forced_arm(header, route.name(), route.force_keys(), now_s);
   if (!name) return std::unexpected(name.error());
   const auto arm = route.arm_named(*name);

@@ -52,6 +52,10 @@ struct RoutedCall {
   const routing::Arm& arm() const { return model->route.arm(pick.arm); }
   void clear() {
     if (!headers.empty()) headers.clear();
+    forget();
+  }
+  // All but the headers, which came with the request.
+  void forget() {
     if (model == nullptr) return;
     model.reset();
     is_evidence = is_first = is_slow_told = false;
@@ -65,14 +69,14 @@ struct RoutedCall {
 // Tickets of the control arm form batches of their own: their shape key is another one.
 inline constexpr std::uint64_t kControlBatches = 0x9e3779b97f4a7c15;
 
-// Adds to `kept` those of `fields` that `wanted` names. The first of a name counts.
-// kInvalidArgument for one longer than a key may be.
-base::Result<> keep_route_headers(std::span<const http::Field> fields,
-                                  std::span<const std::string> wanted,
-                                  std::vector<ForwardedHeader>& kept);
+// Adds to `kept` those of `fields` that `wanted` names. The first of a name counts. Of one longer
+// than a key may be, one byte more than that is kept, so that the route that wants it can refuse
+// it: until the message is there nobody knows which route that is.
+void keep_route_headers(std::span<const http::Field> fields, std::span<const std::string> wanted,
+                        std::vector<ForwardedHeader>& kept);
 
 // The key of a request by the route's policy, in `scratch` where it stands nowhere as text; empty:
-// the request has none. kInvalidArgument for a parameter that is no key.
+// the request has none. kInvalidArgument for a header or a parameter that is no key.
 base::Result<std::string_view> key_of(const routing::StickyKey& sticky,
                                       const wire::InferRequest& request,
                                       std::span<const ForwardedHeader> headers,

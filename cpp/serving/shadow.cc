@@ -260,8 +260,12 @@ std::string Shadow::example_of(const Answered& answered) const {
   };
   const auto answer = [&](const std::vector<base::TensorSpec>& specs,
                           const base::Result<std::vector<base::Tensor>>& outputs) {
-    if (!outputs) return ExampleAnswer{.error = &outputs.error(), .outputs = {}};
-    return ExampleAnswer{.error = nullptr, .outputs = named(specs, *outputs)};
+    // What a model says of a failure may quote the values that it failed on.
+    const bool is_told = options_.sensitive.empty();
+    if (!outputs) {
+      return ExampleAnswer{.error = &outputs.error(), .is_message_told = is_told, .outputs = {}};
+    }
+    return ExampleAnswer{.outputs = named(specs, *outputs)};
   };
   const Mirror& mirror = answered.mirror;
   return example_json(mirror.request_id, named(mirror.signature->inputs, mirror.inputs),

@@ -156,8 +156,12 @@ void put_answer(std::string& json, const ExampleAnswer& answer) {
   } else {
     json += "{\"error\":{\"code\":\"";
     json += base::name_of(answer.error->code);
-    json += "\",\"message\":";
-    put_text(json, base::is_utf8(answer.error->why) ? answer.error->why : "(not UTF-8)");
+    if (answer.is_message_told) {
+      json += "\",\"message\":";
+      put_text(json, base::is_utf8(answer.error->why) ? answer.error->why : "(not UTF-8)");
+    } else {
+      json += "\",\"sensitive\":true";
+    }
     json += '}';
   }
   json += '}';

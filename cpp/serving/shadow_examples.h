@@ -28,9 +28,10 @@ struct ExampleOptions {
 // A pair that a person may look at, as JSON (RFC 8259) of
 //   {"request_id": text, "inputs": [tensor, ...], "primary": answer, "shadow": answer}
 // where an answer is {"outputs": [tensor, ...]} or {"error": {"code": name, "message": text}}, and
-// a tensor {"name", "datatype", "shape", "data": [...]}. In place of "data" there is "sensitive":
-// true for what may not be kept, and with it "cut": true for more elements than are kept. Numbers
-// that JSON cannot say are "NaN", "Infinity" and "-Infinity", BYTES that are no text {"b64": ...}.
+// a tensor {"name", "datatype", "shape", "data": [...]}. In place of "data" or "message" there is
+// "sensitive": true for what may not be kept, and with "data" there is "cut": true for more
+// elements than are kept. Numbers that JSON cannot say are "NaN", "Infinity" and "-Infinity",
+// BYTES that are no text {"b64": ...}.
 struct ShadowExample {
   std::int64_t wall_ms = 0;  // since 1970, UTC
   std::uint64_t key_hash = 0;
@@ -71,6 +72,7 @@ struct NamedTensor {
 };
 struct ExampleAnswer {
   const base::Error* error = nullptr;  // null: `outputs`
+  bool is_message_told = true;         // of the error; else its code alone
   std::vector<NamedTensor> outputs;
 };
 

@@ -176,6 +176,15 @@ TEST(serving_routed, a_header_longer_than_a_key_may_be_is_refused) {
   EXPECT_EQ(trial.arm_of(trial.infer(std::string(serving::kKeyBytesMax, 'a'))) == "none", false);
 }
 
+TEST(serving_routed, a_header_that_another_model_s_route_wants_may_be_as_long_as_it_likes) {
+  TrialRig trial;
+  trial.rig.serve({.name = "other", .number = 1}, x_to_y());
+  const std::string user(serving::kKeyBytesMax + 1, 'a');
+  const std::int32_t id = trial.link->infer(infer_x("other", {1.0F}), {{"user", user}});
+  trial.rig.await(*trial.link, id);
+  EXPECT_EQ(trial.link->status(id), "0");
+}
+
 TEST(serving_routed, requests_without_any_key_are_shared_out_by_chance) {
   TrialRig trial;
   int canary = 0;
@@ -339,6 +348,57 @@ TEST(serving_routed, a_deadline_that_passes_at_the_canary_is_a_timeout_of_it) {
   const auto events = trial.trial->take_events();
   EXPECT_EQ(events.size(), 1);
   EXPECT(events[0].event.kind == judging::BadKind::kTimeout);
+}
+
+// Else a canary that is too slow would be judged by those requests alone that it comes to.
+TEST(serving_routed, what_waits_in_the_canary_s_queue_until_that_gives_it_up_is_a_timeout_of_it) {
+  TrialRig trial({}, Lane::kBatch);
+  Strings strings;
+  serving::Version::Options canary{.name = "m", .number = 2, .lane = Lane::kBatch};
+  canary.queue.default_timeout_ns = 100 * base::kMillisecond;
+  trial.rig.serve(std::move(canary), x_to_y(),
+                  [&](const model::ExecutorBatch& batch, std::vector<base::Tensor>& outputs) {
+                    strings.pass();
+                    return echo_batch(batch, outputs);
+                  });
+  const std::string user = TrialRig::user_of(three_arms(5000, 5000), "canary");
+  const auto infer = [&] { return trial.link->infer(infer_x("m", {1.0F}), {{"user", user}}); };
+  const std::int32_t executed = infer();
+  trial.rig.settle();
+  strings.wait_until_begun(1);
+  const std::int32_t given_up = infer();
+  trial.rig.settle();
+  trial.rig.skew_ns = base::kSecond;
+  trial.rig.settle();
+  EXPECT_EQ(trial.link->status(given_up), "14");
+  strings.let_all_go();
+  trial.rig.await(*trial.link, executed);
+  EXPECT_EQ(trial.link->status(executed), "0");
+  const auto events = trial.trial->take_events();
+  REQUIRE(events.size() == 1);
+  EXPECT(events[0].event.kind == judging::BadKind::kTimeout);
+}
+
+// A client resets a stream whose deadline has come, often before the timer here is due.
+TEST(serving_routed, a_caller_that_goes_away_at_its_deadline_had_no_answer_in_time) {
+  for (const auto& [tenths_of_seconds, timeouts] : {std::pair(50, 0), std::pair(95, 1)}) {
+    TrialRig trial({}, Lane::kBatch);
+    Strings strings;
+    trial.canary = [&](const model::ExecutorBatch& batch, std::vector<base::Tensor>& outputs) {
+      strings.pass();
+      return echo_batch(batch, outputs);
+    };
+    const std::string user = TrialRig::user_of(three_arms(5000, 5000), "canary");
+    const std::int32_t id =
+        trial.link->infer(infer_x("m", {1.0F}), {{"user", user}, {"grpc-timeout", "10S"}});
+    trial.rig.settle();
+    strings.wait_until_begun(1);
+    trial.rig.skew_ns = tenths_of_seconds * 100 * base::kMillisecond;
+    trial.link->client.reset(id);
+    trial.rig.settle();
+    strings.let_all_go();
+    EXPECT_EQ(trial.trial->take_events().size(), timeouts);
+  }
 }
 
 TEST(serving_routed, control_and_stable_never_share_a_batch) {

@@ -164,6 +164,25 @@ TEST(serving_shadow, a_sensitive_input_is_neither_a_slice_nor_in_an_example) {
   }
 }
 
+TEST(serving_shadow, what_a_failure_says_is_in_no_example_where_an_input_is_sensitive) {
+  for (const bool is_sensitive : {false, true}) {
+    Shadow shadow(
+        {.examples = {.count = 1},
+         .sensitive = is_sensitive ? std::vector<std::string>{"age"} : std::vector<std::string>{}},
+        1);
+    const base::Signature signature = signature_of({spec("age")}, {spec("y")});
+    Mirror mirror{.signature = std::make_shared<base::Signature>(signature)};
+    mirror.inputs = {floats({1, 1}, {12345})};
+    mirror.outputs = std::vector<Tensor>{floats({1, 1}, {1})};
+    const base::Result<std::vector<Tensor>> failed =
+        base::fail(base::Code::kInternal, "no such age: 12345");
+    shadow.record({.mirror = mirror, .signature = signature, .outputs = failed}, 0);
+    const auto examples = shadow.examples(0);
+    REQUIRE(examples.size() == 1);
+    EXPECT_EQ(examples[0].json.find("12345") == std::string::npos, is_sensitive);
+  }
+}
+
 TEST(serving_shadow, examples_are_kept_only_when_asked_for_and_of_answers_that_differ) {
   Teller silent;
   silent.tell(1, 1, 2);

@@ -67,6 +67,10 @@ TEST(serving_shadow_examples, a_failure_is_told_in_place_of_outputs) {
   EXPECT_EQ(serving::example_json("id", {}, {.error = &error, .outputs = {}}, {}),
             R"({"request_id":"id","inputs":[],"primary":{"error":{"code":"INTERNAL",)"
             R"("message":"it \"broke\""}},"shadow":{"outputs":[]}})");
+  EXPECT_EQ(serving::example_json("id", {},
+                                  {.error = &error, .is_message_told = false, .outputs = {}}, {}),
+            R"({"request_id":"id","inputs":[],"primary":{"error":{"code":"INTERNAL",)"
+            R"("sensitive":true}},"shadow":{"outputs":[]}})");
 }
 
 TEST(serving_shadow_examples, never_more_are_kept_than_wanted_nor_than_the_bound) {
