@@ -179,9 +179,9 @@ template <class Format>
 void compare_rows(Bytes primary, Bytes shadow, const base::Shape& shape, OutputAgreement& counts) {
   if (shape.rank() != 2 || shape[1] < 2) return;
   const auto columns = static_cast<std::size_t>(shape[1]);
-  const bool is_first = counts.argmax_rows == 0;
-  if (is_first) counts.classes = static_cast<std::uint32_t>(columns);
-  if (counts.classes != columns) {
+  if (counts.argmax_rows == 0) {
+    counts.classes = columns <= kFlipClassesMax ? static_cast<std::uint32_t>(columns) : 0;
+  } else if (counts.classes != 0 && counts.classes != columns) {
     counts.classes = 0;
     counts.flips.fill(0);
   }
@@ -190,7 +190,7 @@ void compare_rows(Bytes primary, Bytes shadow, const base::Shape& shape, OutputA
     if (!row.is_number) continue;
     ++counts.argmax_rows;
     if (row.primary_class == row.shadow_class) ++counts.argmax_agreed;
-    if (counts.classes != 0 && columns <= kFlipClassesMax) {
+    if (counts.classes != 0) {
       ++counts.flips[row.primary_class * kFlipClassesMax + row.shadow_class];
     }
     if (!row.are_probabilities) continue;

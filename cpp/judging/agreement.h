@@ -61,7 +61,7 @@ struct OutputAgreement {
   // to the shadow, where there are at most kFlipClassesMax columns.
   std::uint64_t argmax_rows = 0;
   std::uint64_t argmax_agreed = 0;
-  std::uint32_t classes = 0;  // columns; 0: not counted, or not always the same
+  std::uint32_t classes = 0;  // columns; 0: more than that, or not always as many
   std::array<std::uint64_t, kFlipClassesMax * kFlipClassesMax> flips{};
   // Of these, rows that are probabilities in both: no element below 0, a sum within 1e-3 of 1.
   std::uint64_t probability_rows = 0;

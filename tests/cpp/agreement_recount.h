@@ -191,7 +191,7 @@ inline bool recount(const base::Tensor& primary, const base::Tensor& shadow,
   if (has_nan) ++counts.mismatched[static_cast<std::size_t>(judging::Mismatch::kNan)];
   if (is_float(primary.dtype) && primary.shape.rank() == 2 && primary.shape[1] >= 2) {
     const auto columns = static_cast<std::size_t>(primary.shape[1]);
-    counts.classes = static_cast<std::uint32_t>(columns);
+    if (columns <= judging::kFlipClassesMax) counts.classes = static_cast<std::uint32_t>(columns);
     for (std::size_t row = 0; row < rows_agree.size(); ++row) {
       recount_row(a, b, row * columns, columns, counts);
     }

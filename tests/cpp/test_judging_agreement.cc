@@ -168,7 +168,6 @@ TEST(judging_agreement, counts_are_those_of_a_plain_recount_for_every_datatype) 
         EXPECT_EQ(agrees, recount(pair.primary, pair.shadow, {}, plain_rows, plain));
         EXPECT(rows == plain_rows);
       }
-      if (columns > static_cast<std::int64_t>(judging::kFlipClassesMax)) plain.flips.fill(0);
       expect_same_counts(counts, plain);
     }
   }
@@ -259,6 +258,19 @@ TEST(judging_agreement, flips_are_counted_by_both_classes) {
   EXPECT_EQ(result.counts.classes, 3);
   EXPECT_EQ(result.counts.flips[1 * judging::kFlipClassesMax + 0], 1);
   EXPECT_EQ(result.counts.flips[0], 1);
+}
+
+TEST(judging_agreement, of_more_classes_than_have_a_place_only_agreement_is_counted) {
+  std::vector<float> one(judging::kFlipClassesMax + 1, 0.0F);
+  one[3] = 1.0F;
+  std::vector<float> other(one.size(), 0.0F);
+  other.back() = 1.0F;
+  const base::Shape shape = {1, static_cast<std::int64_t>(one.size())};
+  const auto result = compared(floats(shape, one), floats(shape, other));
+  EXPECT_EQ(result.counts.argmax_rows, 1);
+  EXPECT_EQ(result.counts.argmax_agreed, 0);
+  EXPECT_EQ(result.counts.classes, 0);
+  EXPECT(result.counts.flips == decltype(result.counts.flips){});
 }
 
 TEST(judging_agreement, answers_of_changing_width_have_no_flips) {
