@@ -30,6 +30,7 @@ from penstock_client._channel import (
     keyed,
 )
 from penstock_client._rollout_skins import AsyncRollouts
+from penstock_client._route_skins import AsyncRoutes
 from penstock_client.bfloat16 import Bfloat16
 from penstock_client.endpoints import EjectionPolicy
 from penstock_client.errors import ClientClosed
@@ -74,6 +75,7 @@ class AsyncClient:
         self._channels: list[grpc.aio.Channel] = []
         self._stubs: list[dict[str, grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]]] = []
         self.rollouts = AsyncRollouts(self._run, self._stream)
+        self.routes = AsyncRoutes(self._run)
 
     async def infer(
         self,

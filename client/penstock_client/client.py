@@ -30,6 +30,7 @@ from penstock_client._channel import (
     keyed,
 )
 from penstock_client._rollout_skins import Rollouts
+from penstock_client._route_skins import Routes
 from penstock_client.bfloat16 import Bfloat16
 from penstock_client.endpoints import EjectionPolicy
 from penstock_client.errors import ClientClosed
@@ -82,6 +83,7 @@ class Client:
             {path: channel.unary_unary(path) for path in METHOD_PATHS} for channel in self._channels
         ]
         self.rollouts = Rollouts(self._run, self._stream)
+        self.routes = Routes(self._run)
 
     def infer(
         self,

@@ -40,6 +40,8 @@ from penstock.repository.startup import models_at_start
 from penstock.rollout.controller import RolloutController
 from penstock.rollout.force_keys import read_force_keys
 from penstock.rollout.metrics import RolloutMetrics
+from penstock.rollout.route_metrics import RouteMetrics
+from penstock.rollout.served_routes import ServedRoutes
 from penstock.rollout.standing import Standing
 from penstock.rollout.store import SqliteStore
 from penstock.rollout.surroundings import (
@@ -143,6 +145,7 @@ class _Server:
             logs=LogSettings(log_output),
             traces=TraceSettings(),
             rollouts=self._rollouts,
+            routes=ServedRoutes(self._traffic, models),
         )
         self._follower = _follower(options, self._repository)
         if self._follower is not None:
@@ -159,7 +162,9 @@ class _Server:
                 self._http = MetricsServer(sock, self._metrics.text)
             add_reflection(self._services)
             add_control_methods(self._services, self._control)
-            self._metrics.add(RolloutMetrics(self._rollouts, asyncio.get_running_loop()).text)
+            loop = asyncio.get_running_loop()
+            self._metrics.add(RolloutMetrics(self._rollouts, loop).text)
+            self._metrics.add(RouteMetrics(self._traffic, loop).text)
             self._services.answer_rest(RestControl(self._control))
             await register_services(self._services, self._options.grpc_service)
             if self._follower is not None:
@@ -170,7 +175,6 @@ class _Server:
             self._services.start()
             # After asyncio has set its own handler for SIGINT, which this one replaces.
             self._engine.install_signal_handlers()
-            loop = asyncio.get_running_loop()
             loop.add_reader(self._engine.drained_fd, drained.set)
             loop.add_reader(self._engine.log_fd, self._engine.pass_on_log)
             loop.add_reader(self._traffic.verdicts_fd, self._take_verdicts)

@@ -15,6 +15,7 @@ from rich.console import Console
 from penstock import __version__
 from penstock.cli_registry import LOCAL_REGISTRY, RegistryUri, registry_app
 from penstock.cli_rollout import rollout_app
+from penstock.cli_routes import routes
 from penstock.commands.sentences import Debug, sentences
 from penstock.config.flags import OptionCommand, with_option_flags
 
@@ -30,6 +31,7 @@ app = typer.Typer(
 
 app.add_typer(registry_app, name="registry")
 app.add_typer(rollout_app, name="rollout")
+app.command()(routes)
 
 Url = Annotated[str, typer.Option("--url", "-u", metavar="HOST:PORT", help="The server's gRPC.")]
 Inputs = Annotated[

@@ -13,6 +13,7 @@ from penstock.errors import EngineError, OptionsError
 from penstock.rollout.evidence import BadEvent, Evidence, Role
 from penstock.rollout.intervals import arm_intervals, shared_intervals
 from penstock.rollout.ports import Trial, TrialWish
+from penstock.rollout.route_status import RouteStatus
 from penstock.rollout.shadow_example import ShadowExample
 from penstock.rollout.spec import (
     FULL_BP,
@@ -22,6 +23,7 @@ from penstock.rollout.spec import (
     ShadowSpec,
     StickySpec,
 )
+from penstock.told_routes import SetRoute, file_status, pin_status, trial_status
 from penstock.traffic_counts import (
     GUARDRAILS,
     KINDS,
@@ -44,8 +46,8 @@ class EngineTraffic:
         self._core = core
         self._secrets = secrets
         self._trials: dict[str, _Trial] = {}  # open, by model
-        self._pins: dict[str, Route] = {}
-        self._routes: dict[str, Route] = {}  # of route.toml
+        self._pins: dict[str, SetRoute] = {}
+        self._routes: dict[str, SetRoute] = {}  # of route.toml
 
     def worker_restarts(self, model: str, version: int) -> int:
         """Times that a process of this version died and was started again."""
@@ -103,7 +105,38 @@ class EngineTraffic:
             self._routes[model] = route
         self._settle(model)
 
-    def _file_route(self, model: str, spec: RouteFileSpec) -> Route:
+    # --- what is told of them ---
+
+    def route(self, model: str) -> RouteStatus:
+        """How the requests of a model are shared out. Raises EngineError where they are not."""
+        return self._found(model).status()
+
+    def routes(self) -> list[RouteStatus]:
+        """Of all models that have one, by name."""
+        models = sorted({*self._trials, *self._pins, *self._routes})
+        return [found.status() for model in models if (found := self._in_effect(model))]
+
+    def examples(self, model: str) -> list[ShadowExample]:
+        """The pairs that the shadows of its route keep, newest first. Raises EngineError."""
+        return self._found(model).examples()
+
+    def _found(self, model: str) -> SetRoute:
+        if (found := self._in_effect(model)) is None:
+            raise EngineError(
+                f"{model!r} has no route: of a model without one the highest version answers.",
+                code="NOT_FOUND",
+            )
+        return found
+
+    def _in_effect(self, model: str) -> SetRoute | None:
+        """The route that a model has, of all that it could have."""
+        if model in self._trials and (route := self._trials[model].route) is not None:
+            return route
+        return self._pins.get(model, self._routes.get(model))
+
+    # --- how they are set ---
+
+    def _file_route(self, model: str, spec: RouteFileSpec) -> SetRoute:
         route = _route(model, spec, self._force_keys(spec.force_keys))
         route.salt = spec.salt
         route.arms = [
@@ -114,21 +147,23 @@ class EngineTraffic:
         ]
         names = [arm.name for arm in spec.arms]
         route.overrides = _overrides(spec.overrides, names)
-        route.shadows = [
+        shadows = tuple(
             (
                 _shadow(self._core, one, model=one.model or model, version=_version(one.version)),
-                one.sample_bp,
-                spec.salt,
+                one,
+                one.model or model,
+                one.version,
             )
             for one in spec.shadows
-        ]
-        return route
+        )
+        route.shadows = [(shadow, one.sample_bp, spec.salt) for shadow, one, *_ in shadows]
+        return SetRoute(core=route, told=file_status(model, spec), shadows=shadows)
 
     def pin(self, model: str, version: int) -> None:
         """While no trial is open, requests of `model` that name no version get this one."""
         route = Route(model)
         route.arms = [Arm("stable", model, str(version), "stable", [(0, FULL_BP)])]
-        self._pins[model] = route
+        self._pins[model] = SetRoute(core=route, told=pin_status(model, version))
         self._settle(model)
 
     def unpin(self, model: str) -> None:
@@ -141,17 +176,17 @@ class EngineTraffic:
         self._settle(model)
 
     def _settle(self, model: str) -> None:
-        """The route that a model has, of all that it could have."""
-        if model in self._trials and self._trials[model].is_routed:
+        """Sets the route that a model has, unless its trial has set it."""
+        if model in self._trials and self._trials[model].route is not None:
             return
-        if route := self._pins.get(model, self._routes.get(model)):
+        if (route := self._in_effect(model)) is not None:
             self._set(route)
         else:
             self._core.remove_route(model)
 
-    def _set(self, route: Route) -> None:
+    def _set(self, route: SetRoute) -> None:
         try:
-            self._core.set_route(route)
+            self._core.set_route(route.core)
         except CoreError as error:
             raise EngineError(str(error), code=error.code) from None
 
@@ -182,7 +217,7 @@ class _Trial:
         self._wish = wish
         self._force_keys = force_keys
         self._closed = closed
-        self.is_routed = False
+        self.route: SetRoute | None = None  # once it has shares
         shadow = wish.spec.shadow
         self._shadow: tuple[CoreShadow, int, int] | None = None
         if shadow is not None:
@@ -258,19 +293,26 @@ class _Trial:
         route = _route(wish.model, wish.spec, self._force_keys)
         route.salt = wish.salt
         intervals = arm_intervals(shares_bp)
-        versions = {"stable": wish.stable, "control": wish.stable, "canary": wish.candidate}
+        versions: Mapping[Role, int] = {
+            "stable": wish.stable,
+            "control": wish.stable,
+            "canary": wish.candidate,
+        }
         route.arms = [
             Arm(role, wish.model, str(versions[role]), role, intervals[role]) for role in ROLES
         ]
         route.overrides = _overrides(wish.spec.overrides, ROLES)
-        if is_mirrored and self._shadow is not None:
+        shadows: tuple[tuple[CoreShadow, ShadowSpec, str, int | None], ...] = ()
+        if is_mirrored and self._shadow is not None and wish.spec.shadow is not None:
             route.shadows = [self._shadow]
+            shadows = ((self._shadow[0], wish.spec.shadow, wish.model, wish.candidate),)
         try:
             self._core.begin_epoch(epoch, [shares_bp.get(role, 0) for role in ROLES])
             self._traffic.set_route(route, self._core, epoch)
         except CoreError as error:
             raise EngineError(str(error), code=error.code) from None
-        self.is_routed = True
+        told = trial_status(wish, versions, shares_bp)
+        self.route = SetRoute(core=route, told=told, shadows=shadows)
 
     def close(self) -> None:
         self._closed()

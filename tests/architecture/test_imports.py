@@ -60,6 +60,7 @@ CORE_IMPORTERS = {
     "penstock.local_model",
     "penstock.model_spec",
     "penstock.native.model",
+    "penstock.told_routes",
     "penstock.traffic",
     "penstock.traffic_counts",
 }

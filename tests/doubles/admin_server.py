@@ -12,9 +12,11 @@ from typing import Any, Self
 import grpc
 import grpc.aio
 from tests.doubles.rollouts import ListedRollouts
+from tests.doubles.routes import ListedRoutes
 
-from penstock.control.rollout_methods import ADMIN_SERVICE, add_rollout_methods
+from penstock.control.rollout_methods import ADMIN_SERVICE, add_admin_methods
 from penstock.control.rollout_verbs import RolloutVerbs
+from penstock.control.route_verbs import RouteVerbs
 
 # Long enough that only a test which is wrong ever waits so long.
 PATIENCE_S = 20.0
@@ -30,6 +32,7 @@ class AdminServer(grpc.aio.ServerInterceptor):
         self, rollouts: ListedRollouts | None = None, *, address: str = "127.0.0.1:0"
     ) -> None:
         self.rollouts = rollouts or ListedRollouts()
+        self.routes = ListedRoutes()
         self.address = address
         self.unavailable_left = 0
         self.seen: list[str] = []
@@ -55,7 +58,7 @@ class AdminServer(grpc.aio.ServerInterceptor):
         server = grpc.aio.server(interceptors=[self], options=[("grpc.so_reuseport", 0)])
         # It takes handlers as the server's own host does.
         host: Any = server
-        add_rollout_methods(host, RolloutVerbs(self.rollouts))
+        add_admin_methods(host, RolloutVerbs(self.rollouts), RouteVerbs(self.routes))
         self.address = f"127.0.0.1:{server.add_insecure_port(self.address)}"
         await server.start()
         self._is_listening.set()

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from google.protobuf import text_format
 from tests.doubles.rollouts import ListedRollouts
+from tests.doubles.routes import ListedRoutes
 
 from penstock.control.application import ControlApplication
 from penstock.control.log_settings import LogSettings
@@ -122,6 +123,7 @@ class Parts:
     statistics: KeptStatistics = field(default_factory=KeptStatistics)
     memory: NamedRegions = field(default_factory=NamedRegions)
     rollouts: ListedRollouts = field(default_factory=ListedRollouts)
+    routes: ListedRoutes = field(default_factory=ListedRoutes)
 
     def __post_init__(self) -> None:
         self.repository.configs["adder"] = config_of(ADDER)
@@ -142,6 +144,7 @@ class Parts:
             logs=LogSettings(self.log),
             traces=TraceSettings(),
             rollouts=self.rollouts,
+            routes=self.routes,
         )
 
 

@@ -141,6 +141,86 @@ class ShadowExample(_message.Message):
     pair_json: str
     def __init__(self, shadow: _Optional[str] = ..., wall_ms: _Optional[int] = ..., key_hash: _Optional[str] = ..., pair_json: _Optional[str] = ...) -> None: ...
 
+class GetRouteRequest(_message.Message):
+    __slots__ = ("model",)
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    def __init__(self, model: _Optional[str] = ...) -> None: ...
+
+class ListRoutesRequest(_message.Message):
+    __slots__ = ("limit",)
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    limit: int
+    def __init__(self, limit: _Optional[int] = ...) -> None: ...
+
+class ListRoutesResponse(_message.Message):
+    __slots__ = ("routes", "left_out")
+    ROUTES_FIELD_NUMBER: _ClassVar[int]
+    LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
+    routes: _containers.RepeatedCompositeFieldContainer[RouteStatus]
+    left_out: int
+    def __init__(self, routes: _Optional[_Iterable[_Union[RouteStatus, _Mapping]]] = ..., left_out: _Optional[int] = ...) -> None: ...
+
+class ListRouteExamplesRequest(_message.Message):
+    __slots__ = ("model", "limit")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    limit: int
+    def __init__(self, model: _Optional[str] = ..., limit: _Optional[int] = ...) -> None: ...
+
+class RouteStatus(_message.Message):
+    __slots__ = ("model", "origin", "sticky_source", "sticky_name", "holdout_bp", "overrides", "can_force", "arms", "shadows")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    ORIGIN_FIELD_NUMBER: _ClassVar[int]
+    STICKY_SOURCE_FIELD_NUMBER: _ClassVar[int]
+    STICKY_NAME_FIELD_NUMBER: _ClassVar[int]
+    HOLDOUT_BP_FIELD_NUMBER: _ClassVar[int]
+    OVERRIDES_FIELD_NUMBER: _ClassVar[int]
+    CAN_FORCE_FIELD_NUMBER: _ClassVar[int]
+    ARMS_FIELD_NUMBER: _ClassVar[int]
+    SHADOWS_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    origin: str
+    sticky_source: str
+    sticky_name: str
+    holdout_bp: int
+    overrides: int
+    can_force: bool
+    arms: _containers.RepeatedCompositeFieldContainer[RouteArm]
+    shadows: _containers.RepeatedCompositeFieldContainer[RouteShadow]
+    def __init__(self, model: _Optional[str] = ..., origin: _Optional[str] = ..., sticky_source: _Optional[str] = ..., sticky_name: _Optional[str] = ..., holdout_bp: _Optional[int] = ..., overrides: _Optional[int] = ..., can_force: _Optional[bool] = ..., arms: _Optional[_Iterable[_Union[RouteArm, _Mapping]]] = ..., shadows: _Optional[_Iterable[_Union[RouteShadow, _Mapping]]] = ...) -> None: ...
+
+class RouteArm(_message.Message):
+    __slots__ = ("name", "model", "version", "share_bp")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    SHARE_BP_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    model: str
+    version: int
+    share_bp: int
+    def __init__(self, name: _Optional[str] = ..., model: _Optional[str] = ..., version: _Optional[int] = ..., share_bp: _Optional[int] = ...) -> None: ...
+
+class RouteShadow(_message.Message):
+    __slots__ = ("model", "version", "sample_bp", "relative", "absolute", "examples", "counts")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_BP_FIELD_NUMBER: _ClassVar[int]
+    RELATIVE_FIELD_NUMBER: _ClassVar[int]
+    ABSOLUTE_FIELD_NUMBER: _ClassVar[int]
+    EXAMPLES_FIELD_NUMBER: _ClassVar[int]
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    version: int
+    sample_bp: int
+    relative: float
+    absolute: float
+    examples: int
+    counts: ShadowCounts
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., sample_bp: _Optional[int] = ..., relative: _Optional[float] = ..., absolute: _Optional[float] = ..., examples: _Optional[int] = ..., counts: _Optional[_Union[ShadowCounts, _Mapping]] = ...) -> None: ...
+
 class RolloutStatus(_message.Message):
     __slots__ = ("id", "model", "stable", "candidate", "state", "canary_bp", "is_paused", "started_ms", "ended_ms", "why", "guardrails", "evidence", "log", "spec", "clock_jumps")
     ID_FIELD_NUMBER: _ClassVar[int]

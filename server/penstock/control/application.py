@@ -15,10 +15,12 @@ from penstock.control.parts import (
     MemoryRegion,
     RepositoryControl,
     RolloutControl,
+    RouteControl,
     SharedMemoryControl,
     StatisticsSource,
 )
 from penstock.control.rollout_verbs import RolloutVerbs
+from penstock.control.route_verbs import RouteVerbs
 from penstock.control.trace_settings import TraceSettings, TraceValue
 from penstock.errors import ControlError, PenstockError
 from penstock_client._proto.inference_extensions_pb2 import ModelStatistics
@@ -47,8 +49,9 @@ class ControlApplication:
         logs: LogSettings,
         traces: TraceSettings,
         rollouts: RolloutControl | None = None,
+        routes: RouteControl | None = None,
     ) -> None:
-        """Without `rollouts` those calls are answered UNIMPLEMENTED."""
+        """Without `rollouts` or `routes` those calls are answered UNIMPLEMENTED."""
         self._repository = repository
         self._statistics = statistics
         self._memory = shared_memory
@@ -56,6 +59,7 @@ class ControlApplication:
         self._traces = traces
         #: Its verbs for rollouts, which are so many that they are an object of their own.
         self.rollouts = RolloutVerbs(rollouts)
+        self.routes = RouteVerbs(routes)
 
     # -- models -----------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from penstock.control.application import ControlApplication, RepositoryParameter
 from penstock.control.grpc_answers import answered, serialized
 from penstock.control.log_settings import LogValue
 from penstock.control.parts import MemoryRegion
-from penstock.control.rollout_methods import add_rollout_methods
+from penstock.control.rollout_methods import add_admin_methods
 from penstock.hosting import ServiceHost
 from penstock_client._proto import inference_extensions_pb2 as pb
 from penstock_client._proto.pool import service_methods
@@ -60,7 +60,7 @@ def add_control_methods(host: ServiceHost, application: ControlApplication) -> N
     host.add_registered_method_handlers(
         MLSERVER_SERVICE, {name: handlers[name] for name in service_methods(MLSERVER_SERVICE)}
     )
-    add_rollout_methods(host, application.rollouts)
+    add_admin_methods(host, application.rollouts, application.routes)
 
 
 class _Methods:

@@ -5,11 +5,14 @@ The schemas of answers are made from the messages of Penstock's admin service, w
 that of a spec from the one that reads it.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
-from google.protobuf.descriptor import FieldDescriptor
-
+from penstock.control.openapi_messages import (
+    closed,
+    examples_schema,
+    message_schema,
+    query_parameter,
+)
 from penstock.control.openapi_operations import answer, path_parameter, reading, schema
 from penstock.control.openapi_schemas import ERROR_ANSWERS
 from penstock.rollout.spec import RolloutSpec
@@ -19,24 +22,21 @@ __all__ = ["rollout_paths", "rollout_schemas"]
 
 PLACE = "/admin/v1/rollouts"
 MODEL = {"parameters": [path_parameter("model")]}
-NUMBERS = frozenset({FieldDescriptor.TYPE_DOUBLE, FieldDescriptor.TYPE_FLOAT})
-#: Of a double that is not finite, in protobuf's mapping to JSON.
-NOT_FINITE = ["Infinity", "-Infinity", "NaN"]
 
 
 def rollout_paths() -> dict[str, Any]:
     """Path -> what can be asked there."""
     one = f"{PLACE}/{{model}}"
-    which = _query("rollout", "Its id; without it, the one that goes on or was last.")
+    which = query_parameter("rollout", "Its id; without it, the one that goes on or was last.")
     listed = reading("rollouts", "The rollouts that are kept, newest first", "Rollouts")
     return {
         PLACE: {
             "get": {
                 **listed,
                 "parameters": [
-                    _query("model", "Of this model alone."),
-                    _query("ongoing_only", "Without those that have ended.", "boolean"),
-                    _query("limit", "At most so many; without it, 100.", "integer"),
+                    query_parameter("model", "Of this model alone."),
+                    query_parameter("ongoing_only", "Without those that have ended.", "boolean"),
+                    query_parameter("limit", "At most so many; without it, 100.", "integer"),
                 ],
             },
             "post": {
@@ -73,7 +73,10 @@ def rollout_paths() -> dict[str, Any]:
                     "Pairs of its shadow for a person to look at, newest first",
                     "Examples",
                 ),
-                "parameters": [which, _query("limit", "At most so many; 0: 20.", "integer")],
+                "parameters": [
+                    which,
+                    query_parameter("limit", "At most so many; 0: 20.", "integer"),
+                ],
             },
         },
         **{
@@ -103,58 +106,16 @@ def rollout_schemas() -> dict[str, Any]:
         "allows_signature_change": {"type": "boolean"},
     }
     return {
-        "Rollouts": _closed({"rollouts": {"type": "array", "items": {"$ref": schema("Rollout")}}}),
-        "Rollout": _message(pb.RolloutStatus.DESCRIPTOR),
+        "Rollouts": closed({"rollouts": {"type": "array", "items": {"$ref": schema("Rollout")}}}),
+        "Rollout": message_schema(pb.RolloutStatus.DESCRIPTOR),
         "Explanation": {"type": "object"},
-        "Examples": _examples(),
-        "RolloutStart": {**_closed(start), "required": ["model", "candidate"]},
-        "RolloutMeant": _closed(meant),
-        "RolloutEnd": _closed({**meant, "reason": {"type": "string", "maxLength": 1000}}),
+        "Examples": examples_schema(),
+        "RolloutStart": {**closed(start), "required": ["model", "candidate"]},
+        "RolloutMeant": closed(meant),
+        "RolloutEnd": closed({**meant, "reason": {"type": "string", "maxLength": 1000}}),
         "RolloutSpec": spec,
         **inner,
     }
-
-
-def _examples() -> dict[str, Any]:
-    """Of the message, with each pair as an object."""
-    made = _message(pb.ShadowExamples.DESCRIPTOR)
-    one = made["properties"]["examples"]["items"]["properties"]
-    del one["pair_json"]
-    one["pair"] = {"type": "object"}
-    return made
-
-
-def _message(descriptor: Any) -> dict[str, Any]:
-    return _closed({field.name: _field(field) for field in descriptor.fields})
-
-
-def _field(field: FieldDescriptor) -> dict[str, Any]:
-    message = field.message_type
-    if message is not None and message.full_name == pb.RolloutSpec.DESCRIPTOR.full_name:
-        return {"$ref": schema("RolloutSpec")}
-    if message is not None and message.GetOptions().map_entry:
-        values = _element(message.fields_by_name["value"])
-        return {"type": "object", "additionalProperties": values}
-    one = _element(field)
-    return {"type": "array", "items": one} if field.is_repeated else one
-
-
-def _element(field: FieldDescriptor) -> dict[str, Any]:
-    if field.message_type is not None:
-        return _message(field.message_type)
-    if field.type in NUMBERS:
-        return {"oneOf": [{"type": "number"}, {"enum": NOT_FINITE}]}
-    if field.type == field.TYPE_BOOL:
-        return {"type": "boolean"}
-    return {"type": "string" if field.type == field.TYPE_STRING else "integer"}
-
-
-def _closed(properties: Mapping[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "properties": dict(properties), "additionalProperties": False}
-
-
-def _query(name: str, description: str, kind: str = "string") -> dict[str, Any]:
-    return {"name": name, "in": "query", "description": description, "schema": {"type": kind}}
 
 
 def _verb(operation: str, summary: str, body: str, *, is_required: bool = False) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from penstock.control.openapi_operations import (
 )
 from penstock.control.openapi_rollouts import rollout_paths, rollout_schemas
 from penstock.control.openapi_schemas import SHARED_SCHEMAS
+from penstock.control.openapi_traffic import route_paths, route_schemas
 
 __all__ = ["server_document"]
 
@@ -35,11 +36,12 @@ def server_document() -> dict[str, Any]:
             **_models(),
             **_repository(),
             **rollout_paths(),
+            **route_paths(),
             **_shared_memory(),
             **_settings(),
             **_v1(),
         },
-        "components": {"schemas": {**SHARED_SCHEMAS, **rollout_schemas()}},
+        "components": {"schemas": {**SHARED_SCHEMAS, **rollout_schemas(), **route_schemas()}},
     }
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from penstock.rollout.route_status import RouteStatus
 from penstock.rollout.shadow_example import ShadowExample
 from penstock.rollout.spec import RolloutSpec
 from penstock.rollout.status import RolloutStatus
@@ -21,6 +22,7 @@ __all__ = [
     "MemoryRegion",
     "RepositoryControl",
     "RolloutControl",
+    "RouteControl",
     "SharedMemoryControl",
     "StatisticsSource",
 ]
@@ -146,3 +148,16 @@ class RolloutControl(Protocol):
 
     async def examples(self, model: str, rollout: str = "") -> tuple[str, Sequence[ShadowExample]]:
         """Pairs of its shadow that are kept for a person to look at, newest first, and its id."""
+
+
+class RouteControl(Protocol):
+    """The routes of a server. A refusal is a PenstockError: NOT_FOUND for a model without one."""
+
+    def route(self, model: str) -> RouteStatus:
+        """How the requests of a model are shared out now."""
+
+    def routes(self) -> Sequence[RouteStatus]:
+        """Of all models that have one, by name; of shadows without outputs, slices and times."""
+
+    def examples(self, model: str) -> Sequence[ShadowExample]:
+        """Pairs of its shadows that are kept for a person to look at, newest first."""

@@ -24,6 +24,7 @@ from penstock.control.rest import RestAnswer, RestCall
 from penstock.control.rest_answers import EMPTY, error_answer, json_answer, optional_object
 from penstock.control.rest_rollouts import RestRollouts
 from penstock.control.rest_routes import FoundRoute, find_route
+from penstock.control.rest_traffic import RestTraffic
 from penstock.control.statuses import http_status
 from penstock.errors import ControlError, PenstockError
 from penstock_client._proto.model_config_pb2 import ModelConfig
@@ -62,6 +63,7 @@ class RestControl:
             "v1_models": self._v1_models,
             "v1_model": self._v1_model,
             **RestRollouts(application.rollouts).routes,
+            **RestTraffic(application.routes).routes,
         }
 
     async def __call__(self, call: RestCall) -> RestAnswer:

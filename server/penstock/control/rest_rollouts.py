@@ -2,10 +2,10 @@
 """Rollouts over REST: calls in, answers out."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
-from urllib.parse import parse_qsl, quote
+from urllib.parse import quote
 
 from penstock.control.json_body import JsonObject, parsed_object
+from penstock.control.query import flag, number, read_query
 from penstock.control.rest import RestAnswer, RestCall
 from penstock.control.rest_answers import EMPTY, json_answer, optional_object
 from penstock.control.rollout_messages import explanation_json, rollout_json
@@ -23,7 +23,6 @@ CREATED = 201
 START_MEMBERS = frozenset(
     {"model", "candidate", "stable", "spec", "spec_toml", "allows_signature_change"}
 )
-FLAGS = {"true": True, "false": False}
 
 
 class RestRollouts:
@@ -45,11 +44,11 @@ class RestRollouts:
     async def _all(self, call: RestCall, names: Mapping[str, str]) -> RestAnswer:
         if call.method == "POST":
             return await self._start(call)
-        asked = _query(call, "model", "ongoing_only", "limit")
+        asked = read_query(call, "model", "ongoing_only", "limit")
         found = self._verbs.statuses(
             asked.get("model", ""),
-            ongoing_only=_flag(asked, "ongoing_only"),
-            limit=_number(asked, "limit"),
+            ongoing_only=flag(asked, "ongoing_only"),
+            limit=number(asked, "limit"),
         )
         return json_answer({"rollouts": [rollout_json(one) for one in found]})
 
@@ -69,7 +68,7 @@ class RestRollouts:
         return json_answer(rollout_json(status), ("location", place), status=CREATED)
 
     async def _one(self, call: RestCall, names: Mapping[str, str]) -> RestAnswer:
-        asked = _query(call, "rollout")
+        asked = read_query(call, "rollout")
         return _told(self._verbs.status(names["model"], asked.get("rollout", "")))
 
     async def _promote(self, call: RestCall, names: Mapping[str, str]) -> RestAnswer:
@@ -96,14 +95,14 @@ class RestRollouts:
         return _told(status)
 
     async def _explain(self, call: RestCall, names: Mapping[str, str]) -> RestAnswer:
-        asked = _query(call, "rollout")
+        asked = read_query(call, "rollout")
         found = await self._verbs.explain(names["model"], asked.get("rollout", ""))
         return RestAnswer(body=explanation_json(found).encode())
 
     async def _examples(self, call: RestCall, names: Mapping[str, str]) -> RestAnswer:
-        asked = _query(call, "rollout", "limit")
+        asked = read_query(call, "rollout", "limit")
         found = await self._verbs.examples(
-            names["model"], asked.get("rollout", ""), limit=_number(asked, "limit")
+            names["model"], asked.get("rollout", ""), limit=number(asked, "limit")
         )
         return json_answer(examples_json(found))
 
@@ -138,32 +137,3 @@ def _only(body: JsonObject, members: frozenset[str]) -> None:
 
 def _text(body: JsonObject, name: str) -> str:
     return body.text(name) if name in body else ""
-
-
-def _query(call: RestCall, *names: str) -> dict[str, str]:
-    """The parameters of the query, of which there are no others than `names`."""
-    try:
-        pairs = parse_qsl(call.query, keep_blank_values=True, errors="strict", max_num_fields=16)
-    except ValueError as error:
-        raise ControlError(f"the query '{call.query[:80]}' cannot be read: {error}") from None
-    asked: dict[str, str] = {}
-    for name, value in pairs:
-        if name not in names or name in asked:
-            times = "twice" if name in asked else f"here: wanted {', '.join(names)}"
-            raise ControlError(f"the query has no parameter '{name[:80]}' {times}")
-        asked[name] = value
-    return asked
-
-
-def _flag(asked: Mapping[str, str], name: str) -> bool:
-    value: Any = FLAGS.get(asked.get(name, "false"))
-    if value is None:
-        raise ControlError(f"the query's '{name}' is true or false, found '{asked[name][:80]}'")
-    return bool(value)
-
-
-def _number(asked: Mapping[str, str], name: str) -> int:
-    text = asked.get(name, "0")
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise ControlError(f"the query's '{name}' is a whole number, found '{text[:80]}'")
-    return int(text)

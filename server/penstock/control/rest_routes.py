@@ -16,6 +16,7 @@ REPOSITORY = ("/v2/repository", "/v2/repository/{repository}")
 SYSTEM = ("/v2/systemsharedmemory", "/v2/systemsharedmemory/region/{region}")
 ROLLOUTS = "/admin/v1/rollouts"
 ROLLOUT = (f"{ROLLOUTS}/{{model}}",)
+TRAFFIC = "/admin/v1/routes"
 CUDA = ("/v2/cudasharedmemory", "/v2/cudasharedmemory/region/{region}")
 
 #: Route -> its methods, the places where it stands, and the endings of its paths.
@@ -46,6 +47,9 @@ ROUTES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] =
     "rollout_rollback": (POST, ROLLOUT, ("/rollback",)),
     "rollout_explain": (GET, ROLLOUT, ("/explain",)),
     "rollout_examples": (GET, ROLLOUT, ("/examples",)),
+    "traffic_routes": (GET, (TRAFFIC,), ("",)),
+    "traffic_route": (GET, (f"{TRAFFIC}/{{model}}",), ("",)),
+    "traffic_route_examples": (GET, (f"{TRAFFIC}/{{model}}",), ("/examples",)),
     # KServe's first protocol; its `:predict` is the port's own.
     "v1_alive": (GET, ("/",), ("",)),
     "v1_models": (GET, ("/v1/models",), ("",)),

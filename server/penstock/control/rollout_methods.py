@@ -10,6 +10,8 @@ from google.protobuf.message import Message
 from penstock.control.grpc_answers import answered, answered_all, serialized
 from penstock.control.rollout_messages import explanation_json, rollout_message, spec_of
 from penstock.control.rollout_verbs import RolloutVerbs, StartWish
+from penstock.control.route_methods import route_methods
+from penstock.control.route_verbs import RouteVerbs
 from penstock.control.shadow_messages import examples_message
 from penstock.hosting import ServiceHost
 from penstock.rollout.read import rollout_of_toml
@@ -17,12 +19,12 @@ from penstock.rollout.spec import RolloutSpec
 from penstock_client._proto import admin_pb2 as pb
 from penstock_client._proto.pool import service_methods
 
-__all__ = ["ADMIN_SERVICE", "add_rollout_methods"]
+__all__ = ["ADMIN_SERVICE", "add_admin_methods"]
 
 ADMIN_SERVICE = "penstock.admin.v1.AdminService"
 
 
-def add_rollout_methods(host: ServiceHost, verbs: RolloutVerbs) -> None:
+def add_admin_methods(host: ServiceHost, verbs: RolloutVerbs, routes: RouteVerbs) -> None:
     """Adds the whole service."""
     methods = _Methods(verbs)
     unary: dict[str, Callable[[Any], Awaitable[Message]]] = {
@@ -35,6 +37,7 @@ def add_rollout_methods(host: ServiceHost, verbs: RolloutVerbs) -> None:
         "RollBackRollout": methods.roll_back,
         "ExplainRollout": methods.explain,
         "ListRolloutExamples": methods.examples,
+        **route_methods(routes),
     }
     declared = service_methods(ADMIN_SERVICE)
     handlers = {

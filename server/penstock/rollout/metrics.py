@@ -6,19 +6,21 @@ Counters begin at nothing with each rollout, as those of a version do with each 
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import TimeoutError as TooLate
 from typing import Protocol, get_args
 
+from penstock.rollout.metric_families import (
+    COUNTER,
+    GAUGE,
+    SHADOW_FAMILIES,
+    Labels,
+    Sample,
+    family_text,
+    shadow_samples,
+)
+from penstock.rollout.metric_page import ControlPage
 from penstock.rollout.status import RolloutStatus, State
 
 __all__ = ["RolloutMetrics", "metrics_text"]
-
-#: How long a scrape waits for the control thread. Later it is told what was told before.
-PATIENCE_S = 2.0
-
-Labels = tuple[tuple[str, str], ...]
-Sample = tuple[Labels, float]
-GAUGE, COUNTER = "gauge", "counter"
 
 #: Family -> its type and its help. All of them are told, with or without samples.
 FAMILIES: Mapping[str, tuple[str, str]] = {
@@ -42,12 +44,7 @@ FAMILIES: Mapping[str, tuple[str, str]] = {
     "canary_missing_total": (COUNTER, "The canary's requests that stable answered: not loaded."),
     "keys_full": (GAUGE, "1 once more keys came than can be told apart."),
     "clock_jumps_total": (COUNTER, "How often the wall clock was set."),
-    "shadow_offered_total": (COUNTER, "Requests of which the shadow was to get a copy."),
-    "shadow_dropped_total": (COUNTER, "Copies that were never executed."),
-    "shadow_compared_total": (COUNTER, "Pairs of answers that were compared."),
-    "shadow_agreed_total": (COUNTER, "Pairs that agreed within the tolerance."),
-    "shadow_mismatched_total": (COUNTER, "Pairs whose answers differ in kind."),
-    "shadow_failed_alone_total": (COUNTER, "Pairs in which only this side failed."),
+    **SHADOW_FAMILIES,
 }
 
 
@@ -66,25 +63,15 @@ class RolloutMetrics:
 
     def __init__(self, control: Statuses, loop: asyncio.AbstractEventLoop) -> None:
         self._control = control
-        self._loop = loop
-        self._told = metrics_text(())
+        self._page = ControlPage(self._look, loop, empty=metrics_text(()))
 
     def text(self) -> str:
         """All families. While the control thread is busy or has ended, those told before."""
-        looked = self._look()
-        try:
-            found = asyncio.run_coroutine_threadsafe(looked, self._loop).result(PATIENCE_S)
-        except RuntimeError:  # the loop is closed
-            looked.close()
-        except TooLate:
-            pass
-        else:
-            self._told = metrics_text(found)
-        return self._told
+        return self._page.text()
 
-    async def _look(self) -> list[RolloutStatus]:
+    def _look(self) -> str:
         models = dict.fromkeys(one.model for one in self._control.statuses())
-        return [self._control.status(model) for model in models]
+        return metrics_text([self._control.status(model) for model in models])
 
 
 def metrics_text(rollouts: Iterable[RolloutStatus]) -> str:
@@ -93,7 +80,9 @@ def metrics_text(rollouts: Iterable[RolloutStatus]) -> str:
     for status in rollouts:
         for name, labels, value in _samples(status):
             samples[name].append(((("model", status.model), *labels), value))
-    return "".join(_family(name, samples[name]) for name in FAMILIES)
+    return "".join(
+        family_text(f"penstock_rollout_{name}", *FAMILIES[name], samples[name]) for name in FAMILIES
+    )
 
 
 def _samples(status: RolloutStatus) -> Iterator[tuple[str, Labels, float]]:
@@ -120,16 +109,7 @@ def _samples(status: RolloutStatus) -> Iterator[tuple[str, Labels, float]]:
     yield "keys_full", (), evidence.seen_is_full
     yield "clock_jumps_total", (), status.clock_jumps
     for shadow in evidence.shadows:
-        name = (("shadow", shadow.name),)
-        yield "shadow_offered_total", name, shadow.offered
-        for reason, count in shadow.dropped.items():
-            yield "shadow_dropped_total", (*name, ("reason", reason)), count
-        yield "shadow_compared_total", name, shadow.compared
-        yield "shadow_agreed_total", name, shadow.agreed
-        for kind, count in shadow.mismatched.items():
-            yield "shadow_mismatched_total", (*name, ("kind", kind)), count
-        yield "shadow_failed_alone_total", (*name, ("side", "shadow")), shadow.discordant_shadow
-        yield "shadow_failed_alone_total", (*name, ("side", "primary")), shadow.discordant_primary
+        yield from shadow_samples(shadow)
 
 
 def _arm_samples(status: RolloutStatus) -> Iterator[tuple[str, Labels, float]]:
@@ -147,24 +127,3 @@ def _arm_samples(status: RolloutStatus) -> Iterator[tuple[str, Labels, float]]:
                 counted[name, labels] = counted.get((name, labels), 0) + count
     for (name, labels), value in counted.items():
         yield name, labels, value
-
-
-def _family(name: str, samples: Iterable[Sample]) -> str:
-    kind, told = FAMILIES[name]
-    full = f"penstock_rollout_{name}"
-    lines = [f"# HELP {full} {told}", f"# TYPE {full} {kind}"]
-    for labels, value in samples:
-        inside = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels)
-        lines.append(f"{full}{{{inside}}} {_number(value)}")
-    return "\n".join(lines) + "\n"
-
-
-def _number(value: float) -> str:
-    """As the text format has it: whole numbers whole, and its own words for the infinite."""
-    if isinstance(value, bool | int):
-        return str(int(value))
-    return {"inf": "+Inf", "-inf": "-Inf", "nan": "NaN"}.get(text := repr(value), text)
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

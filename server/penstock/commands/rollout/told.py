@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How rollouts are written: numbers, shares, moments, and JSON. Pure."""
+"""How rollouts and routes are written: numbers, shares, moments, and JSON. Pure."""
 
 import json
 import math
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 from penstock_client import RolloutStatus
+from penstock_client.routes import RouteStatus
 from penstock_client.shadows import ShadowExamples
 
 __all__ = [
     "examples_told",
     "json_line",
+    "route_told",
     "shown_day",
     "shown_rate",
     "shown_share",
@@ -29,10 +32,17 @@ def status_told(status: RolloutStatus) -> dict[str, Any]:
     if told["evidence"]["verdict"] is None:
         del told["evidence"]["verdict"]
     for shadow in told["evidence"]["shadows"]:
-        for one in shadow["worst"]:
-            for bound in ("low", "high"):
-                if one[bound] is None:
-                    del one[bound]
+        _leave_out_unset(shadow["worst"], "low", "high")
+    finite: dict[str, Any] = _finite(told)
+    return finite
+
+
+def route_told(status: RouteStatus) -> dict[str, Any]:
+    """A route as JSON has it: the same as over REST."""
+    told = asdict(status)
+    _leave_out_unset([*told["arms"], *told["shadows"]], "version")
+    for shadow in told["shadows"]:
+        _leave_out_unset(shadow["counts"]["worst"], "low", "high")
     finite: dict[str, Any] = _finite(told)
     return finite
 
@@ -69,6 +79,13 @@ def shown_day(wall_ms: int) -> str:
 def shown_time(wall_ms: int) -> str:
     """The time alone, UTC."""
     return _moment(wall_ms).strftime("%H:%M:%S")
+
+
+def _leave_out_unset(values: Iterable[dict[str, Any]], *names: str) -> None:
+    for one in values:
+        for name in names:
+            if one[name] is None:
+                del one[name]
 
 
 def _moment(wall_ms: int) -> datetime:
