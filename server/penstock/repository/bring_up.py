@@ -117,6 +117,7 @@ class ModelLifts:
             if not record.version(number).is_serving:
                 self.begin(record, number)
         reports = [await self._load_one(record, examined, n, override) for n in numbers]
+        self._standing.after_loads(model.name, record.serving)
         # A reload left the memory of the version before, too.
         await self.take_down(record, self._unwanted(record, examined), trims=bool(numbers))
         record.forget_gone([*model.versions, *wanted])

@@ -68,6 +68,7 @@ class Standing:
         self._pairs: dict[str, tuple[int, int]] = {}  # of rollouts that go on
         self._rolled_back: set[tuple[str, int]] = set()
         self._awaiting: dict[str, int] = {}  # newest candidates that no rollout has begun for
+        self._newer: dict[str, set[int]] = {}  # to be loaded, in place of what is pinned
         self._policies: set[str] = set()  # of models that have one elsewhere than in a file
         self._specs: dict[str, RouteFileSpec] = {}
         for record in records:
@@ -175,8 +176,15 @@ class Standing:
             self._awaiting[model] = number
             return True
         if self._pins.get(model) is not None and number > served:
-            self._unpin(model)  # no policy, so the newest answers
+            self._newer.setdefault(model, set()).add(number)  # no policy, so the newest answers
         return False
+
+    def after_loads(self, model: str, loaded: Sequence[int]) -> None:
+        """What was to be loaded was tried, and nothing is unloaded yet. Before that nobody knows
+        whether the newest can answer, and without it a version that was rolled back might.
+        """
+        if self._newer.pop(model, set()) & {*loaded}:
+            self._unpin(model)
 
     def after_load(self, model: str, loaded: Sequence[int]) -> None:
         """Loads and unloads of a model are done; `loaded` are those that requests reach now."""

@@ -25,10 +25,14 @@ class House:
             start=lambda model, number: self.begun.append((model, number)),
         )
 
-    def load(self, *numbers: int, before: tuple[int, ...] = ()) -> list[bool]:
+    def load(
+        self, *numbers: int, before: tuple[int, ...] = (), failing: tuple[int, ...] = ()
+    ) -> list[bool]:
         """One look at the files that finds these versions to load, where `before` serve."""
         rolled = [self.standing.before_load("m", n, self.folder, before) for n in numbers]
-        self.standing.after_load("m", sorted({*before, *numbers}))
+        loaded = sorted({*before, *numbers} - {*failing})
+        self.standing.after_loads("m", loaded)
+        self.standing.after_load("m", loaded)
         return rolled
 
     def answers(self, *loaded: int) -> int | None:
@@ -103,3 +107,14 @@ def test_a_stable_version_that_is_gone_leaves_the_highest(ruled: Path) -> None:
     house = House(ruled, (1, 2, "rolled_back"))
     house.load(2)
     assert house.answers(2) == 2 and house.routes.pins == {}
+
+
+def test_what_was_rolled_back_does_not_answer_because_a_newer_version_fails_to_load(
+    tmp_path: Path,
+) -> None:
+    house = House(tmp_path, (1, 2, "rolled_back"))
+    house.load(1, 2)
+    house.load(3, before=(1, 2), failing=(3,))
+    assert house.answers(1, 2) == 1
+    house.load(3, before=(1, 2))
+    assert house.answers(1, 2, 3) == 3 and house.routes.pins == {}
