@@ -35,7 +35,8 @@ KEPT: Mapping[str, Kept] = {
         ),
     ),
     "traffic": Kept(
-        packages=("tests.traffic.", "tests.server.rollout."), libraries=("numpy", "scipy")
+        packages=("tests.traffic.", "tests.server.rollout.", "tests.rollout."),
+        libraries=("numpy", "scipy"),
     ),
 }  # fmt: skip
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from penstock.errors import EngineError, PenstockError, RolloutError, StoreError
+from penstock.errors import PenstockError, RolloutError, StoreError
 from penstock.rollout.clock_jumps import ClockJumps
 from penstock.rollout.course import Course
 from penstock.rollout.examples import KeptExamples
@@ -387,7 +387,7 @@ class RolloutController:
         try:
             events = await asyncio.to_thread(self._store.events, record.id)
             course.open(events)
-        except (EngineError, StoreError) as error:
+        except PenstockError as error:
             now = self._clock.monotonic_s()
             if course.refused_s is None:
                 course.refused_s = now
@@ -403,7 +403,7 @@ class RolloutController:
         why = "The server was started again; the judge is where it was, the step begins anew."
         try:
             await self._move(course, record.state, record.canary_bp, by="restart", why=why)
-        except StoreError:
+        except PenstockError:
             course.close()
             course.record = record
 

@@ -2,6 +2,7 @@
 """`rollout.toml` and `route.toml`: what each key means. Shares are in basis points (1/100 %)."""
 
 import itertools
+from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -36,6 +37,10 @@ class StickySpec(_Table):
     name: str = "penstock-sticky-key"
 
 
+#: Arms of a rollout.
+ROLLOUT_ARMS = ("stable", "control", "canary")
+
+
 class HoldoutSpec(_Table):
     """`[holdout]`: keys that stay with stable through every rollout, outside of its evidence."""
 
@@ -56,6 +61,14 @@ class OverrideSpec(_Table):
         if (self.key is None) == (self.sha256 is None):
             raise ValueError("wanted either key or sha256")
         return self
+
+
+def _check_arms(overrides: Sequence[OverrideSpec], arms: Sequence[str]) -> None:
+    for index, one in enumerate(overrides):
+        if one.arm not in arms:
+            raise ValueError(
+                f"overrides[{index}].arm: wanted one of {', '.join(arms)}, found {one.arm!r}"
+            )
 
 
 class ShadowSpec(_Table):
@@ -182,6 +195,11 @@ class RolloutSpec(_Table):
             raise ValueError(f"wanted stages_bp that end with {FULL_BP}, found {stages[-1]}")
         return self
 
+    @model_validator(mode="after")
+    def _overrides_have_arms(self) -> Self:
+        _check_arms(self.overrides, ROLLOUT_ARMS)
+        return self
+
 
 class ArmSpec(_Table):
     """`[[arms]]` of a route."""
@@ -208,4 +226,9 @@ class RouteFileSpec(_Table):
         total = sum(arm.share_bp for arm in self.arms)
         if total != FULL_BP:
             raise ValueError(f"wanted arms whose share_bp sum to {FULL_BP}, found {total}")
+        return self
+
+    @model_validator(mode="after")
+    def _overrides_have_arms(self) -> Self:
+        _check_arms(self.overrides, [arm.name for arm in self.arms])
         return self
