@@ -2,13 +2,14 @@
 """The server around rollouts, as `ports` wants it: its versions, its routes, its clock."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
 from penstock.errors import EngineError
 from penstock.package.signature import ModelSignature, TensorSignature
 from penstock.package.signature_change import signature_change
+from penstock.rollout.evidence import Role
 from penstock.rollout.ports import Champion, Traffic, Trial, TrialWish
 from penstock.rollout.standing import Standing
 from penstock_client._proto.model_config_pb2 import DataType, ModelConfig, ModelInput, ModelOutput
@@ -106,13 +107,32 @@ class ServedTraffic:
             told |= self._models.sensitive(wish.model, wish.candidate) | {*shadow.sensitive}
             shadow = shadow.model_copy(update={"sensitive": tuple(sorted(told))})
             wish = replace(wish, spec=wish.spec.model_copy(update={"shadow": shadow}))
-        trial = self._traffic.open_trial(wish)
-        self._standing.began(wish.model, wish.stable, wish.candidate)
-        return trial
+        return _StandingTrial(self._traffic.open_trial(wish), wish, self._standing)
 
     def abandon(self, model: str) -> None:
         """See `ports.Traffic`. Whatever was stable still answers."""
         self._standing.abandoned(model)
+
+
+class _StandingTrial:
+    """A trial that stands from its first shares on: a start that is refused by then leaves no
+    mark, and who answered before answers on.
+    """
+
+    def __init__(self, trial: Trial, wish: TrialWish, standing: Standing) -> None:
+        self._trial = trial
+        self._wish = wish
+        self._standing = standing
+        self.replay = trial.replay
+        self.evidence = trial.evidence
+        self.examples = trial.examples
+        self.take_events = trial.take_events
+        self.close = trial.close
+
+    def set_shares(self, shares_bp: Mapping[Role, int], *, epoch: int, is_mirrored: bool) -> None:
+        """See `ports.Trial`."""
+        self._trial.set_shares(shares_bp, epoch=epoch, is_mirrored=is_mirrored)
+        self._standing.began(self._wish.model, self._wish.stable, self._wish.candidate)
 
 
 class ServedChampion:
