@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The routes that outlast rollouts, as a plain list of pins."""
+"""The routes that outlast rollouts, as plain lists."""
 
 from penstock.rollout.spec import RouteFileSpec
 
@@ -7,10 +7,11 @@ __all__ = ["PinnedRoutes"]
 
 
 class PinnedRoutes:
-    """The pins that stand."""
+    """The pins that stand, and what route.toml said last."""
 
     def __init__(self) -> None:
         self.pins: dict[str, int] = {}
+        self.routes: dict[str, RouteFileSpec | None] = {}
 
     def pin(self, model: str, version: int) -> None:
         self.pins[model] = version
@@ -19,4 +20,4 @@ class PinnedRoutes:
         del self.pins[model]
 
     def set_route(self, model: str, spec: RouteFileSpec | None) -> None:
-        pass
+        self.routes[model] = spec

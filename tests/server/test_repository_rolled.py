@@ -92,3 +92,24 @@ def test_the_core_takes_a_route_of_each_source_of_keys(source: str) -> None:
     traffic = EngineTraffic(Engine(ServerOptions.model_validate({}), None).traffic, {})
     sticky = StickySpec.model_validate({"source": source})
     traffic.set_route("m", RouteFileSpec(sticky=sticky, arms=(ArmSpec(name="a", share_bp=10_000),)))
+
+
+def test_what_a_package_calls_sensitive_is_so_to_the_shadows_of_its_route(tmp_path: Path) -> None:
+    rolled = Rolled(tmp_path, "explicit")
+    rolled.house.add("m", version=1)
+    folder = tmp_path / "m"
+    (folder / "1" / "signature.json").write_text(
+        '{"inputs": [{"name": "age", "datatype": "FP32", "shape": [-1, 1], "sensitive": ["age"]},'
+        ' {"name": "x", "datatype": "FP32", "shape": [-1, 1]}], "outputs": []}'
+    )
+    (folder / "route.toml").write_text(
+        "[[arms]]\nname = 'stable'\nshare_bp = 10000\n"
+        "[[shadows]]\nversion = 2\nexamples = 5\nsensitive = ['zip']\n"
+    )
+
+    async def story(house: House) -> None:
+        await house.load("m")
+        route = rolled.routes.routes["m"]
+        assert route is not None and route.shadows[0].sensitive == ("age", "zip")
+
+    tell(rolled.house, story)

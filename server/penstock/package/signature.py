@@ -19,6 +19,7 @@ __all__ = [
     "SIGNATURE_FILE",
     "TensorSignature",
     "read_signature",
+    "sensitive_inputs",
     "signature_from",
 ]
 
@@ -69,6 +70,19 @@ class ModelSignature(BaseModel):
     def classes(self) -> tuple[str, ...]:
         """Names of the classes, as text; empty for a regression."""
         return next((tuple(map(str, one.classes)) for one in self.outputs if one.classes), ())
+
+
+def sensitive_inputs(folder: Path) -> frozenset[str]:
+    """Inputs of the version in `folder` that have a sensitive column; none of one without a
+    signature. Of an input of several columns nothing may be kept, by whoever knows tensors alone.
+
+    Raises:
+        PackageError: its signature cannot be read.
+    """
+    path = folder / SIGNATURE_FILE
+    if not path.is_file():
+        return frozenset()
+    return frozenset(one.name for one in read_signature(path).inputs if one.sensitive)
 
 
 def read_signature(path: Path) -> ModelSignature:

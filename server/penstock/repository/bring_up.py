@@ -16,6 +16,7 @@ from typing import TypeVar, TypeVarTuple
 from penstock.backends.python_class import forget_modules
 from penstock.engine import Engine
 from penstock.errors import EngineError, PenstockError
+from penstock.package.signature import sensitive_inputs
 from penstock.repository.changes import versions_to_load, versions_to_unload
 from penstock.repository.layout import FoundModel
 from penstock.repository.loader import LOAD_ERRORS, LOADING, Examined, LoadReport, ModelLoader
@@ -24,6 +25,7 @@ from penstock.repository.override import Override
 from penstock.repository.records import ModelRecord, Records
 from penstock.repository.snapshot import take_snapshot
 from penstock.rollout.read import route_of_folder
+from penstock.rollout.spec import RouteFileSpec
 from penstock.rollout.standing import Standing
 
 __all__ = ["ModelLifts"]
@@ -142,7 +144,7 @@ class ModelLifts:
 
     async def _set_route(self, model: FoundModel) -> None:
         try:
-            route = await _in(self._loads, route_of_folder, model.folder)
+            route = await _in(self._loads, _route_of, model)
         except PenstockError as error:
             log.error("route_refused", extra={"model": model.name, "reason": str(error)})
         else:
@@ -258,6 +260,22 @@ class ModelLifts:
         for one in overrides:
             if id(one) not in used:
                 await asyncio.to_thread(one.drop)
+
+
+def _route_of(model: FoundModel) -> RouteFileSpec | None:
+    """What route.toml says; what the versions' packages call sensitive is, to its shadows.
+
+    Blocks. Raises PenstockError.
+    """
+    route = route_of_folder(model.folder)
+    if route is None or not route.shadows:
+        return route
+    told = {n for one in model.versions for n in sensitive_inputs(model.version_folder(one))}
+    shadows = tuple(
+        one.model_copy(update={"sensitive": tuple(sorted({*one.sensitive, *told}))})
+        for one in route.shadows
+    )
+    return route.model_copy(update={"shadows": shadows})
 
 
 async def _in(pool: Executor, work: Callable[[*Args], T], *arguments: *Args) -> T:

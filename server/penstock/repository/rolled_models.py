@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 
 from penstock.errors import PackageError
-from penstock.package.signature import SIGNATURE_FILE, read_signature
+from penstock.package.signature import sensitive_inputs
 from penstock.repository.config_file import ModelConfig
 from penstock.repository.controller import RepositoryController
 from penstock.rollout.read import rollout_of_folder
@@ -49,15 +49,13 @@ class RolledModels:
         Of an input of several columns none is kept then: a shadow knows tensors, not columns.
         """
         folder = self._folder(model)
-        path = folder / str(version) / SIGNATURE_FILE if folder is not None else None
-        if path is None or not path.is_file():
+        if folder is None:
             return frozenset()
         try:
-            signature = read_signature(path)
+            return sensitive_inputs(folder / str(version))
         except PackageError as error:  # of a package that has been verified
             log.error("signature_not_read", extra={"model": model, "reason": str(error)})
             return frozenset(one.name for one in self.config(model, str(version)).input)
-        return frozenset(one.name for one in signature.inputs if one.sensitive)
 
     def _folder(self, model: str) -> Path | None:
         record = self._controller.records.get(model)
