@@ -110,8 +110,8 @@ class ShadowExample:
         """The `request_id`, `inputs`, and what `primary` and `shadow` answered.
 
         An answer has `outputs`, or an `error` with `code` and `message`. Tensors have `name`,
-        `datatype`, `shape` and `data`, flat, with `cut` if there is more; in place of `data` those
-        that are sensitive have `sensitive`.
+        `datatype`, `shape` and `data`, flat, with `cut` if there is more. In place of `data` and
+        `message` stands `sensitive` where they may not be kept.
         """
         read: dict[str, Any] = json.loads(self.pair_json)
         return read

@@ -340,6 +340,11 @@ def test_pairs_of_all_kinds_are_shown() -> None:
     flat = [0.0] * 40
     error = {"error": {"code": "INTERNAL", "message": "[red]no memory[/]"}}
     pairs: list[tuple[Any, Any, str]] = [
+        (
+            {"error": {"code": "INTERNAL", "sensitive": True}},
+            {"outputs": []},
+            "error INTERNAL: sensitive none",
+        ),
         ({"outputs": []}, error, "error none INTERNAL: [red]no memory[/]"),
         (
             {"outputs": [tensor("y", flat)]},

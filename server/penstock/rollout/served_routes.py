@@ -80,7 +80,7 @@ class ServedRoutes:
 
 
 def without_sensitive(example: ShadowExample, names: Iterable[str]) -> ShadowExample:
-    """The pair without the values of these tensors. Pure."""
+    """The pair without the values of these tensors, as the core writes it for them. Pure."""
     hidden = frozenset(names)
     if not hidden:
         return example
@@ -89,14 +89,18 @@ def without_sensitive(example: ShadowExample, names: Iterable[str]) -> ShadowExa
     for tensor in itertools.chain(pair["inputs"], *outputs):
         if tensor["name"] in hidden:
             _hide(tensor)
+    for side in ("primary", "shadow"):
+        # What a model says of a failure may quote the values that it failed on.
+        if (error := pair[side].get("error")) is not None:
+            _hide(error)
     text = json.dumps(pair, ensure_ascii=False, separators=(",", ":"))
     return replace(example, pair_json=text)
 
 
-def _hide(tensor: dict[str, Any]) -> None:
-    tensor.pop("data", None)
-    tensor.pop("cut", None)
-    tensor["sensitive"] = True
+def _hide(told: dict[str, Any]) -> None:
+    for name in ("data", "cut", "message"):
+        told.pop(name, None)
+    told["sensitive"] = True
 
 
 def _without_slices(shadow: RouteShadow, hidden: frozenset[str]) -> RouteShadow:

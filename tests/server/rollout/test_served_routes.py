@@ -49,13 +49,13 @@ def test_what_nobody_calls_sensitive_is_told() -> None:
     assert routes.route("fraud") == OF_FILE
 
 
-def test_answers_may_be_sensitive_too_and_errors_have_none() -> None:
+def test_answers_may_be_sensitive_too_and_errors_keep_their_code_alone() -> None:
     pair = EXAMPLE.pair | {"shadow": {"error": {"code": "INTERNAL", "message": "no"}}}
     example = replace(EXAMPLE, pair_json=json.dumps(pair))
     told = without_sensitive(example, ["score"]).pair
     assert "data" not in told["primary"]["outputs"][0]
     assert told["inputs"] == pair["inputs"]
-    assert told["shadow"] == pair["shadow"]
+    assert told["shadow"] == {"error": {"code": "INTERNAL", "sensitive": True}}
 
 
 def test_a_list_has_no_detail_of_shadows() -> None:

@@ -151,4 +151,4 @@ def _error(answer: Mapping[str, Any]) -> Text:
     if "error" not in answer:
         return Text("none", "dim")
     error = answer["error"]
-    return Text(f"{error['code']}: {error['message']}", "bold red")
+    return Text(f"{error['code']}: {error.get('message', 'sensitive')}", "bold red")
