@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The routes of a server as they may be told: without values that a package calls sensitive.
 
-Shadows of a route.toml keep nothing that the packages beside it call sensitive. Its arms and shadows
-may be versions of other models, too, whose packages come and go by themselves: what these call
-sensitive is left out here, where alone anything of shadows is told.
+Shadows of a route.toml keep nothing that the packages beside it call sensitive. Its arms and
+shadows may be versions of other models, too, whose packages come and go by themselves: what these
+call sensitive is left out here, where alone anything of a route's shadows is told.
 """
 
 import itertools
