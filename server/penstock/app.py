@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from penstock.package.placing import named_packages
 from penstock.registry.place import registry_place
 from penstock.registry.process import RegistryProcess
 from penstock.repository.controller import RepositoryController
+from penstock.repository.followed_rollouts import FollowedRollouts
 from penstock.repository.follower import RegistryFollower
 from penstock.repository.layout import survey
 from penstock.repository.loader import LoadReport
@@ -40,6 +41,7 @@ from penstock.repository.startup import models_at_start
 from penstock.rollout.controller import RolloutController
 from penstock.rollout.force_keys import read_force_keys
 from penstock.rollout.metrics import RolloutMetrics
+from penstock.rollout.record import Record
 from penstock.rollout.route_metrics import RouteMetrics
 from penstock.rollout.served_routes import ServedRoutes
 from penstock.rollout.standing import Standing
@@ -122,18 +124,21 @@ class _Server:
             self._engine.traffic, read_force_keys(options.route_force_key)
         )
         store = SqliteStore(Path(options.state_dir) if options.state_dir else None)
-        self._standing = Standing(self._traffic, store.records(), start=self._begin_rollout)
+        records = store.records()
+        self._standing = Standing(self._traffic, records, start=self._begin_rollout)
         self._repository = RepositoryController(
             self._engine, options, find_machine(self._library), self._standing
         )
         models = RolledModels(self._repository)
+        self._follower = _follower(options, self._repository, models, self._standing, records)
+        registry = self._follower.rollouts if self._follower is not None else None
         self._rollouts = RolloutController(
             traffic=ServedTraffic(self._traffic, models, self._standing),
             versions=ServedVersions(models, self._standing, self._traffic.worker_restarts),
-            champion=ServedChampion(models, self._standing),
+            champion=ServedChampion(models, self._standing, registry),
             store=store,
             clock=SystemClock(),
-            spec_of=models.rollout_spec,
+            spec_of=(registry or models).rollout_spec,
         )
         self._tasks: set[asyncio.Task[Any]] = set()
         self._metrics = ServerMetrics(self._engine.metrics_text, isa())
@@ -147,7 +152,6 @@ class _Server:
             rollouts=self._rollouts,
             routes=ServedRoutes(self._traffic, models),
         )
-        self._follower = _follower(options, self._repository)
         if self._follower is not None:
             self._metrics.add(self._follower.metrics_text)
         self._http: MetricsServer | None = None
@@ -215,7 +219,7 @@ class _Server:
         self._spawn(self._rollouts.run())
         self._repository.start_polling()
         if self._follower is not None:
-            self._follower.start()
+            self._follower.start(self._rollouts)
         self._repository.when_changed(self._tell_ready)
         if not self._engine.is_draining:
             self._announce(reports, _process_age_s())
@@ -274,16 +278,25 @@ class _Server:
             log.warning("startup_not_printed", extra={"reason": reason})
 
 
-def _follower(options: ServerOptions, models: RepositoryController) -> RegistryFollower | None:
-    if models.kept is None:
+def _follower(
+    options: ServerOptions,
+    repository: RepositoryController,
+    models: RolledModels,
+    standing: Standing,
+    records: Sequence[Record],
+) -> RegistryFollower | None:
+    kept = repository.kept
+    if kept is None:
         return None
+    process = RegistryProcess(
+        registry_place(options.registry, folder=Path.cwd()),
+        allows_code=options.registry_allow_code,
+    )
     return RegistryFollower(
-        RegistryProcess(
-            registry_place(options.registry, folder=Path.cwd()),
-            allows_code=options.registry_allow_code,
-        ),
-        models.kept,
-        models,
+        process,
+        kept,
+        repository,
+        FollowedRollouts(process, kept, models, standing, records),
         alias=options.registry_alias,
         seconds=options.registry_poll_secs,
         bytes_max=options.model_repository_cache_bytes_max,

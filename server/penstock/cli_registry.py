@@ -95,7 +95,7 @@ def promote(
         bool, typer.Option("--allow-signature-change", help="Its tensors may be other ones.")
     ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Also a version that a server has refused.")
+        bool, typer.Option("--force", help="Also a version that was refused or rolled back.")
     ] = False,
     registry: RegistryUri = LOCAL_REGISTRY,
     as_json: AsJson = False,
@@ -115,6 +115,34 @@ def promote(
             is_forced=force,
         )
         promote_version(Console(), registry, wish, as_json)
+
+
+@registry_app.command()
+def policy(
+    model: Model,
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", metavar="FILE", help="Candidates go by this rollout.toml."),
+    ] = None,
+    default: Annotated[
+        bool, typer.Option("--default", help="Candidates go by the defaults of rollout.toml.")
+    ] = False,
+    clear: Annotated[
+        bool, typer.Option("--clear", help="Promotions move the champion at once again.")
+    ] = False,
+    registry: RegistryUri = LOCAL_REGISTRY,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Say by which rollout candidates of a model become its champion; without options, show it."""
+    with sentences(debug):
+        from penstock.commands.registry.policy import set_model_policy, show_policy, wanted_policy
+
+        text = wanted_policy(file, is_default=default, is_cleared=clear)
+        if text is None:
+            show_policy(Console(), registry, model, as_json)
+        else:
+            set_model_policy(Console(), registry, model, text, as_json)
 
 
 @registry_app.command()

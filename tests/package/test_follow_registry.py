@@ -129,8 +129,10 @@ def test_what_the_alias_names_is_served_and_followed_back_and_forth_under_load(
             thread.join()
         assert failures == []
         assert asked > 0
+        # Told once the version before has answered what it had accepted.
+        switches = partial(server.sample, "penstock_registry_switches_total", "iris")
+        wait_until(lambda: switches() == 4, "all switches are told")
         assert server.sample("penstock_registry_served_version", "iris") == second
-        assert server.sample("penstock_registry_switches_total", "iris") == 4
         assert server.sample("penstock_registry_up") == 1
 
 

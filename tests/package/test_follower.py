@@ -12,14 +12,17 @@ from typing import Any
 import pytest
 
 from penstock.errors import RegistryError
-from penstock.registry.entries import ModelAlias
+from penstock.registry.entries import LookedModel, ModelAlias
 from penstock.registry.following import RETRY_SECONDS
 from penstock.registry.kept import KeptVersions
 from penstock.registry.place import registry_place
 from penstock.registry.process import RegistryProcess
 from penstock.registry.tags import REFUSED_TAG
+from penstock.repository.followed_rollouts import FollowedRollouts
 from penstock.repository.follower import CHANGES_AT_A_TIME, RegistryFollower
 from penstock.repository.loader import LoadReport
+from penstock.rollout.spec import RolloutSpec
+from penstock.rollout.standing import Standing
 
 PATIENCE_S = 30.0
 ONE, TWO = (ModelAlias(version=number, made_ms=7) for number in (1, 2))
@@ -31,6 +34,7 @@ class HeldRegistry(RegistryProcess):
     def __init__(self) -> None:
         super().__init__(registry_place("sqlite:///none.db", folder=Path("/")))
         self.wanted: dict[str, ModelAlias] = {}
+        self.looked: dict[str, LookedModel] = {}  # of models that have a candidate as well
         self.gates: dict[tuple[str, int], asyncio.Event] = {}
         self.fetched: list[tuple[str, int]] = []
         self.fetching = self.fetching_most = 0
@@ -39,8 +43,8 @@ class HeldRegistry(RegistryProcess):
         self.notes: list[tuple[str, int, str]] = []
         self.takes_notes = True
 
-    async def look(self, alias: str) -> dict[str, ModelAlias]:
-        return dict(self.wanted)
+    async def look(self, alias: str) -> dict[str, LookedModel]:
+        return {name: LookedModel(served=one) for name, one in self.wanted.items()} | self.looked
 
     async def has(self, name: str, version: int) -> bool:
         return True
@@ -96,6 +100,12 @@ class HeldModels:
     def serves(self, name: str, number: int) -> bool:
         return number in self.served.get(name, ())
 
+    def loaded_versions(self, name: str) -> list[int]:
+        return sorted(self.served.get(name, ()))
+
+    def rollout_spec(self, name: str) -> RolloutSpec | None:
+        return None
+
 
 class Followed:
     """One follower and what it speaks to."""
@@ -109,6 +119,7 @@ class Followed:
             self.registry,
             kept,
             self.models,
+            FollowedRollouts(self.registry, kept, self.models, Standing.without_rollouts()),
             alias="champion",
             seconds=60,
             bytes_max=1 << 30,

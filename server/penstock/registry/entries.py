@@ -4,9 +4,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from penstock.registry.tags import ARCHIVED_TAG, IS_ARCHIVED, REFUSED_TAG
+from penstock.registry.tags import ARCHIVED_TAG, IS_ARCHIVED, REFUSED_TAG, ROLLED_BACK_TAG
 
-__all__ = ["ModelAlias", "ModelEntry", "VersionEntry"]
+__all__ = ["LookedModel", "ModelAlias", "ModelEntry", "VersionEntry"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +36,11 @@ class VersionEntry:
         """Why a server did not serve it; empty: none refused it."""
         return self.tags.get(REFUSED_TAG, "")
 
+    @property
+    def rolled_back(self) -> str:
+        """When and why a rollout of it was rolled back; empty: none was."""
+        return self.tags.get(ROLLED_BACK_TAG, "")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelEntry:
@@ -49,6 +54,8 @@ class ModelEntry:
     aliases: Mapping[str, int]
     #: Milliseconds since 1970.
     changed_ms: int
+    #: The text of the tag that says how candidates are rolled out; empty: they are not.
+    policy: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,3 +68,19 @@ class ModelAlias:
 
     version: int
     made_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookedModel:
+    """What a look at a registry finds of a model that may be served.
+
+    `served`: what the followed alias names. `candidate`, where that alias is the champion: what
+    `candidate` names. `policy` is the text of the model's tag. `rolled_back` and `is_archived` are
+    of the candidate, and known where there is a policy.
+    """
+
+    served: ModelAlias | None
+    candidate: ModelAlias | None = None
+    policy: str = ""
+    rolled_back: str = ""
+    is_archived: bool = False

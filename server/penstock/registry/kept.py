@@ -8,10 +8,12 @@
           config.pbtxt               all versions here are served
           3 -> ../../files/churn/3-1795782315013
       files/churn/3-1795782315013/   a version's files, never changed; when the model was made
+  files/churn/candidate -> 4-…   the one that is rolled out, and answers nothing by itself
       fetching/                      half of what comes next
 
 A model has two links while it changes over from one version to another, and after a new one was
-refused: then the one before is served, also by the next server that starts here.
+refused: then the one before is served, also by the next server that starts here. During a rollout
+it has two as well, of which one is the candidate's.
 
 Methods block. Those that change a model are called by one thread at a time.
 """
@@ -34,6 +36,7 @@ from penstock.repository.override import NAME_BYTES_MAX, is_file_name
 __all__ = ["KeptVersions"]
 
 _MODELS, _FILES, _FETCHING = "models", "files", "fetching"
+_CANDIDATE = "candidate"
 _ALL_VERSIONS = "version_policy { all {} }\n"
 #: Hexadecimal digits of a registry's name.
 _NAME_DIGITS = 16
@@ -102,6 +105,14 @@ class KeptVersions:
         """Where its files are, or would be."""
         return self._files / name / f"{version.version}-{version.made_ms}"
 
+    def candidate(self, name: str) -> int | None:
+        """The linked version that was marked as the candidate."""
+        if not _can_be_kept(name):
+            return None
+        folder = _link_of(self._files / name / _CANDIDATE)
+        linked = version_numbers(self.models / name)
+        return next((one for one in linked if folder and folder == self._target(name, one)), None)
+
     @property
     def size(self) -> int:
         """Bytes of all files. Some may come and go meanwhile."""
@@ -157,6 +168,21 @@ class KeptVersions:
         except OSError as error:
             raise self._not_written(error) from None
 
+    def mark_candidate(self, name: str, version: ModelAlias | None) -> None:
+        """Says which version the candidate is, before it is linked. Raises RegistryError."""
+        mark = self._files / name / _CANDIDATE
+        try:
+            if version is None:
+                mark.unlink(missing_ok=True)
+                return
+            link = self._fetching / f"{name}.candidate"
+            link.unlink(missing_ok=True)
+            link.symlink_to(self.folder(name, version).name)
+            mark.parent.mkdir(exist_ok=True)
+            link.replace(mark)
+        except OSError as error:
+            raise self._not_written(error) from None
+
     def unlink(self, name: str, number: int) -> None:
         """Takes a version away from those to be served; its files stay until `tidy`."""
         (self.models / name / str(number)).unlink(missing_ok=True)
@@ -171,6 +197,7 @@ class KeptVersions:
     def tidy(self, name: str) -> None:
         """Removes the files of versions that are not linked to."""
         used = {self._target(name, number) for number in version_numbers(self.models / name)}
+        used.add(_CANDIDATE)
         folder = self._files / name
         for one in list(folder.iterdir()) if folder.exists() else []:
             if one.name not in used:
@@ -202,15 +229,20 @@ class KeptVersions:
 
     def _target(self, name: str, number: int) -> str:
         """The name of the folder that a version's link leads to; empty: there is none."""
-        try:
-            return Path(os.readlink(self.models / name / str(number))).name
-        except OSError:
-            return ""
+        return _link_of(self.models / name / str(number))
 
     def _not_written(self, error: OSError) -> RegistryError:
         return RegistryError(
             f"The cache {self._root} cannot be written: {error.strerror or error}."
         )
+
+
+def _link_of(path: Path) -> str:
+    """The last part of where a link leads to; empty: it is none."""
+    try:
+        return Path(os.readlink(path)).name
+    except OSError:
+        return ""
 
 
 def _can_be_kept(name: str) -> bool:

@@ -1,25 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a server asks of a registry: which versions an alias names, their files, a note on one.
+"""What a server asks of a registry: which versions aliases name, their files, a note on one.
 
 Functions over an open `Registry`; they block.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from penstock.errors import RegistryError
 from penstock.package.manifest import is_package, read_manifest
-from penstock.registry.entries import VersionEntry
+from penstock.registry.entries import LookedModel, ModelAlias, VersionEntry
 from penstock.registry.place import check_reachable
+from penstock.registry.promotion import CANDIDATE, CHAMPION
 from penstock.registry.registry import Registry
 from penstock.registry.store_reasons import store_reason
-from penstock.registry.tags import REFUSED_TAG
+from penstock.registry.tags import REFUSED_TAG, ROLLOUT_TAG
 
 __all__ = [
-    "aliased_versions",
     "check_registered",
     "fetch_version",
     "has_version",
+    "looked_models",
     "note_refusal",
 ]
 
@@ -27,18 +29,41 @@ __all__ = [
 REASON_MAX = 1000
 
 
-def aliased_versions(registry: Registry, alias: str) -> dict[str, tuple[int, int]]:
-    """By model that has `alias`: its version's number, and when the model was made, in ms.
+def looked_models(registry: Registry, alias: str) -> dict[str, LookedModel]:
+    """By name: the models that have `alias`, and where it is the champion, those with a policy.
 
     Raises:
         RegistryError: the registry does not answer.
     """
     check_reachable(registry.place, creates=False)
-    return {
-        model.name: (int(model.aliases[alias]), int(model.creation_timestamp or 0))
-        for model in registry.registered_models()
-        if alias in (model.aliases or {})
-    }
+    found = {}
+    for model in registry.registered_models():
+        aliases, tags = dict(model.aliases or {}), dict(model.tags or {})
+        rolls = alias == CHAMPION
+        policy = str(tags.get(ROLLOUT_TAG, "")) if rolls else ""
+        if alias in aliases or policy:
+            made_ms = int(model.creation_timestamp or 0)
+            candidate = aliases.get(CANDIDATE) if rolls else None
+            looked = LookedModel(
+                served=_alias(aliases.get(alias), made_ms),
+                candidate=_alias(candidate, made_ms),
+                policy=policy,
+            )
+            found[str(model.name)] = _with_tags(registry, str(model.name), looked)
+    return found
+
+
+def _alias(version: Any, made_ms: int) -> ModelAlias | None:
+    return None if version is None else ModelAlias(version=int(version), made_ms=made_ms)
+
+
+def _with_tags(registry: Registry, name: str, looked: LookedModel) -> LookedModel:
+    """With what stands on a candidate that is to be rolled out."""
+    if not looked.policy or looked.candidate in (None, looked.served):
+        return looked
+    assert looked.candidate is not None
+    entry = registry.numbered(name, looked.candidate.version)
+    return replace(looked, rolled_back=entry.rolled_back, is_archived=entry.is_archived)
 
 
 def has_version(registry: Registry, name: str, version: int) -> bool:

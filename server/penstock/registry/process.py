@@ -12,13 +12,13 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from penstock.errors import RegistryError
-from penstock.registry.entries import ModelAlias
+from penstock.registry.entries import LookedModel, ModelAlias
 from penstock.registry.place import RegistryPlace, shown_uri
 
 __all__ = ["FoundVersion", "RegistryProcess"]
@@ -62,8 +62,8 @@ class RegistryProcess:
         running = self._running
         return running.process.pid if running is not None and not running.has_ended else None
 
-    async def look(self, alias: str) -> dict[str, ModelAlias]:
-        """The versions that `alias` names, by model.
+    async def look(self, alias: str) -> dict[str, LookedModel]:
+        """The models that have `alias`, or a rollout policy where it is the champion, by name.
 
         Raises:
             RegistryError: the registry does not answer.
@@ -73,10 +73,7 @@ class RegistryProcess:
             # MLflow goes on reading the file that it has opened, though another has its name.
             await asyncio.to_thread(self._running.end)
         told = await self._ask(LOOK_SECONDS, do="look", alias=alias)
-        return {
-            str(name): ModelAlias(version=int(version), made_ms=int(made_ms))
-            for name, (version, made_ms) in told.items()
-        }
+        return {str(name): _looked_model(one) for name, one in told.items()}
 
     async def has(self, name: str, version: int) -> bool:
         """Whether a model has a version of this number.
@@ -119,6 +116,29 @@ class RegistryProcess:
         """
         await self._ask(LOOK_SECONDS, do="note", name=name, version=version, reason=reason)
 
+    async def advance(self, name: str, version: int, before: int | None) -> str:
+        """Let the champion be this version, if it is `before`; None: if there is none.
+
+        A sentence that says why nothing was moved, for the registry has decided otherwise; empty:
+        the alias names this version.
+
+        Raises:
+            RegistryError: the registry does not take it, or another writer moves an alias now.
+        """
+        asked = {"name": name, "version": version, "before": before}
+        return str(await self._ask(LOOK_SECONDS, do="advance", **asked))
+
+    async def roll_back(self, name: str, version: int, reason: str) -> str:
+        """Write on a version why it was rolled back, and let it be the candidate no more.
+
+        A sentence that says why nothing was written; empty: it was.
+
+        Raises:
+            RegistryError: as `advance`.
+        """
+        asked = {"name": name, "version": version, "reason": reason}
+        return str(await self._ask(LOOK_SECONDS, do="roll_back", **asked))
+
     def close(self) -> None:
         """End the process; whoever waits for it is told. Blocks for moments."""
         self._is_closed = True
@@ -143,6 +163,14 @@ class RegistryProcess:
         if "fails" in told:
             raise RegistryError(str(told["fails"]))
         return told["is"]
+
+
+def _looked_model(told: Mapping[str, Any]) -> LookedModel:
+    served, candidate = (
+        None if (one := told[alias]) is None else ModelAlias(**one)
+        for alias in ("served", "candidate")
+    )
+    return LookedModel(**{**told, "served": served, "candidate": candidate})
 
 
 def _identity(place: RegistryPlace) -> tuple[int, int] | None:

@@ -6,7 +6,7 @@ that comes is the registry's URI:
 
     "sqlite:////models/mlflow.db"
     {"id": 1, "do": "look", "alias": "champion"}
-    {"id": 1, "is": {"churn": [3, 1795782315013]}}
+    {"id": 1, "is": {"churn": {"served": {"version": 3, "made_ms": 1795782315013}, ...}}}
     {"id": 2, "do": "fetch", "name": "churn", "version": 3, "folder": "/...", "bytes_max": 1000}
     {"id": 2, "fails": "The files of version 3 of 'churn' cannot be fetched: ..."}
 
@@ -23,20 +23,22 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from penstock.errors import PenstockError, RegistryError
 from penstock.package.manifest import is_package
 from penstock.registry.looks import (
-    aliased_versions,
     check_registered,
     fetch_version,
     has_version,
+    looked_models,
     note_refusal,
 )
 from penstock.registry.place import registry_place
 from penstock.registry.registry import Registry
+from penstock.registry.rolling import advance_champion, roll_back_candidate
 
 __all__ = ["main"]
 
@@ -67,7 +69,8 @@ class _Opened:
 
 
 def _look(registry: Registry, asked: Mapping[str, Any]) -> Any:
-    return aliased_versions(registry, asked["alias"])
+    looked = looked_models(registry, asked["alias"])
+    return {name: asdict(model) for name, model in looked.items()}
 
 
 def _has(registry: Registry, asked: Mapping[str, Any]) -> Any:
@@ -114,12 +117,22 @@ def _note(registry: Registry, asked: Mapping[str, Any]) -> Any:
     note_refusal(registry, asked["name"], asked["version"], asked["reason"])
 
 
+def _advance(registry: Registry, asked: Mapping[str, Any]) -> Any:
+    return advance_champion(registry, asked["name"], asked["version"], asked["before"])
+
+
+def _roll_back(registry: Registry, asked: Mapping[str, Any]) -> Any:
+    return roll_back_candidate(registry, asked["name"], asked["version"], asked["reason"])
+
+
 _DOES: Mapping[str, Callable[[Registry, Mapping[str, Any]], Any]] = {
     "look": _look,
     "has": _has,
     "find": _find,
     "fetch": _fetch,
     "note": _note,
+    "advance": _advance,
+    "roll_back": _roll_back,
 }
 
 

@@ -11,11 +11,13 @@ from datetime import UTC, datetime
 from penstock.errors import RegistryError
 from penstock.package.signature_change import signature_change
 from penstock.registry.entries import VersionEntry
+from penstock.registry.policy import policy_of
 from penstock.registry.registry import Registry
 from penstock.registry.tags import (
     ARCHIVED_TAG,
     IS_ALLOWED,
     IS_ARCHIVED,
+    ROLLED_BACK_TAG,
     ROLLOUT_TAG,
     SIGNATURE_CHANGE_TAG,
 )
@@ -50,7 +52,7 @@ class PromotionWish:
     to: str = CHAMPION
     expect: int | None = None
     allows_signature_change: bool = False
-    #: Promote also what a server has refused.
+    #: Promote also what a server has refused or rolled back.
     is_forced: bool = False
 
 
@@ -123,6 +125,11 @@ def reason_against(
             f"{label} was refused by a server: {version.refused.rstrip('.')}. Promote it "
             "nevertheless with --force."
         )
+    if version.rolled_back and not wish.is_forced:
+        return (
+            f"{label} was rolled back: {version.rolled_back.rstrip('.')}. Promote it nevertheless "
+            "with --force."
+        )
     if change and not _may_change(wish, version):
         return (
             f"{label} does not answer as clients expect: {change}. Promote it nevertheless with "
@@ -142,7 +149,8 @@ def promote(registry: Registry, wish: PromotionWish) -> Promotion:
     registry.version(name, wish.which)  # before anything is written
     alias = moved_alias(wish.to, registry.model_tags(name))
     with alias_turn(registry, name, alias) as turn:
-        if moved_alias(wish.to, registry.model_tags(name)) != alias:
+        tags = registry.model_tags(name)
+        if moved_alias(wish.to, tags) != alias:
             raise RegistryError(f"The rollout policy of {name!r} has just changed: try again.")
         known = registry.versions(name)
         version = registry.version(name, wish.which)
@@ -162,8 +170,10 @@ def promote(registry: Registry, wish: PromotionWish) -> Promotion:
             after=version.version,
             is_rollout=is_rollout,
             champion=aliases.get(CHAMPION),
-            notes=_notes(version, change),
+            notes=(*_notes(version, change), *_policy_notes(name, tags, is_rollout)),
         )
+        if version.rolled_back:  # forced: no server is to hold that against it any more
+            registry.tag_version(name, version.version, ROLLED_BACK_TAG, None)
         if done.has_moved:
             registry.move_alias(name, done.alias, done.after)
         return done
@@ -249,9 +259,21 @@ def _notes(version: VersionEntry, change: str) -> tuple[str, ...]:
     notes = []
     if version.refused:
         notes.append(f"A server refused it before: {version.refused.rstrip('.')}.")
+    if version.rolled_back:
+        notes.append(f"It was rolled back before: {version.rolled_back.rstrip('.')}.")
     if change:
         notes.append(f"Its signature has changed: {change}.")
     return tuple(notes)
+
+
+def _policy_notes(name: str, tags: Mapping[str, str], is_rollout: bool) -> tuple[str, ...]:
+    """That no server will follow the policy, where a rollout is to begin by it."""
+    try:
+        if is_rollout:
+            policy_of(tags.get(ROLLOUT_TAG, ""), name)
+    except RegistryError as error:
+        return (f"{error} No server rolls the version out: `penstock registry policy` mends it.",)
+    return ()
 
 
 def _shown(version: int) -> str:

@@ -25,6 +25,7 @@ from penstock.package.manifest import MANIFEST_FILE, read_manifest
 from penstock.package.verify import verify_package
 from penstock.registry.entries import ModelEntry, VersionEntry
 from penstock.registry.place import RegistryPlace, check_reachable, shown_uri
+from penstock.registry.tags import ROLLOUT_TAG
 from penstock.registry.turn import server_turn
 
 __all__ = ["DIGEST_TAG", "PACKAGE_PATH", "PENDING_TAG", "Registry"]
@@ -70,6 +71,7 @@ class Registry:
             if version.is_archived and not with_archived:
                 continue
             by_name.setdefault(version.name, []).append(version)
+        tags = {str(one.name): dict(one.tags or {}) for one in self.registered_models()}
         return [
             ModelEntry(
                 name=name,
@@ -77,6 +79,7 @@ class Registry:
                 latest=max(one.version for one in versions),
                 aliases={alias: one.version for one in versions for alias in one.aliases},
                 changed_ms=max(one.created_ms for one in versions),
+                policy=tags.get(name, {}).get(ROLLOUT_TAG, ""),
             )
             for name, versions in sorted(by_name.items())
         ]

@@ -8,6 +8,7 @@ __all__ = [
     "METRIC_TAG",
     "MOVING_TAG",
     "REFUSED_TAG",
+    "ROLLED_BACK_TAG",
     "ROLLOUT_TAG",
     "SIGNATURE_CHANGE_TAG",
     "VERDICT_TAG",
@@ -18,6 +19,8 @@ ARCHIVED_TAG = "archived"
 IS_ARCHIVED = "true"
 #: Of a version: why a server did not serve it.
 REFUSED_TAG = "penstock.refused"
+#: Of a version: when and why a rollout of it was rolled back.
+ROLLED_BACK_TAG = "penstock.rolled_back"
 #: Of a version: IS_ALLOWED, if its alias may come from one of another signature.
 SIGNATURE_CHANGE_TAG = "penstock.signature_change"
 IS_ALLOWED = "allowed"
@@ -25,7 +28,8 @@ IS_ALLOWED = "allowed"
 VERDICT_TAG = "penstock.verdict"
 #: Of a version: the metric that decided.
 METRIC_TAG = "penstock.metric"
-#: Of a model: the policy by which a candidate becomes the champion; empty: at once.
+#: Of a model: the policy by which a candidate becomes the champion, as penstock.registry.policy
+#: reads it; empty: at once.
 ROLLOUT_TAG = "penstock.rollout"
 #: Of a model, followed by `.ALIAS.NONCE`: when a writer began to move the alias.
 MOVING_TAG = "penstock.moving"

@@ -4,6 +4,9 @@
 Lives on the control thread, whose loop nothing here blocks. Several models change over at a time,
 each by itself. A version that cannot be fetched or loaded is refused, and the one before goes on:
 the reason stands in the registry, in the log, in the index and in the answers of ModelReady.
+
+What `candidate` names, of a model with a rollout policy, goes the same way; it is loaded beside the
+champion, and its rollout begins.
 """
 
 import asyncio
@@ -11,25 +14,18 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from penstock.errors import PenstockError, RegistryError
-from penstock.package.signature import SIGNATURE_FILE, ModelSignature, read_signature
-from penstock.package.signature_change import signature_change
-from penstock.registry.entries import ModelAlias
-from penstock.registry.following import Refusal, next_try, versions_to_try
+from penstock.registry.entries import LookedModel, ModelAlias
+from penstock.registry.following import Plan, Refusal, RolloutEnd, next_try, versions_to_try
 from penstock.registry.kept import KeptVersions
 from penstock.registry.process import RegistryProcess
-from penstock.registry.tags import (
-    ARCHIVED_TAG,
-    IS_ALLOWED,
-    IS_ARCHIVED,
-    REFUSED_TAG,
-    SIGNATURE_CHANGE_TAG,
-)
+from penstock.registry.tags import REFUSED_TAG
+from penstock.repository.followed_rollouts import FollowedRollouts, Rollouts
 from penstock.repository.follower_metrics import FollowerMetrics
 from penstock.repository.loader import LoadReport
+from penstock.repository.version_fetches import VersionFetches
 
 __all__ = ["FollowedModels", "RegistryFollower"]
 
@@ -71,6 +67,7 @@ class RegistryFollower:
         process: RegistryProcess,
         kept: KeptVersions,
         models: FollowedModels,
+        rollouts: FollowedRollouts,
         *,
         alias: str,
         seconds: float,
@@ -80,25 +77,28 @@ class RegistryFollower:
         self._process = process
         self._kept = kept
         self._models = models
+        self.rollouts = rollouts
         self._alias = alias
         self._seconds = seconds
-        self._bytes_max = bytes_max
+        self._fetches = VersionFetches(process, kept, models.serves, bytes_max=bytes_max)
         self._clock = clock
         self._metrics = FollowerMetrics()
         self._refused: dict[str, Refusal] = {}
         self._untagged: dict[str, ModelAlias] = {}  # no tag of theirs says that they are refused
-        self._wanted: Mapping[str, ModelAlias] = {}  # by the last look
+        self._refused_candidates: dict[str, Refusal] = {}
+        self._plans: Mapping[str, Plan] = {}  # by the last look
         self._orphans: set[str] = set()  # served, and no longer in the registry
         self._busy: set[str] = set()
         self._changes = asyncio.Semaphore(CHANGES_AT_A_TIME)
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._first: asyncio.Task[dict[str, ModelAlias]] | None = None
+        self._first: asyncio.Task[dict[str, LookedModel]] | None = None
         self._is_up = True
 
     # --- its life ---
 
     def begin(self) -> None:
         """Asks for the first time, while the server loads what was kept."""
+        self.rollouts.stand_as_kept()
         self._first = asyncio.ensure_future(self._process.look(self._alias))
 
     async def follow_first(self) -> list[LoadReport]:
@@ -109,7 +109,7 @@ class RegistryFollower:
         """
         assert self._first is not None
         try:
-            wanted = await self._first
+            looked = await self._first
         except RegistryError as error:
             if not self._kept.names:
                 raise
@@ -118,13 +118,15 @@ class RegistryFollower:
                 self._tell_kept(name)
             return []
         self._came_back()
-        for name in set(self._kept.names) - set(wanted):
+        tasks = self._changes_to(looked)
+        for name in set(self._kept.names) - set(self._champions):
             await self._take_out(name)
-        changes = await asyncio.gather(*self._changes_to(wanted))
+        changes = await asyncio.gather(*tasks)
         return [report for reports in changes for report in reports]
 
-    def start(self) -> None:
-        """Follows from now on."""
+    def start(self, rollouts: Rollouts) -> None:
+        """Follows from now on, with the rollouts that were begun before."""
+        self.rollouts.go_on(rollouts)
         self._spawn(self._follow())
 
     async def stop(self) -> None:
@@ -151,12 +153,16 @@ class RegistryFollower:
 
     async def look(self) -> None:
         """Looks once, and begins what follows from it. Raises RegistryError."""
-        wanted = await self._process.look(self._alias)
+        told = self.rollouts.told
+        looked = await self._process.look(self._alias)
         self._came_back()
-        self._changes_to(wanted)
+        if told != self.rollouts.told:
+            return  # what was found may be from before
+        self._changes_to(looked)
         known = {*await asyncio.to_thread(lambda: self._kept.names), *self._refused}
-        for name in known - set(wanted) - self._busy - self._orphans:
-            self._spawn(self._alone(name, self._alias_is_gone(name)))
+        for name in known - set(self._champions) - self._busy - self._orphans:
+            if not self.rollouts.is_ending(name):
+                self._spawn(self._alone(name, self._alias_is_gone(name)))
 
     # --- the registry itself ---
 
@@ -174,33 +180,91 @@ class RegistryFollower:
 
     # --- models ---
 
-    def _changes_to(self, wanted: Mapping[str, ModelAlias]) -> list[asyncio.Task[list[LoadReport]]]:
-        """Begins what brings each model to its wanted version."""
-        self._wanted = wanted
-        self._metrics.wanted({name: one.version for name, one in wanted.items()})
-        serving = {name: one for name, one in wanted.items() if self._serves(name, one)}
-        self._orphans -= set(wanted)
-        tried = versions_to_try(wanted, serving, self._refused, now=self._clock())
-        tasks = [
-            self._spawn(self._alone(name, self._change_over(name, version)))
-            for name, version in tried.items()
-            if name not in self._busy
-        ]
-        for name, version in serving.items():
-            if name in self._busy:
+    def _changes_to(
+        self, looked: Mapping[str, LookedModel]
+    ) -> list[asyncio.Task[list[LoadReport]]]:
+        """Begins what brings each model to what is wanted of it."""
+        rollouts = self.rollouts
+        rollouts.take_policies(looked)
+        self._plans = plans = {
+            name: rollouts.plan(name, one, is_orphan=name in self._orphans)
+            for name, one in looked.items()
+        }
+        self._metrics.wanted({name: one.version for name, one in self._champions.items()})
+        self._orphans -= set(self._champions)
+        tried, tried_beside = (
+            versions_to_try(wanted, self._serving(wanted), refused, now=self._clock())
+            for wanted, refused in (
+                (self._champions, self._refused),
+                (self._candidates, self._refused_candidates),
+            )
+        )
+        tasks = []
+        for name, plan in plans.items():
+            if name in self._busy or rollouts.is_ending(name):
                 continue
-            if set(self._kept.versions(name)) != {version.version}:
-                tasks.append(self._spawn(self._alone(name, self._settle(name, version))))
-            elif self._untagged.get(name) != version:  # kept by a server that ran here before
-                self._tell_kept(name)
-                self._spawn(self._alone(name, self._untag(name, version)))
+            work = self._work(name, plan, tried.get(name), tried_beside.get(name))
+            if work is not None:
+                tasks.append(self._spawn(self._alone(name, work)))
         return tasks
+
+    @property
+    def _champions(self) -> dict[str, ModelAlias]:
+        """What is to serve, by model."""
+        return {name: one.champion for name, one in self._plans.items() if one.champion}
+
+    @property
+    def _candidates(self) -> dict[str, ModelAlias]:
+        """What is to be loaded beside it."""
+        return {name: one.candidate for name, one in self._plans.items() if one.candidate}
+
+    def _serving(self, wanted: Mapping[str, ModelAlias]) -> dict[str, ModelAlias]:
+        return {name: one for name, one in wanted.items() if self._serves(name, one)}
+
+    def _work(
+        self, name: str, plan: Plan, tried: ModelAlias | None, tried_beside: ModelAlias | None
+    ) -> Coroutine[Any, Any, list[LoadReport]] | None:
+        """What is to be done now about a model; None: nothing."""
+        if plan.end is not None:
+            return self._end(name, plan.end, tried)
+        if plan.champion is None:
+            return self._bring_candidate(name, tried_beside) if tried_beside else None
+        version, candidate = plan.champion, plan.candidate
+        self.rollouts.follow(name, version.version, candidate.version if candidate else None)
+        if tried is not None:
+            return self._bring(name, tried, tried_beside)
+        if not self._serves(name, version):
+            return None  # it was refused, and waits
+        beside = self._refused_candidates.get(name)
+        is_left = beside is not None and beside.version != candidate
+        linked = set(self._kept.versions(name))
+        wanted = {one.version for one in (version, candidate) if one is not None}
+        marked = self._marked(name, candidate)
+        if is_left or not linked <= wanted or self._kept.candidate(name) != marked:
+            return self._settle(name, version)
+        if tried_beside is not None:
+            return self._bring_candidate(name, tried_beside)
+        if plan.is_first:
+            return self._promote_first(name, version)
+        if candidate is not None and self._is_to_begin(name, candidate):
+            return self._begin(name, version, candidate)
+        if self._untagged.get(name) != version:  # kept by a server that ran here before
+            self._tell_kept(name)
+            return self._untag(name, version)
+        return None
 
     def _tell_kept(self, name: str) -> None:
         """Counts what is served of a model without a change-over."""
+        candidate = self._kept.candidate(name)
         for number in self._kept.versions(name):
-            if self._models.serves(name, number):
+            if number != candidate and self._models.serves(name, number):
                 self._metrics.serves(name, number)
+
+    def _marked(self, name: str, candidate: ModelAlias | None) -> int | None:
+        """The candidate, if it is kept."""
+        if candidate is None or self._kept.versions(name).get(candidate.version) != candidate:
+            return None
+        return candidate.version
 
     def _serves(self, name: str, version: ModelAlias) -> bool:
         kept = self._kept.versions(name).get(version.version)
@@ -216,6 +280,15 @@ class RegistryFollower:
         finally:
             self._busy.discard(name)
 
+    async def _bring(
+        self, name: str, version: ModelAlias, candidate: ModelAlias | None
+    ) -> list[LoadReport]:
+        """Changes a model over, and then looks for its candidate."""
+        reports = await self._change_over(name, version)
+        if candidate is not None and self._serves(name, version):
+            reports += await self._bring_candidate(name, candidate)
+        return reports
+
     async def _change_over(self, name: str, version: ModelAlias) -> list[LoadReport]:
         async with self._changes:
             before = self._kept.versions(name)
@@ -224,75 +297,131 @@ class RegistryFollower:
                     return []
             except PenstockError as error:
                 report = await self._models.refuse_followed(name, version.version, str(error))
-                await self._refuse(name, version, str(error))
+                await self._refuse(name, version, str(error), self._refused)
                 return [report]
             reports = await self._models.load_followed(name)
             if not self._models.serves(name, version.version):
                 if version.version in before:  # of a model that was made anew
                     await asyncio.to_thread(self._kept.link, name, before[version.version])
-                await self._refuse(name, version, _reason(reports, version.version))
+                await self._refuse(name, version, _reason(reports, version.version), self._refused)
                 return reports
         # The version before may have long to answer: no other model waits for that.
         await self._settle(name, version)
         return reports
 
     async def _fetch(self, name: str, version: ModelAlias) -> bool:
-        """Fetches a version and puts it among those to be served.
-
-        False: the alias has moved on meanwhile, and this version is not to be served at all.
-        """
-        if self._wanted.get(name) != version:
+        """Puts a version among those to be served; False: it is not to be served any more."""
+        if not self._is_named(name, version):
             return False
         if await self._models.is_elsewhere(name):
             raise RegistryError(
                 f"A model repository has a model {name!r} too: rename one of the two."
             )
-        fetched = await asyncio.to_thread(self._kept.begin)
-        try:
-            room = self._bytes_max - await asyncio.to_thread(lambda: self._kept.size)
-            tags = await self._process.fetch(name, version.version, fetched, room)
-            if REFUSED_TAG not in tags:
-                self._untagged[name] = version
-            if tags.get(ARCHIVED_TAG) == IS_ARCHIVED:
-                raise RegistryError(
-                    f"Version {version.version} of {name!r} is archived: `penstock registry "
-                    "archive --undo`, or let the alias name another one."
-                )
-            if tags.get(SIGNATURE_CHANGE_TAG) != IS_ALLOWED:
-                await asyncio.to_thread(self._check_signature, name, version, fetched)
-            if self._wanted.get(name) != version:
-                return False
-            await asyncio.to_thread(self._kept.keep, name, version, fetched)
-            await asyncio.to_thread(self._kept.link, name, version)
-            return True
-        finally:
-            await asyncio.to_thread(self._kept.drop, fetched)
+        tags = await self._fetches.fetch(
+            name, version, is_named=lambda: self._is_named(name, version)
+        )
+        if tags is None:
+            return False
+        if REFUSED_TAG not in tags:
+            self._untagged[name] = version
+        if self._candidates.get(name) == version:
+            await asyncio.to_thread(self._kept.mark_candidate, name, version)
+        await asyncio.to_thread(self._kept.link, name, version)
+        return True
 
-    def _check_signature(self, name: str, version: ModelAlias, fetched: Path) -> None:
-        """Raises RegistryError if clients of the version that is served would notice."""
-        new = _signature(fetched)
-        for number, other in self._kept.versions(name).items():
-            old = _signature(self._kept.folder(name, other))
-            is_compared = self._models.serves(name, number) and number != version.version
-            if not is_compared or old is None or new is None:
-                continue
-            if differs := signature_change(old, new):
-                raise RegistryError(
-                    f"The signature of version {version.version} of {name!r} is not that of "
-                    f"version {number}, which is served: {differs}. Allow it by `penstock registry "
-                    "promote --allow-signature-change`."
-                )
+    def _is_named(self, name: str, version: ModelAlias) -> bool:
+        plan = self._plans.get(name)
+        return plan is not None and version in (plan.champion, plan.candidate)
 
     async def _settle(self, name: str, version: ModelAlias) -> list[LoadReport]:
-        """The wanted version serves: the others go."""
-        for number in set(self._kept.versions(name)) - {version.version}:
+        """The wanted version serves: all go but it and its candidate."""
+        candidate = self._candidates.get(name)
+        wanted = {one.version for one in (version, candidate) if one is not None}
+        for number in set(self._kept.versions(name)) - wanted:
             await asyncio.to_thread(self._kept.unlink, name, number)
+        mark = candidate if self._marked(name, candidate) is not None else None
+        await asyncio.to_thread(self._kept.mark_candidate, name, mark)
         await self._models.load_followed(name)
         await asyncio.to_thread(self._kept.tidy, name)
         self._refused.pop(name, None)
-        self._metrics.served(name, version.version)
-        log.info("registry_version_served", extra={"model": name, "version": version.version})
+        if (beside := self._refused_candidates.get(name)) and beside.version != candidate:
+            del self._refused_candidates[name]
+        if self._metrics.served(name, version.version):
+            log.info("registry_version_served", extra={"model": name, "version": version.version})
         return await self._untag(name, version)
+
+    # --- rollouts ---
+
+    async def _bring_candidate(self, name: str, candidate: ModelAlias) -> list[LoadReport]:
+        """Loads what is to be rolled out, beside what serves."""
+        number = candidate.version
+        async with self._changes:
+            try:
+                self.rollouts.policy(name)
+                if not await self._fetch(name, candidate):
+                    return []
+            except PenstockError as error:
+                report = await self._models.refuse_followed(name, number, str(error))
+                await self._refuse(name, candidate, str(error), self._refused_candidates)
+                return [report]
+            reports = await self._models.load_followed(name)
+            if not self._models.serves(name, number):
+                reason = _reason(reports, number)
+                await self._refuse(name, candidate, reason, self._refused_candidates)
+                return reports
+        log.info("registry_candidate_loaded", extra={"model": name, "version": number})
+        champion = self._champions.get(name)
+        if champion is not None and self._is_to_begin(name, candidate):
+            await self._begin(name, champion, candidate)
+        return reports
+
+    def _is_to_begin(self, name: str, candidate: ModelAlias) -> bool:
+        refusal = self._refused_candidates.get(name)
+        waits = (
+            refusal is not None
+            and refusal.version == candidate
+            and self._clock() < refusal.again_at
+        )
+        has_one = self.rollouts.unsettled(name) is not None
+        is_ready = self.rollouts.has_begun and self._serves(name, candidate)
+        return is_ready and not waits and not has_one
+
+    async def _begin(
+        self, name: str, version: ModelAlias, candidate: ModelAlias
+    ) -> list[LoadReport]:
+        """Begins the rollout of a candidate that is loaded."""
+        # What has a signature was compared with the champion's when it was fetched.
+        allows_change = await asyncio.to_thread(self._fetches.has_signature, name, candidate)
+        try:
+            await self.rollouts.begin(
+                name,
+                stable=version.version,
+                candidate=candidate.version,
+                allows_change=allows_change,
+            )
+        except PenstockError as error:
+            await self._refuse(name, candidate, str(error), self._refused_candidates)
+            return []
+        self._refused_candidates.pop(name, None)
+        with suppress(RegistryError):  # a reason of before, which the next server takes away
+            await self._process.note(name, candidate.version, "")
+        return []
+
+    async def _end(self, name: str, end: RolloutEnd, tried: ModelAlias | None) -> list[LoadReport]:
+        """The registry wins over a rollout that goes on."""
+        await self.rollouts.end(name, end)
+        if self.rollouts.has_begun or tried is None:
+            return []  # the next look finds the registry told
+        self.rollouts.follow(name, tried.version, None)
+        return await self._change_over(name, tried)
+
+    async def _promote_first(self, name: str, version: ModelAlias) -> list[LoadReport]:
+        """There is nothing to compare the first candidate with."""
+        try:
+            await self.rollouts.promote_first(name, version.version)
+        except RegistryError as error:  # the next look tries it again
+            log.warning("registry_not_noted", extra={"model": name, "reason": str(error)})
+        return []
 
     async def _untag(self, name: str, version: ModelAlias) -> list[LoadReport]:
         """What serves is not refused, whatever a server that ran before has written there."""
@@ -302,11 +431,14 @@ class RegistryFollower:
                 self._untagged[name] = version
         return []
 
-    async def _refuse(self, name: str, version: ModelAlias, reason: str) -> None:
-        before = self._refused.get(name)
-        self._refused[name] = next_try(before, version, reason, now=self._clock())
+    async def _refuse(
+        self, name: str, version: ModelAlias, reason: str, refused: dict[str, Refusal]
+    ) -> None:
+        before = refused.get(name)
+        refused[name] = next_try(before, version, reason, now=self._clock())
         self._metrics.refused(name)
-        self._untagged.pop(name, None)
+        if self._untagged.get(name) == version:
+            del self._untagged[name]
         is_new = before is None or (before.version, before.reason) != (version, reason)
         if is_new:
             log.error(
@@ -327,23 +459,32 @@ class RegistryFollower:
 
         The first is a decision; the second may be a mistake, and its version is served on.
         """
-        served = [one for one in self._kept.versions(name) if self._models.serves(name, one)]
+        candidate = self._kept.candidate(name)
+        kept = [one for one in self._kept.versions(name) if one != candidate]
+        served = [one for one in kept if self._models.serves(name, one)]
         is_there = [await self._process.has(name, number) for number in served]
-        if name in self._wanted:  # again
+        if name in self._champions:  # again
             return []
+        why = "The alias champion was taken away, or its version."
+        await self.rollouts.end(name, RolloutEnd(is_live=False, why=why))
         if any(is_there) or not served:
             await self._take_out(name)
         else:
             self._orphans.add(name)
+            if candidate is not None:
+                await asyncio.to_thread(self._kept.unlink, name, candidate)
+                await self._models.load_followed(name)
             log.warning("registry_version_removed", extra={"model": name, "serving": "as before"})
         return []
 
     async def _take_out(self, name: str) -> None:
         log.info("registry_alias_removed", extra={"model": name, "alias": self._alias})
         await asyncio.to_thread(self._kept.remove, name)
+        self.rollouts.leave(name)
         if not await self._models.is_elsewhere(name):
             await self._models.remove_followed(name)
         self._refused.pop(name, None)
+        self._refused_candidates.pop(name, None)
         self._untagged.pop(name, None)
         self._metrics.removed(name)
 
@@ -352,11 +493,6 @@ class RegistryFollower:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-def _signature(folder: Path) -> ModelSignature | None:
-    path = folder / SIGNATURE_FILE
-    return read_signature(path) if path.is_file() else None
 
 
 def _reason(reports: list[LoadReport], number: int) -> str:

@@ -34,12 +34,14 @@ class FollowerMetrics:
         with self._lock:
             self._wanted = versions
 
-    def served(self, model: str, version: int) -> None:
-        """A model has changed over."""
+    def served(self, model: str, version: int) -> bool:
+        """A model has changed over; False: it was counted as served by this version before."""
         with self._lock:
-            if self._served.get(model) != version:
+            is_new = self._served.get(model) != version
+            if is_new:
                 self._switches[model] = self._switches.get(model, 0) + 1
             self._served[model] = version
+            return is_new
 
     def serves(self, model: str, version: int) -> None:
         """A model is served as it was when the server began."""

@@ -218,8 +218,10 @@ class RolloutController:
             if model in ("", record.model) and (record.goes_on or not ongoing_only)
         ]
 
-    async def promote(self, model: str, *, by: str = "operator") -> RolloutStatus:
-        """See RolloutControl."""
+    async def promote(
+        self, model: str, *, by: str = "operator", why: str = "Promoted by hand."
+    ) -> RolloutStatus:
+        """See RolloutControl. `why`: one sentence of whoever it is by."""
         async with self._lock:
             course = self._ongoing(model)
             version = course.record.candidate
@@ -234,7 +236,7 @@ class RolloutController:
                     f"The judge has just taken version {version} of {model!r} out of traffic.",
                     code="FAILED_PRECONDITION",
                 )
-            await self._move(course, "live", 10_000, by=by, why="Promoted by hand.")
+            await self._move(course, "live", 10_000, by=by, why=why)
             return course.record.status()
 
     async def pause(self, model: str, *, is_paused: bool = True) -> RolloutStatus:
@@ -259,13 +261,16 @@ class RolloutController:
                     raise
             return course.record.status()
 
-    async def roll_back(self, model: str, *, reason: str = "") -> RolloutStatus:
-        """See RolloutControl."""
+    async def roll_back(
+        self, model: str, *, reason: str = "", by: str = "operator"
+    ) -> RolloutStatus:
+        """See RolloutControl. Of others than operators `reason` is the whole sentence."""
         async with self._lock:
             course = self._ongoing(model)
             course.gather()
             why = f"Rolled back by hand: {reason}" if reason else "Rolled back by hand."
-            await self._move(course, "rolled_back", 0, by="operator", why=why)
+            why = why if by == "operator" else reason
+            await self._move(course, "rolled_back", 0, by=by, why=why)
             return course.record.status()
 
     async def explain(self, model: str, rollout: str = "") -> Mapping[str, object]:
@@ -283,6 +288,11 @@ class RolloutController:
         async with self._lock:
             record = self._record(model, rollout)
             return record.id, await self._examples.of(record, self._courses.get(record.id))
+
+    def unsettled(self, model: str) -> Record | None:
+        """The rollout that goes on, or whose end the champion has not heard of."""
+        courses = (one.record for one in self._courses.values() if one.record.model == model)
+        return next((one for one in courses if one.goes_on or not one.is_told), None)
 
     def _record(self, model: str, rollout: str) -> Record:
         for record in reversed(self._records.values()):

@@ -5,6 +5,8 @@ Without a rollout it is the highest that is loaded. A model with a rollout polic
 that it has when a higher one is loaded, until a rollout of that one has gone live; and a version
 that was rolled back stays out of the way for as long as it is loaded, also after a restart.
 
+Of a model of a registry the champion answers, and rollouts begin by the registry's word alone.
+
 Lives on the control thread; nothing here blocks.
 """
 
@@ -69,7 +71,7 @@ class Standing:
         self._rolled_back: set[tuple[str, int]] = set()
         self._awaiting: dict[str, int] = {}  # newest candidates that no rollout has begun for
         self._newer: dict[str, set[int]] = {}  # to be loaded, in place of what is pinned
-        self._policies: set[str] = set()  # of models that have one elsewhere than in a file
+        self._followed: dict[str, tuple[int | None, int | None]] = {}  # champion, candidate
         self._specs: dict[str, RouteFileSpec] = {}
         for record in records:
             self._take(record)
@@ -116,6 +118,8 @@ class Standing:
     def went_live(self, model: str, candidate: int, loaded: Sequence[int]) -> None:
         """The candidate answers from now on."""
         self._pairs.pop(model, None)
+        if model in self._followed:
+            self._followed[model] = (candidate, None)
         if candidate == max(loaded, default=candidate):
             self._unpin(model)
         else:
@@ -135,9 +139,23 @@ class Standing:
 
     # --- what the repository and the registry do ---
 
-    def set_policy(self, model: str, *, has_policy: bool) -> None:
-        """Whether new versions of a model take part in a rollout, by somebody else's decision."""
-        (self._policies.add if has_policy else self._policies.discard)(model)
+    def follow(
+        self, model: str, champion: int | None, candidate: int | None, loaded: Sequence[int] = ()
+    ) -> None:
+        """What a registry names: the champion answers once it is loaded and no rollout goes on, and
+        the candidate never by itself.
+        """
+        self._followed[model] = (champion, candidate)
+        self._let_champion_answer(model, loaded)
+
+    def leave(self, model: str) -> None:
+        """No registry decides over the model any more."""
+        if self._followed.pop(model, None) is not None and model not in self._pairs:
+            self._unpin(model)
+
+    def pinned(self, model: str) -> int | None:
+        """The version that answers though a higher one may be loaded; None: the highest does."""
+        return self._pins.get(model)
 
     def set_route(self, model: str, spec: RouteFileSpec | None) -> None:
         """What stands in the model's route.toml, before its versions are chosen."""
@@ -161,6 +179,11 @@ class Standing:
         none, as when the server starts, a version is compared with the one that answered when the
         last rollout ended; without such a one there is nothing to compare a candidate with.
         """
+        if model in self._followed:
+            champion, candidate = self._followed[model]
+            if number == candidate and champion is not None and model not in self._pairs:
+                self._pin(model, champion)
+            return number == candidate
         if model in self._pairs:
             if number not in self._pairs[model]:
                 self._awaiting[model] = number
@@ -171,7 +194,7 @@ class Standing:
             return False
         if not others and number < served:
             return False  # it was there all along
-        if model in self._policies or (folder / ROLLOUT_FILE).is_file():
+        if (folder / ROLLOUT_FILE).is_file():
             self._pin(model, served)
             self._awaiting[model] = number
             return True
@@ -183,11 +206,16 @@ class Standing:
         """What was to be loaded was tried, and nothing is unloaded yet. Before that nobody knows
         whether the newest can answer, and without it a version that was rolled back might.
         """
-        if self._newer.pop(model, set()) & {*loaded}:
+        if model in self._followed:
+            self._let_champion_answer(model, loaded)
+        elif self._newer.pop(model, set()) & {*loaded}:
             self._unpin(model)
 
     def after_load(self, model: str, loaded: Sequence[int]) -> None:
         """Loads and unloads of a model are done; `loaded` are those that requests reach now."""
+        if model in self._followed:
+            self._let_champion_answer(model, loaded)
+            return
         pinned = self._pins.get(model)
         if pinned is not None and loaded and pinned not in loaded and model not in self._pairs:
             log.warning("stable_version_gone", extra={"model": model, "version": pinned})
@@ -196,6 +224,15 @@ class Standing:
             self._begin_next(model)
 
     # --- details ---
+
+    def _let_champion_answer(self, model: str, loaded: Sequence[int]) -> None:
+        champion = self._followed[model][0]
+        if champion is None or model in self._pairs or champion not in loaded:
+            return
+        if champion == max(loaded):
+            self._unpin(model)
+        elif self._pins.get(model) != champion:
+            self._pin(model, champion)
 
     def _begin_next(self, model: str) -> None:
         if model not in self._pairs and (number := self._awaiting.pop(model, None)) is not None:

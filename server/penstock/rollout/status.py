@@ -23,7 +23,7 @@ class Transition:
     wall_ms: int
     state: State
     canary_bp: int
-    #: What decided: "policy", "judge", "operator", "restart".
+    #: What decided: "policy", "judge", "operator", "restart", "registry".
     by: str
     #: One sentence.
     why: str

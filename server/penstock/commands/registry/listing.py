@@ -16,15 +16,23 @@ from penstock.commands.registry.opened import (
 )
 from penstock.errors import RegistryError
 from penstock.registry import ModelEntry, VersionEntry
+from penstock.registry.policy import policy_of
 from penstock.registry.registry import DIGEST_TAG
 from penstock.registry.runs import RunEntry, run_of
-from penstock.registry.tags import ARCHIVED_TAG, METRIC_TAG, REFUSED_TAG
+from penstock.registry.tags import (
+    ARCHIVED_TAG,
+    METRIC_TAG,
+    REFUSED_TAG,
+    ROLLED_BACK_TAG,
+    ROLLOUT_TAG,
+)
 
 __all__ = ["list_models", "list_versions", "print_models", "print_versions", "show_version"]
 
 #: Characters of a digest or a reason in a table.
 DIGEST_SHOWN = 12
 REASON_SHOWN = 48
+POLICY_SHOWN = 60
 
 
 def list_models(console: Console, uri: str, with_archived: bool, as_json: bool) -> None:
@@ -60,10 +68,11 @@ def show_version(
         raise RegistryError(f"All versions of {name!r} are archived: --all shows them.")
     version = registry.version(name, which) if which else shown[0]
     run = run_of(registry, version)
+    policy = registry.model_tags(name).get(ROLLOUT_TAG, "")
     if as_json:
-        print_json(version_told(version, run))
+        print_json({**version_told(version, run), "rollout_policy": policy})
     else:
-        _print_version(console, version, run, shown)
+        _print_version(console, version, run, shown, policy)
 
 
 def version_told(version: VersionEntry, run: RunEntry | None) -> dict[str, Any]:
@@ -76,6 +85,7 @@ def version_told(version: VersionEntry, run: RunEntry | None) -> dict[str, Any]:
         "digest": version.digest,
         "is_archived": version.is_archived,
         "refused": version.refused,
+        "rolled_back": version.rolled_back,
         "verdict": run.verdict if run else "",
         "metrics": dict(run.metrics) if run else {},
         "run_id": version.run_id,
@@ -91,6 +101,7 @@ def _model_told(model: ModelEntry) -> dict[str, Any]:
         "latest": model.latest,
         "aliases": dict(model.aliases),
         "changed_ms": model.changed_ms,
+        "rollout_policy": model.policy,
     }
 
 
@@ -103,11 +114,11 @@ def print_models(console: Console, shown: str, models: Sequence[ModelEntry]) -> 
     if not models:
         console.print(Text(f"No version is registered in {shown}."), soft_wrap=True)
         return
-    table = Table("Model", "Versions", "Latest", "Aliases", "Changed")
+    table = Table("Model", "Versions", "Latest", "Aliases", "Changed", "Candidates")
     for model in models:
         aliases = ", ".join(f"{name}: {version}" for name, version in sorted(model.aliases.items()))
         row = (str(model.versions), str(model.latest), Text(aliases), shown_time(model.changed_ms))
-        table.add_row(Text(model.name), *row)
+        table.add_row(Text(model.name), *row, "rolled out" if model.policy else "")
     console.print(table)
 
 
@@ -118,7 +129,7 @@ def print_versions(
     if not versions:
         console.print(Text("All versions are archived: --all shows them."), soft_wrap=True)
         return
-    table = Table("Version", "Aliases", "Created", "Verdict", "Metric", "Digest", "Refused")
+    table = Table("Version", "Aliases", "Created", "Verdict", "Metric", "Digest", "Not served")
     for version in versions:
         run = runs[version.version]
         verdict = "archived" if version.is_archived else run.verdict if run else ""
@@ -129,7 +140,7 @@ def print_versions(
             Text(verdict, "green" if verdict == "accepted" else "yellow"),
             Text(_deciding(version, run)),
             Text(version.digest[:DIGEST_SHOWN]),
-            Text(_shortened(version.refused), "red"),
+            Text(_shortened(version.refused or _rolled_back(version)), "red"),
         )
     console.print(table)
 
@@ -138,6 +149,21 @@ def _deciding(version: VersionEntry, run: RunEntry | None) -> str:
     found = run.estimates if run else {}
     metric = version.tags.get(METRIC_TAG, "")
     return f"{metric} {shown_estimate(found[metric])}" if metric in found else ""
+
+
+def _rolled_back(version: VersionEntry) -> str:
+    return f"rolled back {version.rolled_back}" if version.rolled_back else ""
+
+
+def _shown_policy(text: str, name: str) -> str:
+    """In one line."""
+    try:
+        policy_of(text, name)
+    except RegistryError as error:
+        return str(error)
+    if not text:
+        return "none: promotions move champion at once"
+    return " ".join(text.split()) if len(text) <= POLICY_SHOWN else "`penstock registry policy`"
 
 
 def _shortened(text: str) -> str:
@@ -149,8 +175,9 @@ def _print_version(
     version: VersionEntry,
     run: RunEntry | None,
     versions: Sequence[VersionEntry],
+    policy: str,
 ) -> None:
-    told_apart = {DIGEST_TAG, ARCHIVED_TAG, REFUSED_TAG}
+    told_apart = {DIGEST_TAG, ARCHIVED_TAG, REFUSED_TAG, ROLLED_BACK_TAG}
     found = run.estimates if run else {}
     rows = {
         "Model": version.name,
@@ -159,6 +186,8 @@ def _print_version(
         "Created": shown_time(version.created_ms),
         "Verdict": (run.verdict if run else "") or "none",
         "Refused": version.refused or "no",
+        "Rolled back": version.rolled_back or "no",
+        "Rollout policy": _shown_policy(policy, version.name),
         "Digest": version.digest or "none: it is no package of Penstock",
         "Files": version.source,
         "Run": version.run_id or "none",

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real server that rolls out the candidates of an embedded registry."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from tests.doubles.processes import wait_until
+from tests.package.conftest import Opened
+from tests.package.test_follow_registry import Following, another, register, tags_of
+
+from penstock.registry.promotion import CANDIDATE, CHAMPION
+from penstock.registry.registry import Registry
+from penstock.registry.rolling import set_policy
+from penstock.registry.tags import ROLLED_BACK_TAG
+from penstock_client import Client, RolloutStatus
+
+#: A rollout that takes seconds where hundreds of requests come each second.
+QUICK = """
+shadow = false
+stages_bp = [5000, 10_000]
+dwell_s = 0.5
+requests_min = 50
+idempotent = true
+
+[promotion]
+max_bad_rate = 0.2
+harm_budget = 0.9
+"""
+#: One that stays where it is.
+SLOW = QUICK.replace("dwell_s = 0.5", "dwell_s = 3600")
+#: Beyond what the smoke request asks.
+ODD = np.full((1, 4), 50.0, np.float32)
+USUAL = np.full((1, 4), 1.0, np.float32)
+
+
+def fails_for_odd_rows(folder: Path) -> None:
+    """Its graph looks up the first feature in a table of ten rows."""
+    path = folder / "model.onnx"
+    model = onnx.load(str(path))
+    (folder / "model.pnst").unlink(missing_ok=True)
+    nodes = [
+        helper.make_node("Cast", ["features"], ["whole"], to=TensorProto.INT64),
+        helper.make_node("Gather", ["table", "whole"], ["looked_up"], axis=0),
+        helper.make_node("Add", ["features", "looked_up"], ["checked"]),
+    ]
+    for node in model.graph.node:
+        for index, name in enumerate(node.input):
+            if name == "features":
+                node.input[index] = "checked"
+    kept = list(model.graph.node)
+    del model.graph.node[:]
+    model.graph.node.extend([*nodes, *kept])
+    model.graph.initializer.append(helper.make_tensor("table", TensorProto.FLOAT, [10], [0.0] * 10))
+    onnx.save(model, str(path))
+
+
+class Load:
+    """Two clients that ask for the version that answers, until `with` ends."""
+
+    def __init__(self, server: Following, rows: np.ndarray) -> None:
+        self._server = server
+        self._rows = rows
+        self.failures: list[Exception] = []
+        self.asked = 0
+        self._ends = threading.Event()
+        self._threads = [threading.Thread(target=self._ask) for _ in range(2)]
+
+    def _ask(self) -> None:
+        with Client(self._server.grpc, retry=None) as client:
+            while not self._ends.is_set():
+                try:
+                    client.infer("iris", {"features": self._rows}, timeout=10)
+                    self.asked += 1
+                except Exception as error:
+                    self.failures.append(error)
+
+    def __enter__(self) -> Load:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ends.set()
+        for thread in self._threads:
+            thread.join()
+
+
+def last(server: Following) -> RolloutStatus | None:
+    with Client(server.grpc, retry=None) as client:
+        found = client.rollouts("iris")
+    return found[0] if found else None
+
+
+def is_in(server: Following, candidate: int, *states: str) -> bool:
+    found = last(server)
+    return found is not None and found.candidate == candidate and found.state in states
+
+
+def away(registry: Path) -> tuple[Path, Path]:
+    return registry / "mlflow.db", registry.parent / "away.db"
+
+
+@pytest.fixture
+def rolled(registry: Opened, made_packages: dict[str, Path]) -> Registry:
+    """Version 1 of iris is the champion, and its candidates are rolled out."""
+    opened = registry()
+    register(opened, made_packages["iris"])
+    set_policy(opened, "iris", QUICK)
+    return opened
+
+
+def test_a_candidate_is_rolled_out_goes_live_and_is_the_champion_without_a_failed_request(
+    rolled: Registry, made_packages: dict[str, Path], tmp_path: Path
+) -> None:
+    with Following(tmp_path / "registry") as server, Load(server, USUAL) as load:
+        second = register(rolled, another(made_packages["iris"], tmp_path / "second"), CANDIDATE)
+        server.wait_for("iris", second)
+        assert rolled.aliases("iris") == {CHAMPION: second}
+        assert is_in(server, second, "live")
+        assert ROLLED_BACK_TAG not in tags_of(rolled, "iris", second)
+    assert load.failures == []
+    assert load.asked > 0
+
+
+def test_a_candidate_that_fails_is_rolled_back_tagged_and_not_begun_with_again(
+    rolled: Registry, made_packages: dict[str, Path], tmp_path: Path
+) -> None:
+    bad = another(made_packages["iris"], tmp_path / "bad", change=fails_for_odd_rows)
+    with Following(tmp_path / "registry") as server, Load(server, ODD) as load:
+        second = register(rolled, bad, CANDIDATE)
+        wait_until(lambda: is_in(server, second, "rolled_back"), "it is rolled back")
+        server.wait_for("iris", 1)
+        wait_until(lambda: rolled.aliases("iris") == {CHAMPION: 1}, "it is the candidate no more")
+        told = last(server)
+        assert told is not None
+        assert told.why in tags_of(rolled, "iris", second)[ROLLED_BACK_TAG]
+        rolled.client.set_registered_model_alias("iris", CANDIDATE, str(second))
+        third = register(rolled, another(made_packages["iris"], tmp_path / "third"), CANDIDATE)
+        server.wait_for("iris", third)
+    assert load.failures == []
