@@ -44,7 +44,7 @@ class GuardrailStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
-    """A line of a rollout's log. `by`: "policy", "judge", "operator" or "restart"."""
+    """A line of a rollout's log. `by`: "policy", "judge", "operator", "restart", "registry"."""
 
     wall_ms: int
     state: str

@@ -39,15 +39,16 @@ ODD = np.full((1, 4), 50.0, np.float32)
 USUAL = np.full((1, 4), 1.0, np.float32)
 
 
-def fails_for_odd_rows(folder: Path) -> None:
-    """Its graph looks up the first feature in a table of ten rows."""
+def is_not_finite_for_odd_rows(folder: Path) -> None:
+    """Its graph adds nothing, by way of the square root of 10 minus each feature."""
     path = folder / "model.onnx"
     model = onnx.load(str(path))
     (folder / "model.pnst").unlink(missing_ok=True)
     nodes = [
-        helper.make_node("Cast", ["features"], ["whole"], to=TensorProto.INT64),
-        helper.make_node("Gather", ["table", "whole"], ["looked_up"], axis=0),
-        helper.make_node("Add", ["features", "looked_up"], ["checked"]),
+        helper.make_node("Sub", ["ten", "features"], ["left"]),
+        helper.make_node("Sqrt", ["left"], ["root"]),
+        helper.make_node("Mul", ["root", "zero"], ["nothing"]),
+        helper.make_node("Add", ["features", "nothing"], ["checked"]),
     ]
     for node in model.graph.node:
         for index, name in enumerate(node.input):
@@ -56,7 +57,8 @@ def fails_for_odd_rows(folder: Path) -> None:
     kept = list(model.graph.node)
     del model.graph.node[:]
     model.graph.node.extend([*nodes, *kept])
-    model.graph.initializer.append(helper.make_tensor("table", TensorProto.FLOAT, [10], [0.0] * 10))
+    for name, value in (("ten", 10.0), ("zero", 0.0)):
+        model.graph.initializer.append(helper.make_tensor(name, TensorProto.FLOAT, [], [value]))
     onnx.save(model, str(path))
 
 
@@ -93,7 +95,7 @@ class Load:
 
 def last(server: Following) -> RolloutStatus | None:
     with Client(server.grpc, retry=None) as client:
-        found = client.rollouts("iris")
+        found = client.rollouts.list(model="iris")
     return found[0] if found else None
 
 
@@ -131,7 +133,7 @@ def test_a_candidate_is_rolled_out_goes_live_and_is_the_champion_without_a_faile
 def test_a_candidate_that_fails_is_rolled_back_tagged_and_not_begun_with_again(
     rolled: Registry, made_packages: dict[str, Path], tmp_path: Path
 ) -> None:
-    bad = another(made_packages["iris"], tmp_path / "bad", change=fails_for_odd_rows)
+    bad = another(made_packages["iris"], tmp_path / "bad", change=is_not_finite_for_odd_rows)
     with Following(tmp_path / "registry") as server, Load(server, ODD) as load:
         second = register(rolled, bad, CANDIDATE)
         wait_until(lambda: is_in(server, second, "rolled_back"), "it is rolled back")
