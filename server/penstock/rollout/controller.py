@@ -218,10 +218,8 @@ class RolloutController:
             if model in ("", record.model) and (record.goes_on or not ongoing_only)
         ]
 
-    async def promote(
-        self, model: str, *, by: str = "operator", why: str = "Promoted by hand."
-    ) -> RolloutStatus:
-        """See RolloutControl. `why`: one sentence of whoever it is by."""
+    async def promote(self, model: str, *, by: str = "operator", why: str = "") -> RolloutStatus:
+        """See RolloutControl. `why`: one sentence of others than operators."""
         async with self._lock:
             course = self._ongoing(model)
             version = course.record.candidate
@@ -236,7 +234,7 @@ class RolloutController:
                     f"The judge has just taken version {version} of {model!r} out of traffic.",
                     code="FAILED_PRECONDITION",
                 )
-            await self._move(course, "live", 10_000, by=by, why=why)
+            await self._move(course, "live", 10_000, by=by, why=why or "Promoted by hand.")
             return course.record.status()
 
     async def pause(self, model: str, *, is_paused: bool = True) -> RolloutStatus:
@@ -268,9 +266,9 @@ class RolloutController:
         async with self._lock:
             course = self._ongoing(model)
             course.gather()
-            why = f"Rolled back by hand: {reason}" if reason else "Rolled back by hand."
-            why = why if by == "operator" else reason
-            await self._move(course, "rolled_back", 0, by=by, why=why)
+            by_hand = f"Rolled back by hand{f': {reason}' if reason else '.'}"
+            reason = by_hand if by == "operator" else reason
+            await self._move(course, "rolled_back", 0, by=by, why=reason)
             return course.record.status()
 
     async def explain(self, model: str, rollout: str = "") -> Mapping[str, object]:
@@ -278,8 +276,8 @@ class RolloutController:
         async with self._lock:
             record = self._record(model, rollout)
             course = self._courses.get(record.id)
-            events = await asyncio.to_thread(self._store.events, record.id)
-            events = [*events, *(course.unsaved if course else ())]
+            kept = await asyncio.to_thread(self._store.events, record.id)
+            events = [*kept, *(course.unsaved if course else ())]
         # There may be a million of them.
         return await asyncio.to_thread(explain, record, events)
 
@@ -291,8 +289,8 @@ class RolloutController:
 
     def unsettled(self, model: str) -> Record | None:
         """The rollout that goes on, or whose end the champion has not heard of."""
-        courses = (one.record for one in self._courses.values() if one.record.model == model)
-        return next((one for one in courses if one.goes_on or not one.is_told), None)
+        told = (one.record for one in self._courses.values() if one.record.model == model)
+        return next((one for one in told if one.goes_on or not one.is_told), None)
 
     def _record(self, model: str, rollout: str) -> Record:
         for record in reversed(self._records.values()):
@@ -395,8 +393,7 @@ class RolloutController:
         """After a restart: the judge is where it was, and the step begins anew."""
         record = course.record
         try:
-            events = await asyncio.to_thread(self._store.events, record.id)
-            course.open(events)
+            course.open(await asyncio.to_thread(self._store.events, record.id))
         except PenstockError as error:
             now = self._clock.monotonic_s()
             if course.refused_s is None:
@@ -462,13 +459,10 @@ class RolloutController:
                 del course.unsaved[: len(events)]
             raise
         except StoreError as error:
+            record = course.record
             log.warning(
                 "rollout_not_kept",
-                extra={
-                    "model": course.record.model,
-                    "rollout": course.record.id,
-                    "reason": str(error),
-                },
+                extra={"model": record.model, "rollout": record.id, "reason": str(error)},
             )
             raise
         del course.unsaved[: len(events)]
