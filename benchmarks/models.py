@@ -31,16 +31,17 @@ def _config(name: str, lines: list[str], inputs: list[int], outputs: list[int]) 
     return "\n".join(parts) + "\n"
 
 
-def _version_folder(repository: Path, name: str) -> Path:
-    folder = repository / name / "1"
+def _version_folder(repository: Path, name: str, version: int = 1) -> Path:
+    folder = repository / name / str(version)
     folder.mkdir(parents=True)
     return folder
 
 
-def add_identity(repository: Path, name: str, width: int) -> None:
-    """Add a model that echoes [n, width] floats."""
-    _version_folder(repository, name)
-    lines = ['backend: "identity"', "max_batch_size: 64"]
+def add_identity(repository: Path, name: str, width: int, versions: int = 1) -> None:
+    """Add a model that echoes [n, width] floats, in so many versions."""
+    for version in range(1, versions + 1):
+        _version_folder(repository, name, version)
+    lines = ['backend: "identity"', "max_batch_size: 64", "version_policy { all {} }"]
     (repository / name / "config.pbtxt").write_text(_config(name, lines, [width], [width]))
 
 
