@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keeps what the slow tests reached: results/<date>-<commit>-training.json and -traffic.json.
+"""Keeps what the slow tests reached: results/<date>-<commit>-training.json, -traffic.json
+and -rollouts.json.
 
     python -m benchmarks.slow_results REPORT [QUESTION ...]
 
@@ -35,9 +36,9 @@ KEPT: Mapping[str, Kept] = {
         ),
     ),
     "traffic": Kept(
-        packages=("tests.traffic.", "tests.server.rollout.", "tests.rollout."),
-        libraries=("numpy", "scipy"),
+        packages=("tests.traffic.", "tests.server.rollout."), libraries=("numpy", "scipy")
     ),
+    "rollouts": Kept(packages=("tests.rollout.",), libraries=("grpcio", "numpy")),
 }  # fmt: skip
 
 
