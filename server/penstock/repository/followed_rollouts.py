@@ -113,20 +113,23 @@ class FollowedRollouts:
 
     # --- policies ---
 
-    def take_policies(self, looked: Mapping[str, LookedModel]) -> None:
-        """What the registry says now."""
+    def take_policies(self, looked: Mapping[str, LookedModel]) -> list[str]:
+        """What the registry says now; the models of which it says something else than before."""
         policies: dict[str, tuple[str, RolloutSpec | RegistryError | None]] = {}
+        changed: list[str] = []
         for name, one in looked.items():
             before = self._policies.get(name)
             if before is not None and before[0] == one.policy:
                 policies[name] = before
                 continue
+            changed.append(name)
             try:
                 policies[name] = (one.policy, policy_of(one.policy, name))
             except RegistryError as error:
                 policies[name] = (one.policy, error)
                 log.error("registry_policy_refused", extra={"model": name, "reason": str(error)})
         self._policies = policies  # at once, for other threads read it
+        return changed
 
     def policy(self, name: str) -> RolloutSpec | None:
         """The policy of a model; None: it has none. Raises RegistryError for what is none."""

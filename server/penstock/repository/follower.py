@@ -185,7 +185,8 @@ class RegistryFollower:
     ) -> list[asyncio.Task[list[LoadReport]]]:
         """Begins what brings each model to what is wanted of it."""
         rollouts = self.rollouts
-        rollouts.take_policies(looked)
+        for name in rollouts.take_policies(looked):
+            self._refused_candidates.pop(name, None)  # by another policy it may begin
         self._plans = plans = {
             name: rollouts.plan(name, one, is_orphan=name in self._orphans)
             for name, one in looked.items()
@@ -370,21 +371,17 @@ class RegistryFollower:
                 await self._refuse(name, candidate, reason, self._refused_candidates)
                 return reports
         log.info("registry_candidate_loaded", extra={"model": name, "version": number})
-        champion = self._champions.get(name)
+        champion = self._champions.get(name)  # by now
         if champion is not None and self._is_to_begin(name, candidate):
             await self._begin(name, champion, candidate)
         return reports
 
     def _is_to_begin(self, name: str, candidate: ModelAlias) -> bool:
-        refusal = self._refused_candidates.get(name)
-        waits = (
-            refusal is not None
-            and refusal.version == candidate
-            and self._clock() < refusal.again_at
-        )
-        has_one = self.rollouts.unsettled(name) is not None
-        is_ready = self.rollouts.has_begun and self._serves(name, candidate)
-        return is_ready and not waits and not has_one
+        if not self.rollouts.has_begun or self.rollouts.unsettled(name) is not None:
+            return False
+        wanted, refused = {name: candidate}, self._refused_candidates
+        is_due = versions_to_try(wanted, {}, refused, now=self._clock())
+        return bool(is_due) and self._serves(name, candidate)
 
     async def _begin(
         self, name: str, version: ModelAlias, candidate: ModelAlias
