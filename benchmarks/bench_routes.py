@@ -10,12 +10,12 @@ at all, natively: the best of many trials on one pinned core (benchmarks/traffic
 
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import grpc
 import numpy as np
 
-from benchmarks import h2load, messages, models, report, runner
+from benchmarks import compare, h2load, messages, models, report, runner
 from benchmarks.servers import Server
 from benchmarks.tensors import echoes
 from penstock_client import Client
@@ -67,10 +67,8 @@ def main() -> None:
 
 def _answer(stage: runner.Stage, request: bytes, rows: np.ndarray) -> dict[str, object]:
     """Time all in turns; print and return what they take."""
-    headers = (*h2load.Load.__dataclass_fields__["headers"].default, ": ".join(_KEY))
-    load = h2load.Load(
-        connections=8, streams=16, body=stage.body("request", request), headers=headers
-    )
+    plain = h2load.Load(connections=8, streams=16, body=stage.body("request", request))
+    load = replace(plain, headers=(*plain.headers, ": ".join(_KEY)))
     answers = {one.name: _answer_bytes(one, request, rows) for one in stage.servers}
 
     def once(server: Server, requests: int) -> runner.Sample:
@@ -79,7 +77,7 @@ def _answer(stage: runner.Stage, request: bytes, rows: np.ndarray) -> dict[str, 
     samples = stage.time_in_turns(once, load.connections * load.streams)
     recorded = report.cpu_table("Identity [1,16], 8 x 16, with a sticky header", samples)
     more = {
-        name: report.spread(
+        name: compare.spread(
             [
                 one.cpu_us_per_request - other.cpu_us_per_request
                 for one, other in zip(runs, samples[runner.PENSTOCK], strict=True)
@@ -106,7 +104,7 @@ def _answer_bytes(server: Server, request: bytes, rows: np.ndarray) -> int:
     """What the key's answers have, with gRPC's prefix; they are checked."""
     with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(h2load.PATH)
-        response = call(request, timeout=10, metadata=[_KEY])
+        response = call(request, timeout=10, metadata=(_KEY,))
     echoes(rows)(messages.decode_response(response))
     return len(messages.framed(response))
 
