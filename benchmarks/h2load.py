@@ -19,7 +19,10 @@ class WrongAnswersError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """A closed loop: each of `streams` on each of `connections` sends when it was answered."""
+    """A closed loop: each of `streams` on each of `connections` sends when it was answered.
+
+    With `rate`, in requests per second of each connection, it sends so often, whatever is answered.
+    """
 
     connections: int
     streams: int
@@ -28,6 +31,7 @@ class Load:
     path: str = PATH
     headers: tuple[str, ...] = ("content-type: application/grpc", "te: trailers")
     is_http1: bool = False
+    rate: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +51,7 @@ def command(load: Load, port: int, requests: int, log: Path | None = None) -> li
     argv += ["-d", str(load.body), "-f", str(load.frame_bytes_max)]
     argv += [word for header in load.headers for word in ("-H", header)]
     argv += ["--h1"] if load.is_http1 else []
+    argv += [f"--rps={load.rate}"] if load.rate else []
     if log is not None:
         argv += [f"--log-file={log}"]
     return [*argv, f"http://127.0.0.1:{port}{load.path}"]
