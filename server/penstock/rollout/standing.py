@@ -18,7 +18,7 @@ from typing import Protocol, Self
 from penstock.errors import EngineError, PenstockError
 from penstock.rollout.read import ROLLOUT_FILE
 from penstock.rollout.record import Record
-from penstock.rollout.spec import RouteFileSpec
+from penstock.rollout.spec import ArmSpec, RouteFileSpec, ShadowSpec
 
 __all__ = ["Standing", "StandingRoutes"]
 
@@ -101,8 +101,11 @@ class Standing:
     def held(self, model: str) -> set[int]:
         """Versions that stay loaded, whatever the version policy chooses."""
         pins = {self._pins[model]} if model in self._pins else set()
-        arms = self._specs[model].arms if model in self._specs else ()
-        routed = {arm.version for arm in arms if arm.version is not None and not arm.model}
+        spec = self._specs.get(model)
+        named: tuple[ArmSpec | ShadowSpec, ...] = ()
+        if spec is not None:
+            named = (*spec.arms, *spec.shadows)
+        routed = {one.version for one in named if one.version is not None and not one.model}
         return pins | routed | set(self._pairs.get(model, ()))
 
     # --- what rollouts do ---

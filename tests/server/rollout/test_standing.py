@@ -7,7 +7,7 @@ import pytest
 from tests.doubles.pinned_routes import PinnedRoutes
 
 from penstock.rollout.record import Record
-from penstock.rollout.spec import RolloutSpec
+from penstock.rollout.spec import RolloutSpec, RouteFileSpec
 from penstock.rollout.standing import Standing
 from penstock.rollout.status import State
 
@@ -118,3 +118,13 @@ def test_what_was_rolled_back_does_not_answer_because_a_newer_version_fails_to_l
     assert house.answers(1, 2) == 1
     house.load(3, before=(1, 2))
     assert house.answers(1, 2, 3) == 3 and house.routes.pins == {}
+
+
+def test_versions_of_a_route_s_arms_and_shadows_stay_loaded(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    spec = {
+        "arms": [{"name": "main", "share_bp": 10_000, "version": 3}],
+        "shadows": [{"version": 1}, {"version": 2, "model": "another"}],
+    }
+    house.standing.set_route("m", RouteFileSpec.model_validate(spec))
+    assert house.standing.held("m") == {1, 3}
