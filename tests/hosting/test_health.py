@@ -21,6 +21,7 @@ SERVING = health.HealthCheckResponse.SERVING
 NOT_SERVING = health.HealthCheckResponse.NOT_SERVING
 SERVICE_UNKNOWN = health.HealthCheckResponse.SERVICE_UNKNOWN
 INFERENCE = "inference.GRPCInferenceService"
+ADMIN = "penstock.admin.v1.AdminService"
 REPOSITORY = "inference.model_repository.ModelRepositoryService"
 
 
@@ -70,6 +71,7 @@ def test_the_list_has_services_and_models(channel: Any) -> None:
             "courier.v1.Courier",
             "grpc.reflection.v1.ServerReflection",
             "grpc.reflection.v1alpha.ServerReflection",
+            ADMIN,
         ],
         SERVING,
     )
@@ -120,6 +122,7 @@ def test_reflection_lists_every_service(channel: Any) -> None:
             "grpc.reflection.v1alpha.ServerReflection",
             INFERENCE,
             REPOSITORY,
+            ADMIN,
         ]
 
 

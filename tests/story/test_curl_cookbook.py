@@ -44,6 +44,8 @@ COMMANDS = [
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     repository = tmp_path_factory.mktemp("models")
     add_affine(repository, "resnet")
+    for version in (7, 8):
+        add_affine(repository, "prices", version=version, config="version_policy { all {} }")
     add_python(
         repository,
         "doubler",
@@ -80,6 +82,6 @@ def test_a_command_of_the_documents_works(server: RunningServer, command: str) -
     body, _, status = done.stdout.rpartition("\n")
     if server.grpc in command:
         return  # docs/http2.md shows what the port of gRPC says to HTTP/1.1
-    assert status == "200", body
+    assert status in ("200", "201"), body
     if body:
         assert "error" not in json.loads(body)
