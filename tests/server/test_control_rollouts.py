@@ -313,8 +313,8 @@ def _model_keys(model: type[BaseModel], above: str = "") -> set[str]:
         "",
         "shadow = false\nidempotent = true\nstages_bp = [1, 10000]",
         "[holdout]\nsalt = 18446744073709551615\nshare_bp = 1",
-        '[[overrides]]\narm = "canary"\nkey = ""\n[[overrides]]\narm = "stable"\nsha256 = "' + "0" * 64
-        + '"',
+        '[[overrides]]\narm = "canary"\nkey = ""\n'
+        '[[overrides]]\narm = "stable"\nsha256 = "' + "0" * 64 + '"',
         '[guardrails.latency]\nslo_ms = 0.1\n[guardrails.predictions]\noutput = "y"\nedges = [-1]',
         '[shadow]\nversion = 7\nsensitive = ["a"]\nabsolute = 0.0',
     ],
