@@ -119,8 +119,10 @@ class RegistryFollower:
             return []
         self._came_back()
         tasks = self._changes_to(looked)
+        # As while it runs: what a registry has lost altogether, such as an empty one that has taken
+        # its place, is served on.
         for name in set(self._kept.names) - set(self._champions):
-            await self._take_out(name)
+            await self._alone(name, self._alias_is_gone(name))
         changes = await asyncio.gather(*tasks)
         return [report for reports in changes for report in reports]
 
