@@ -216,11 +216,12 @@ class Front {
   void keep_inputs(Call& call, const batching::Ticket& ticket);
   void begin_routed(Call& call, batching::Ticket& ticket);
   Observation observation_of(const Call& call, base::Nanos now) const;
-  bool observe(Call& call, const batching::Outcome& outcome, base::Nanos now);
+  Version* observe(Call& call, const batching::Outcome& outcome, base::Nanos now);
   void observe_timeout(Call& call, base::Nanos now);
   void observe_gone(Call& call, base::Nanos now);
   void observe_slow(Call& call, base::Nanos now);
-  bool retry_on_stable(Call& call, base::Nanos now);
+  Version* find_stable(const Call& call);
+  void retry_on(Version& stable, Call& call, base::Nanos now);
   void make_mirrors(const Call& call, const batching::Outcome& outcome);
   void offer_mirrors(const Version& primary);
 

@@ -299,7 +299,7 @@ void Front::finish_inference(Call& call, batching::Outcome& outcome, Nanos now) 
     auto shaped = shape_as_answered(call, version, *outcome.outputs);
     if (!shaped) outcome.outputs = std::unexpected(std::move(shaped).error());
   }
-  const bool is_failed_by_canary = call.routed.is_evidence && observe(call, outcome, now);
+  Version* const stable = call.routed.is_evidence ? observe(call, outcome, now) : nullptr;
   const bool is_mirrored = call.routed.mirrored != 0;
   Version::IoShare& share = *call.share;
   if (is_mirrored) share.hold();  // the call leaves its version before the copies are offered
@@ -319,7 +319,11 @@ void Front::finish_inference(Call& call, batching::Outcome& outcome, Nanos now) 
       metrics.record_failure(reason_for(outcome), now - call.arrived_ns);
     }
   }
-  if (!is_failed_by_canary || !retry_on_stable(call, now)) answer_inference(call, outcome, now);
+  if (stable != nullptr) {
+    retry_on(*stable, call, now);
+  } else {
+    answer_inference(call, outcome, now);
+  }
   if (!is_mirrored) return;
   offer_mirrors(version);
   share.release();

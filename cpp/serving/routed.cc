@@ -146,16 +146,17 @@ Observation Front::observation_of(const Call& call, Nanos now) const {
           .is_slow_told = routed.is_slow_told};
 }
 
-// The end of a request that is evidence. True: its canary failed it.
-bool Front::observe(Call& call, const batching::Outcome& outcome, Nanos now) {
+// The end of a request that is evidence. If its canary failed it: the version that is to answer it
+// instead, or null.
+Version* Front::observe(Call& call, const batching::Outcome& outcome, Nanos now) {
   RoutedCall& routed = call.routed;
-  if (!std::exchange(routed.is_evidence, false)) return false;
+  if (!std::exchange(routed.is_evidence, false)) return nullptr;
   Judged found = judged(outcome, routed.inputs);
   // Its queue gave it up: a version that is too slow must not be judged by those that it comes to.
   if (outcome.batch_rows == 0 && !outcome.outputs && now >= call.patience_ns) {
     found = {.bearing = Bearing::kBad, .kind = judging::BadKind::kTimeout};
   }
-  if (found.bearing == Bearing::kNothing) return false;
+  if (found.bearing == Bearing::kNothing) return nullptr;
   Trial& trial = *routed.model->trial;
   Observation seen = observation_of(call, now);
   if (found.bearing == Bearing::kBad) seen.bad = found.kind;
@@ -168,8 +169,12 @@ bool Front::observe(Call& call, const batching::Outcome& outcome, Nanos now) {
       seen.prediction = prediction_of((*outcome.outputs)[index], signature.batch_rows_max > 0);
     }
   }
+  const bool is_failed_by_canary = seen.bad && seen.role == Role::kCanary;
+  Version* const stable = is_failed_by_canary ? find_stable(call) : nullptr;
+  // Before the judge may decide: whoever a verdict wakes reads all counts.
+  if (stable != nullptr) trial.count_retried(context_.io_thread);
   trial.observe(context_.io_thread, seen);
-  return found.bearing == Bearing::kBad && seen.role == Role::kCanary;
+  return stable;
 }
 
 // Its deadline came before its answer, or its queue gave it up.
@@ -195,21 +200,24 @@ void Front::observe_slow(Call& call, Nanos now) {
   call.routed.is_slow_told = true;
 }
 
-// A request that the canary failed is executed on stable, if the rollout's policy says that it may
-// be, and both versions take it in the same form. False: it is answered as it is.
-bool Front::retry_on_stable(Call& call, Nanos now) {
-  RoutedCall& routed = call.routed;
-  if (!routed.model->trial->options().retries) return false;
+// The version that may execute what the canary failed: if the rollout's policy says so, and both
+// versions take it in the same form.
+Version* Front::find_stable(const Call& call) {
+  const RoutedCall& routed = call.routed;
+  if (!routed.model->trial->options().retries) return nullptr;
   const VersionTable& table = context_.versions->look(context_.io_thread);
-  const std::uint32_t fallback = routed.model->route.fallback();
-  const routing::Arm& arm = routed.model->route.arm(fallback);
+  const routing::Arm& arm = routed.model->route.arm(routed.model->route.fallback());
   const auto found = table.find(arm.model, arm.version);
-  if (!found) return false;
+  if (!found) return nullptr;
   Version& stable = **found;
   const Version& canary = *call.share->version;
   const bool is_alike = stable.signature() == canary.signature() && !stable.reshaping() &&
                         !canary.reshaping() && stable.sees_requests() == canary.sees_requests();
-  if (!is_alike) return false;
+  return is_alike ? &stable : nullptr;
+}
+
+void Front::retry_on(Version& stable, Call& call, Nanos now) {
+  RoutedCall& routed = call.routed;
   routed.mirrored = 0;  // a copy of it was made
 
   auto ticket = std::make_unique<batching::Ticket>();
@@ -226,13 +234,11 @@ bool Front::retry_on_stable(Call& call, Nanos now) {
   leave_version(call);
   call.share = &stable.share(context_.io_thread);
   call.share->hold();
-  routed.pick.arm = fallback;
-  routed.model->trial->count_retried(context_.io_thread);
+  routed.pick.arm = routed.model->route.fallback();
   if (const auto sent = send(call, std::move(ticket), now); !sent) {
     abandon(call);
     refuse(call, sent.error());
   }
-  return true;
 }
 
 // Copies for the shadows, of a request that its version has executed. They wait in `mirrors_`
