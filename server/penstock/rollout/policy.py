@@ -26,10 +26,12 @@ from penstock.rollout.findings import Findings, ShadowFindings
 from penstock.rollout.spec import FULL_BP, RolloutSpec
 from penstock.rollout.status import State
 
-__all__ = ["EPOCHS_MAX", "Decision", "Standing", "decide", "verdict_told"]
+__all__ = ["EPOCHS_KEPT", "EPOCHS_MAX", "Decision", "Standing", "decide", "verdict_told"]
 
 #: Times of constant shares that the core tells apart in one rollout.
 EPOCHS_MAX = 64
+#: Of these, for what may come when no more steps may: nobody judges any more; somebody promotes.
+EPOCHS_KEPT = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +75,8 @@ def decide(
     if standing.state == "held":
         ends = (rule for rule in rules if rule is not None and rule[0] == "rolled_back")
         found = next(ends, None)
+        if found is None and standing.canary_bp > 0:
+            found = rules[0]  # held for another reason until now
         why = "Held until somebody promotes it or rolls it back."
         return _to(standing, *found) if found else _stay(standing, why)
     rules += [_undecidable(spec, findings), _overdue(spec, standing)]
@@ -82,7 +86,7 @@ def decide(
     if standing.is_paused:
         return _stay(standing, "Paused by an operator; the judge goes on.")
     step = _next_step(spec, standing, findings)
-    if step.canary_bp != standing.canary_bp and standing.epochs >= EPOCHS_MAX:
+    if step.canary_bp != standing.canary_bp and standing.epochs >= EPOCHS_MAX - EPOCHS_KEPT:
         return _to(
             standing,
             "held",
@@ -97,6 +101,8 @@ _Rule = tuple[State, str, str] | None
 
 def _to(standing: Standing, state: State, by: str, why: str) -> Decision:
     shares = {"rolled_back": 0, "live": FULL_BP}
+    if (state, by) == ("held", "judge"):
+        shares["held"] = 0  # no request goes where nobody judges
     return Decision(state=state, canary_bp=shares.get(state, standing.canary_bp), by=by, why=why)
 
 

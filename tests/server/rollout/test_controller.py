@@ -251,7 +251,7 @@ def test_a_held_rollout_waits_for_a_person() -> None:
         assert house.rollouts.status("fraud").state == "held"
         await house.look(7 * 24 * 3600)
         status = house.rollouts.status("fraud")
-        assert (status.state, status.canary_bp) == ("held", 100)
+        assert (status.state, status.canary_bp) == ("held", 0)
         assert (await refusal(house.rollouts.pause("fraud"))).code == "FAILED_PRECONDITION"
         explained = await house.rollouts.explain("fraud")
         assert explained["verdict"]["agrees"] is None  # type: ignore[index]

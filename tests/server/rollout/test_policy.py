@@ -18,7 +18,7 @@ from penstock.rollout.evidence import (
     ShadowCounts,
 )
 from penstock.rollout.findings import Findings, find, weights_of
-from penstock.rollout.policy import EPOCHS_MAX, Decision, Standing, decide
+from penstock.rollout.policy import EPOCHS_KEPT, EPOCHS_MAX, Decision, Standing, decide
 from penstock.rollout.shares import shares_of
 from penstock.rollout.spec import RolloutSpec
 from penstock.rollout.sums import Tally
@@ -249,14 +249,22 @@ def test_a_held_rollout_is_left_by_what_is_against_it_only() -> None:
     assert decided(replace(held, elapsed_s=9e5), clean).state == "held"
     full = Evidence(verdict=replace(VERDICT, rolls_back=False, cause="events_full"))
     assert decided(held, full).state == "held"
+    assert (decided(held, clean).canary_bp, decided(held, full).canary_bp) == (held.canary_bp, 0)
     assert decided(replace(held, crashes=1), full).state == "rolled_back"
     assert decided(held, Evidence(verdict=VERDICT)).state == "rolled_back"
 
 
 def test_no_step_is_taken_that_the_core_could_not_tell_apart() -> None:
-    full = replace(CANARY, epochs=EPOCHS_MAX)
-    assert decided(full, GOOD).state == "held"
+    full = replace(CANARY, epochs=EPOCHS_MAX - EPOCHS_KEPT)
+    assert (decided(full, GOOD).state, decided(full, GOOD).canary_bp) == ("held", CANARY.canary_bp)
     assert decided(replace(full, dwelt_s=1.0), GOOD).state == "canary"
+    assert decided(replace(full, epochs=full.epochs - 1), GOOD).canary_bp > CANARY.canary_bp
+
+
+def test_no_request_goes_to_a_candidate_that_nobody_judges_any_more() -> None:
+    for cause in ("keys_full", "events_full"):
+        full = Evidence(verdict=replace(VERDICT, rolls_back=False, cause=cause))
+        assert (decided(CANARY, full).state, decided(CANARY, full).canary_bp) == ("held", 0)
 
 
 def test_weights_are_parts_of_alpha_of_what_is_in_use() -> None:
