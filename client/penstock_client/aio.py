@@ -29,6 +29,7 @@ from penstock_client._channel import (
     grpc_metadata,
     keyed,
 )
+from penstock_client._drift_skins import AsyncDrift
 from penstock_client._rollout_skins import AsyncRollouts
 from penstock_client._route_skins import AsyncRoutes
 from penstock_client.bfloat16 import Bfloat16
@@ -76,6 +77,7 @@ class AsyncClient:
         self._stubs: list[dict[str, grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]]] = []
         self.rollouts = AsyncRollouts(self._run, self._stream)
         self.routes = AsyncRoutes(self._run)
+        self.drift = AsyncDrift(self._run)
 
     async def infer(
         self,

@@ -29,6 +29,7 @@ from penstock_client._channel import (
     grpc_metadata,
     keyed,
 )
+from penstock_client._drift_skins import Drift
 from penstock_client._rollout_skins import Rollouts
 from penstock_client._route_skins import Routes
 from penstock_client.bfloat16 import Bfloat16
@@ -84,6 +85,7 @@ class Client:
         ]
         self.rollouts = Rollouts(self._run, self._stream)
         self.routes = Routes(self._run)
+        self.drift = Drift(self._run)
 
     def infer(
         self,

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from penstock import __version__
+from penstock.cli_drift import drift_app
 from penstock.cli_registry import LOCAL_REGISTRY, RegistryUri, registry_app
 from penstock.cli_rollout import rollout_app
 from penstock.cli_routes import routes
@@ -29,6 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+app.add_typer(drift_app, name="drift")
 app.add_typer(registry_app, name="registry")
 app.add_typer(rollout_app, name="rollout")
 app.command()(routes)

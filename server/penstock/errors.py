@@ -17,8 +17,9 @@
     ├── PredictError        rows cannot be read, answered or written by `penstock predict`
     ├── ProfileError        a reference profile cannot be read, or made
     ├── RegistryError       the registry of versions cannot be used, or lacks what is asked for
+    ├── MonitoringError     a version cannot be watched as it is asked for; `code` is its own
     ├── RolloutError        a rollout or a route cannot be as it is asked for; `code` is its own
-    ├── StoreError          what the server keeps of its rollouts cannot be read, or written
+    ├── StoreError          what the server keeps of rollouts, monitoring cannot be read, or written
     ├── BackendError        a model's own code is wrong, or failed
     ├── ListenError         an address cannot be listened on
     ├── ServiceError        a service of --grpc-service cannot be hosted
@@ -37,6 +38,7 @@ __all__ = [
     "EngineError",
     "ListenError",
     "ModelFileError",
+    "MonitoringError",
     "NotCompiledError",
     "OptionsError",
     "PackageError",
@@ -141,8 +143,17 @@ class RolloutError(PenstockError):
         self.code = code
 
 
+class MonitoringError(PenstockError):
+    """A version cannot be watched as it is asked for, or nothing is known of how it stands."""
+
+    def __init__(self, message: str, *, code: str = "INVALID_ARGUMENT") -> None:
+        """`code` is gRPC's name of the kind, e.g. "NOT_FOUND"."""
+        super().__init__(message)
+        self.code = code
+
+
 class StoreError(PenstockError):
-    """What the server keeps of its rollouts cannot be read, or cannot be written."""
+    """What the server keeps of its rollouts or its monitoring cannot be read or written."""
 
     code = "FAILED_PRECONDITION"
 

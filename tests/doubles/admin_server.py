@@ -11,9 +11,11 @@ from typing import Any, Self
 
 import grpc
 import grpc.aio
+from tests.doubles.drift import ListedDrift
 from tests.doubles.rollouts import ListedRollouts
 from tests.doubles.routes import ListedRoutes
 
+from penstock.control.drift_verbs import DriftVerbs
 from penstock.control.rollout_methods import ADMIN_SERVICE, add_admin_methods
 from penstock.control.rollout_verbs import RolloutVerbs
 from penstock.control.route_verbs import RouteVerbs
@@ -33,6 +35,7 @@ class AdminServer(grpc.aio.ServerInterceptor):
     ) -> None:
         self.rollouts = rollouts or ListedRollouts()
         self.routes = ListedRoutes()
+        self.drift = ListedDrift()
         self.address = address
         self.unavailable_left = 0
         self.seen: list[str] = []
@@ -58,7 +61,8 @@ class AdminServer(grpc.aio.ServerInterceptor):
         server = grpc.aio.server(interceptors=[self], options=[("grpc.so_reuseport", 0)])
         # It takes handlers as the server's own host does.
         host: Any = server
-        add_admin_methods(host, RolloutVerbs(self.rollouts), RouteVerbs(self.routes))
+        verbs = RolloutVerbs(self.rollouts), RouteVerbs(self.routes), DriftVerbs(self.drift)
+        add_admin_methods(host, *verbs)
         self.address = f"127.0.0.1:{server.add_insecure_port(self.address)}"
         await server.start()
         self._is_listening.set()

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from google.protobuf import text_format
+from tests.doubles.drift import ListedDrift
 from tests.doubles.rollouts import ListedRollouts
 from tests.doubles.routes import ListedRoutes
 
@@ -124,6 +125,7 @@ class Parts:
     memory: NamedRegions = field(default_factory=NamedRegions)
     rollouts: ListedRollouts = field(default_factory=ListedRollouts)
     routes: ListedRoutes = field(default_factory=ListedRoutes)
+    drift: ListedDrift = field(default_factory=ListedDrift)
 
     def __post_init__(self) -> None:
         self.repository.configs["adder"] = config_of(ADDER)
@@ -145,6 +147,7 @@ class Parts:
             traces=TraceSettings(),
             rollouts=self.rollouts,
             routes=self.routes,
+            drift=self.drift,
         )
 
 

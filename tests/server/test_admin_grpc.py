@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from tests.doubles.running import RunningServer
 
 from penstock_client._proto import admin_pb2 as pb
@@ -56,7 +57,7 @@ def refused(channel: grpc.Channel, name: str, request: Any) -> tuple[grpc.Status
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in METHODS if name not in ("ListRollouts", "ListRoutes")]
+    "name", [name for name in METHODS if name not in ("ListDrift", "ListRollouts", "ListRoutes")]
 )
 def test_every_method_of_the_contract_is_answered(channel: grpc.Channel, name: str) -> None:
     code, _ = refused(channel, name, METHODS[name].request(model="nobody"))
@@ -140,4 +141,5 @@ def test_reflection_tells_of_the_service(channel: grpc.Channel) -> None:
     ]
     listed, file = list(asked(iter(requests), timeout=20))
     assert ADMIN in [one.name for one in listed.list_services_response.service]
-    assert len(file.file_descriptor_response.file_descriptor_proto) == 1
+    files = map(FileDescriptorProto.FromString, file.file_descriptor_response.file_descriptor_proto)
+    assert [one.name for one in files] == ["admin.proto", "drift.proto"]

@@ -3,6 +3,7 @@
 # fmt: off
 # ruff: noqa
 # mypy: disable-error-code="type-arg, no-untyped-def"
+from penstock_client._proto import drift_pb2 as _drift_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message

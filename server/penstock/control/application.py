@@ -8,8 +8,10 @@ parts. Lives on the control thread's event loop.
 
 from collections.abc import Mapping, Sequence
 
+from penstock.control.drift_verbs import DriftVerbs
 from penstock.control.log_settings import LogSettings, LogValue
 from penstock.control.parts import (
+    DriftControl,
     IndexEntry,
     LoadWish,
     MemoryRegion,
@@ -50,8 +52,9 @@ class ControlApplication:
         traces: TraceSettings,
         rollouts: RolloutControl | None = None,
         routes: RouteControl | None = None,
+        drift: DriftControl | None = None,
     ) -> None:
-        """Without `rollouts` or `routes` those calls are answered UNIMPLEMENTED."""
+        """Without `rollouts`, `routes` or `drift` those calls are answered UNIMPLEMENTED."""
         self._repository = repository
         self._statistics = statistics
         self._memory = shared_memory
@@ -60,6 +63,7 @@ class ControlApplication:
         #: Its verbs for rollouts, which are so many that they are an object of their own.
         self.rollouts = RolloutVerbs(rollouts)
         self.routes = RouteVerbs(routes)
+        self.drift = DriftVerbs(drift)
 
     # -- models -----------------------------------------------------------------------------------
 

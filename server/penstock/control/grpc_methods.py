@@ -60,7 +60,7 @@ def add_control_methods(host: ServiceHost, application: ControlApplication) -> N
     host.add_registered_method_handlers(
         MLSERVER_SERVICE, {name: handlers[name] for name in service_methods(MLSERVER_SERVICE)}
     )
-    add_admin_methods(host, application.rollouts, application.routes)
+    add_admin_methods(host, application.rollouts, application.routes, application.drift)
 
 
 class _Methods:

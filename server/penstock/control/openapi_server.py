@@ -4,6 +4,7 @@
 from typing import Any
 
 from penstock import __version__
+from penstock.control.openapi_drift import drift_paths, drift_schemas
 from penstock.control.openapi_operations import (
     OPENAPI,
     changing,
@@ -37,11 +38,19 @@ def server_document() -> dict[str, Any]:
             **_repository(),
             **rollout_paths(),
             **route_paths(),
+            **drift_paths(),
             **_shared_memory(),
             **_settings(),
             **_v1(),
         },
-        "components": {"schemas": {**SHARED_SCHEMAS, **rollout_schemas(), **route_schemas()}},
+        "components": {
+            "schemas": {
+                **SHARED_SCHEMAS,
+                **rollout_schemas(),
+                **route_schemas(),
+                **drift_schemas(),
+            }
+        },
     }
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from penstock.drift.status import DriftStatus
 from penstock.rollout.route_status import RouteStatus
 from penstock.rollout.shadow_example import ShadowExample
 from penstock.rollout.spec import RolloutSpec
@@ -17,6 +18,7 @@ from penstock_client._proto.inference_extensions_pb2 import ModelStatistics
 from penstock_client._proto.model_config_pb2 import ModelConfig
 
 __all__ = [
+    "DriftControl",
     "IndexEntry",
     "LoadWish",
     "MemoryRegion",
@@ -161,3 +163,17 @@ class RouteControl(Protocol):
 
     def examples(self, model: str) -> Sequence[ShadowExample]:
         """Pairs of its shadows that are kept for a person to look at, newest first."""
+
+
+class DriftControl(Protocol):
+    """What a server knows of how live rows stand. A refusal is a PenstockError: NOT_FOUND for a
+    version that is not watched, FAILED_PRECONDITION where nothing can judge it.
+    """
+
+    async def status(
+        self, model: str, version: int | None = None, *, window_s: float | None = None
+    ) -> DriftStatus:
+        """Of a version, None: the highest one that is watched; of the last `window_s` seconds."""
+
+    def statuses(self) -> Sequence[DriftStatus]:
+        """Of all versions that are watched, by model and version, as they were found last."""

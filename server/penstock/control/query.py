@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The parameters of a REST call's query. A refusal is a ControlError. Pure."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
@@ -8,7 +9,7 @@ from urllib.parse import parse_qsl
 from penstock.control.rest import RestCall
 from penstock.errors import ControlError
 
-__all__ = ["flag", "number", "read_query"]
+__all__ = ["flag", "number", "read_query", "real"]
 
 FLAGS = {"true": True, "false": False}
 
@@ -42,3 +43,15 @@ def number(asked: Mapping[str, str], name: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise ControlError(f"the query's '{name}' is a whole number, found '{text[:80]}'")
     return int(text)
+
+
+def real(asked: Mapping[str, str], name: str) -> float:
+    """A number of at least 0; without it, 0."""
+    text = asked.get(name, "0")
+    try:
+        found = float(text) if text.isascii() and len(text) < 32 else math.nan
+    except ValueError:
+        found = math.nan
+    if not (math.isfinite(found) and found >= 0):
+        raise ControlError(f"the query's '{name}' is a number, found '{text[:80]}'")
+    return found

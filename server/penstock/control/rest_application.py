@@ -22,6 +22,7 @@ from penstock.control.pages import model_page, page_headers, server_page
 from penstock.control.parts import MemoryRegion
 from penstock.control.rest import RestAnswer, RestCall
 from penstock.control.rest_answers import EMPTY, error_answer, json_answer, optional_object
+from penstock.control.rest_drift import RestDrift
 from penstock.control.rest_rollouts import RestRollouts
 from penstock.control.rest_routes import FoundRoute, find_route
 from penstock.control.rest_traffic import RestTraffic
@@ -64,6 +65,7 @@ class RestControl:
             "v1_model": self._v1_model,
             **RestRollouts(application.rollouts).routes,
             **RestTraffic(application.routes).routes,
+            **RestDrift(application.drift).routes,
         }
 
     async def __call__(self, call: RestCall) -> RestAnswer:

@@ -17,6 +17,7 @@ SYSTEM = ("/v2/systemsharedmemory", "/v2/systemsharedmemory/region/{region}")
 ROLLOUTS = "/admin/v1/rollouts"
 ROLLOUT = (f"{ROLLOUTS}/{{model}}",)
 TRAFFIC = "/admin/v1/routes"
+DRIFT = "/admin/v1/drift"
 CUDA = ("/v2/cudasharedmemory", "/v2/cudasharedmemory/region/{region}")
 
 #: Route -> its methods, the places where it stands, and the endings of its paths.
@@ -50,6 +51,8 @@ ROUTES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] =
     "traffic_routes": (GET, (TRAFFIC,), ("",)),
     "traffic_route": (GET, (f"{TRAFFIC}/{{model}}",), ("",)),
     "traffic_route_examples": (GET, (f"{TRAFFIC}/{{model}}",), ("/examples",)),
+    "drift_all": (GET, (DRIFT,), ("",)),
+    "drift": (GET, (f"{DRIFT}/{{model}}",), ("",)),
     # KServe's first protocol; its `:predict` is the port's own.
     "v1_alive": (GET, ("/",), ("",)),
     "v1_models": (GET, ("/v1/models",), ("",)),

@@ -7,6 +7,8 @@ from typing import Any
 import grpc
 from google.protobuf.message import Message
 
+from penstock.control.drift_methods import drift_methods
+from penstock.control.drift_verbs import DriftVerbs
 from penstock.control.grpc_answers import answered, answered_all, serialized
 from penstock.control.rollout_messages import explanation_json, rollout_message, spec_of
 from penstock.control.rollout_verbs import RolloutVerbs, StartWish
@@ -24,7 +26,9 @@ __all__ = ["ADMIN_SERVICE", "add_admin_methods"]
 ADMIN_SERVICE = "penstock.admin.v1.AdminService"
 
 
-def add_admin_methods(host: ServiceHost, verbs: RolloutVerbs, routes: RouteVerbs) -> None:
+def add_admin_methods(
+    host: ServiceHost, verbs: RolloutVerbs, routes: RouteVerbs, drift: DriftVerbs
+) -> None:
     """Adds the whole service."""
     methods = _Methods(verbs)
     unary: dict[str, Callable[[Any], Awaitable[Message]]] = {
@@ -38,6 +42,7 @@ def add_admin_methods(host: ServiceHost, verbs: RolloutVerbs, routes: RouteVerbs
         "ExplainRollout": methods.explain,
         "ListRolloutExamples": methods.examples,
         **route_methods(routes),
+        **drift_methods(drift),
     }
     declared = service_methods(ADMIN_SERVICE)
     handlers = {

@@ -2,10 +2,21 @@
 """How the rows of a model are watched: monitoring.toml next to it."""
 
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 __all__ = ["MonitoringSettings"]
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, OSError, ValueError):
+        raise ValueError(
+            f"wanted an IANA time zone, such as Europe/Berlin, found {name!r}"
+        ) from None
+    return name
 
 
 class MonitoringSettings(BaseModel):
@@ -21,10 +32,13 @@ class MonitoringSettings(BaseModel):
     #: How far a mean score of [-1, 1] may be off before it counts as drift.
     tolerance: Annotated[float, Field(ge=0, le=0.5)] = 0.02
     #: An IANA name: what hours of the week are reckoned in.
-    timezone: str = "UTC"
+    timezone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
     #: Columns that are counted but never told of.
     sensitive: tuple[str, ...] = ()
     #: Live rows that make a reference where none was given; 0: none is made.
     self_reference_rows: Annotated[int, Field(ge=0, le=100_000)] = 2000
     #: Whether alarms may be against the same hours of last week, once that is known.
     seasonal: bool = True
+    #: A tick ends after so many seconds and at least 32 rows that are tested: no alarm is raised
+    #: sooner. Of shorter ticks there are more, so each needs more evidence.
+    tick_s: Annotated[float, Field(ge=0.1, le=3600)] = 10.0

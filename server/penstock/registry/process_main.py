@@ -29,6 +29,7 @@ from typing import Any
 
 from penstock.errors import PenstockError, RegistryError
 from penstock.package.manifest import is_package
+from penstock.priority import come_behind
 from penstock.registry.looks import (
     check_registered,
     fetch_version,
@@ -136,15 +137,6 @@ _DOES: Mapping[str, Callable[[Registry, Mapping[str, Any]], Any]] = {
 }
 
 
-def _come_behind() -> None:
-    """Lets the server's own threads have the cores before this one and those that it starts."""
-    os.nice(NICENESS)
-    # A session of its own may be a scheduling group of its own, whose niceness counts instead.
-    if os.getsid(0) == os.getpid():
-        with suppress(OSError):  # a kernel without such groups
-            Path("/proc/self/autogroup").write_text(str(NICENESS))
-
-
 def main() -> None:
     """Answer requests until there are no more."""
     # What MLflow prints is no answer.
@@ -156,7 +148,7 @@ def main() -> None:
     # MLflow is imported before anything is served, and a server that starts waits for it.
     with suppress(PenstockError):  # whoever asks next is told
         opened.get()
-    _come_behind()
+    come_behind(NICENESS)
     telling = threading.Lock()
 
     def answer(asked: Mapping[str, Any]) -> None:

@@ -14,6 +14,7 @@ from penstock_client.shadows import ShadowExamples
 
 __all__ = [
     "examples_told",
+    "finite",
     "json_line",
     "route_told",
     "shown_day",
@@ -33,8 +34,8 @@ def status_told(status: RolloutStatus) -> dict[str, Any]:
         del told["evidence"]["verdict"]
     for shadow in told["evidence"]["shadows"]:
         _leave_out_unset(shadow["worst"], "low", "high")
-    finite: dict[str, Any] = _finite(told)
-    return finite
+    plain: dict[str, Any] = finite(told)
+    return plain
 
 
 def route_told(status: RouteStatus) -> dict[str, Any]:
@@ -43,8 +44,8 @@ def route_told(status: RouteStatus) -> dict[str, Any]:
     _leave_out_unset([*told["arms"], *told["shadows"]], "version")
     for shadow in told["shadows"]:
         _leave_out_unset(shadow["counts"]["worst"], "low", "high")
-    finite: dict[str, Any] = _finite(told)
-    return finite
+    plain: dict[str, Any] = finite(told)
+    return plain
 
 
 def examples_told(found: ShadowExamples) -> dict[str, Any]:
@@ -92,13 +93,13 @@ def _moment(wall_ms: int) -> datetime:
     return datetime.fromtimestamp(wall_ms / 1000, UTC)
 
 
-def _finite(value: Any) -> Any:
-    """With protobuf's texts for numbers that JSON does not have."""
+def finite(value: Any) -> Any:
+    """A plain value with protobuf's texts for numbers that JSON does not have."""
     match value:
         case float() if not math.isfinite(value):
             return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
         case dict():
-            return {name: _finite(inner) for name, inner in value.items()}
+            return {name: finite(inner) for name, inner in value.items()}
         case list() | tuple():
-            return [_finite(inner) for inner in value]
+            return [finite(inner) for inner in value]
     return value
