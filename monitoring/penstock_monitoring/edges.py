@@ -34,7 +34,8 @@ def quantile_edges(values: npt.NDArray[np.float32], bins: int) -> list[float]:
     with np.errstate(over="ignore"):  # behind the greatest number is infinity, which is no edge
         behind = np.nextafter(alone, np.float32(np.inf))
     edges = np.unique(np.concatenate([alone, behind]))
-    rest = np.sort(values[~np.isin(values, alone)])
+    is_left = ~np.isin(unique, alone)
+    rest = np.repeat(unique[is_left], counts[is_left])
     left = bins - 1 - len(edges)
     if left > 0 and len(rest):
         cuts = np.arange(1, left + 1) * len(rest) // (left + 1)

@@ -232,7 +232,7 @@ def changed(profile: ReferenceProfile, place: str, value: Any) -> Any:
 @pytest.mark.parametrize(
     ("place", "value", "sentence"),
     [
-        ("format", 2, "format"),
+        ("format", 3, "format"),
         ("rows", 1999, "is of 2000 rows, not of 1999"),
         ("rows", "2000", "rows"),
         ("features.0.edges.1", -1e9, "edges that do not ascend"),

@@ -8,10 +8,17 @@ rows are compared with. It is written by penstock_monitoring.profile, and nothin
 from penstock.profile.features import CategoricalFeature, NumericFeature, SensitiveFeature
 from penstock.profile.places import SPECIALS, category_places, number_places
 from penstock.profile.read import PROFILE_FILE, digest_of_profile, profile_of, read_profile
-from penstock.profile.reference import ReferenceProfile, ScoreBins, TargetClasses, TargetNumbers
+from penstock.profile.reference import (
+    HoursOfWeek,
+    ReferenceProfile,
+    ScoreBins,
+    TargetClasses,
+    TargetNumbers,
+)
 
 __all__ = [
     "CategoricalFeature",
+    "HoursOfWeek",
     "NumericFeature",
     "PROFILE_FILE",
     "ReferenceProfile",

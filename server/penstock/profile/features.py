@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a profile knows of one column of a model's inputs."""
 
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Annotated, Literal
 
@@ -13,17 +14,26 @@ __all__ = [
     "CategoricalFeature",
     "EDGES_MAX",
     "Feature",
+    "HOURS",
     "NumericFeature",
     "SensitiveFeature",
+    "is_none",
 ]
 
 #: 64 bins.
 EDGES_MAX = 63
 CATEGORIES_MAX = 256
+#: Of a week, from the first one of Monday.
+HOURS = 7 * 24
 
 Count = Annotated[int, Field(ge=0)]
 #: A number for each of the model's answers.
 Answers = tuple[float, ...]
+
+
+def is_none(value: object) -> bool:
+    """Of blocks that need not be there: format 1 does not know even their names."""
+    return value is None
 
 
 class Part(BaseModel):
@@ -40,13 +50,17 @@ class _Counted(Part):
     counts: tuple[Count, ...]
     #: The mean answer of the rows at each place; None: there are none. (mu of B6.)
     response: tuple[Answers | None, ...]
-    #: Their mean loss. (ell of B6.)
+    #: Their mean loss (ell of B6); None at all places: nobody knows what was true.
     loss: tuple[float | None, ...]
     #: How much worse the metric is with the column shuffled; None: not measured.
     importance: float | None = None
     #: How many times more counts vary from one tick to the next than those of rows drawn
     #: independently; None: the rows have no order in time, or are too few.
     overdispersion: Annotated[float, Field(gt=0)] | None = None
+    #: The counts of each hour of the week; of an hour without rows none. None: not told.
+    by_hour: Annotated[
+        tuple[tuple[Count, ...], ...] | None, Field(min_length=HOURS, max_length=HOURS)
+    ] = Field(default=None, exclude_if=is_none)
 
     @model_validator(mode="after")
     def _has_a_number_at_each_place(self) -> "_Counted":
@@ -56,9 +70,31 @@ class _Counted(Part):
                 f"{len(self.loss)} losses"
             )
         for count, response, loss in zip(self.counts, self.response, self.loss, strict=True):
-            if (count == 0) != (response is None) or (count == 0) != (loss is None):
+            has_no_loss = loss is None and (count == 0 or not self.has_losses)
+            if (count == 0) != (response is None) or (loss is None) != has_no_loss:
                 raise ValueError(f"{self.name} has a place without rows that answers, or one with")
         return self
+
+    @model_validator(mode="after")
+    def _has_the_same_rows_by_hour(self) -> "_Counted":
+        hours = [hour for hour in self.by_hour or () if hour]
+        if any(len(hour) != len(self.counts) for hour in hours) or (
+            self.by_hour is not None and tuple(map(sum, zip(*hours, strict=True))) != self.counts
+        ):
+            raise ValueError(f"{self.name} has other counts by hour of the week than in all")
+        return self
+
+    @property
+    def has_losses(self) -> bool:
+        """Whether it was known what was true."""
+        return any(loss is not None for loss in self.loss)
+
+    def blocks(self) -> Iterator[str]:
+        """Names of what format 1 has not, and this has."""
+        if self.by_hour is not None:
+            yield "by_hour"
+        if not self.has_losses:
+            yield "no loss"
 
     @property
     def rows(self) -> int:
@@ -77,6 +113,14 @@ class NumericFeature(_Counted):
     maximum: float | None
     mean: float | None
     variance: Annotated[float, Field(ge=0)] | None
+    #: A KLL sketch of the finite values, as datasketches writes one of floats; in base64.
+    kll: str | None = Field(default=None, exclude_if=is_none)
+
+    def blocks(self) -> Iterator[str]:
+        """See _Counted."""
+        yield from super().blocks()
+        if self.kll is not None:
+            yield "kll"
 
     @model_validator(mode="after")
     def _has_a_count_for_each_bin(self) -> "NumericFeature":

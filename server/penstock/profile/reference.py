@@ -6,11 +6,21 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from penstock.profile.features import EDGES_MAX, Count, Feature, Part
+from penstock.profile.features import EDGES_MAX, HOURS, Count, Feature, Part, is_none
 
-__all__ = ["FORMAT", "ReferenceProfile", "ScoreBins", "TargetClasses", "TargetNumbers"]
+__all__ = [
+    "FORMAT",
+    "FORMAT_OF_BLOCKS",
+    "HoursOfWeek",
+    "ReferenceProfile",
+    "ScoreBins",
+    "TargetClasses",
+    "TargetNumbers",
+]
 
 FORMAT: Literal[1] = 1
+#: Where something stands in it, or is left out, that format 1 does not know of.
+FORMAT_OF_BLOCKS: Literal[2] = 2
 FEATURES_MAX = 10_000
 
 
@@ -22,10 +32,10 @@ class ScoreBins(Part):
     edges: Annotated[tuple[float, ...], Field(max_length=EDGES_MAX)]
     #: len(edges) + 1, as are the others.
     counts: tuple[Count, ...]
-    #: Rows of that class; of regression none.
+    #: Rows of that class; none of regression, or where nobody knows what was true.
     hits: tuple[Count, ...] = ()
     #: The share of them, made monotonous (isotonic regression); the last known one where a bin has
-    #: no rows. Of regression none.
+    #: no rows. None where there are no hits.
     calibrated: tuple[Annotated[float, Field(ge=0, le=1)], ...] = ()
     #: The rows' mean loss; None: there are none.
     loss: tuple[float | None, ...]
@@ -35,11 +45,16 @@ class ScoreBins(Part):
         if any(low >= high for low, high in pairwise(self.edges)):
             raise ValueError("edges of scores do not ascend")
         sizes = {len(self.counts), len(self.loss), len(self.edges) + 1}
-        if self.answer is not None:
+        if self.answer is not None and self.has_losses:
             sizes |= {len(self.hits), len(self.calibrated)}
         if len(sizes) != 1:
             raise ValueError(f"scores of {self.answer} have not as many numbers as bins")
         return self
+
+    @property
+    def has_losses(self) -> bool:
+        """Whether it was known what was true."""
+        return any(loss is not None for loss in self.loss)
 
 
 class TargetClasses(Part):
@@ -72,10 +87,18 @@ class TargetNumbers(Part):
         return self
 
 
+class HoursOfWeek(Part):
+    """When the rows came, by hours of the week."""
+
+    #: An IANA name: that of the clock on the wall.
+    timezone: str
+    rows: Annotated[tuple[Count, ...], Field(min_length=HOURS, max_length=HOURS)]
+
+
 class ReferenceProfile(Part):
     """What live rows are compared with: held-out rows, never those that the model learnt from."""
 
-    format: Literal[1] = FORMAT
+    format: Literal[1, 2] = FORMAT
     model: str
     #: Rows that it is of.
     rows: Annotated[int, Field(ge=1)]
@@ -93,6 +116,8 @@ class ReferenceProfile(Part):
     seed: Annotated[int, Field(ge=0)]
     #: SHA-256 of all the rest: digest_of_profile().
     digest: str
+    #: None: the features have no counts by hour.
+    hours: HoursOfWeek | None = Field(default=None, exclude_if=is_none)
 
     @model_validator(mode="after")
     def _is_of_the_same_rows_throughout(self) -> "ReferenceProfile":
@@ -107,4 +132,17 @@ class ReferenceProfile(Part):
                 for response in feature.response
             ):
                 raise ValueError(f"{feature.name} responds with other than one number per answer")
+        return self
+
+    @model_validator(mode="after")
+    def _is_of_its_format(self) -> "ReferenceProfile":
+        told = ["hours"] if self.hours is not None else []
+        told += [
+            f"{block} of {feature.name}"
+            for feature in self.features
+            if feature.kind != "sensitive"
+            for block in feature.blocks()
+        ]
+        if told and self.format == FORMAT:
+            raise ValueError(f"format {FORMAT} has not {told[0]}: wanted {FORMAT_OF_BLOCKS}")
         return self
