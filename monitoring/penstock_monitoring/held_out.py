@@ -18,7 +18,8 @@ class Column:
     """A column of a model's inputs: n values, as the model reads them."""
 
     name: str
-    #: FP32: numbers, NaN where one is missing. BYTES: texts, "" where one is. INT64: numbers.
+    #: FP32: numbers, NaN where one is missing. BYTES, INT64: texts or whole numbers, "" where one
+    #: is.
     datatype: Literal["FP32", "BYTES", "INT64"]
     values: npt.NDArray[Any]
     is_sensitive: bool = False

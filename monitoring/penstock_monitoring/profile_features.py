@@ -48,7 +48,7 @@ def means(places: Places, counts: npt.NDArray[Any], of_rows: Floats) -> Floats:
 
 def _sensitive(column: Column) -> dict[str, Any]:
     values = column.values
-    is_missing = values == "" if column.datatype == "BYTES" else np.zeros(len(values), dtype=bool)
+    is_missing = values == "" if values.dtype.kind in "OU" else np.zeros(len(values), dtype=bool)
     if column.datatype == "FP32":
         is_missing = np.isnan(values.astype(np.float32))
     return {
