@@ -151,11 +151,11 @@ building=$!
 mapfile -t libraries < <(.venv/bin/python -c 'import tomllib
 project = tomllib.load(open("pyproject.toml", "rb"))["project"]
 extras = project["optional-dependencies"]
-lines = [*project["dependencies"], *extras["demo"], *extras["dev"], *extras["training"]]
+lines = [*project["dependencies"], *extras["demo"], *extras["dev"], *extras["monitoring"], *extras["training"]]
 print(*(line for line in lines if not line.startswith("penstock")), sep="\n")')
 pip install "${libraries[@]}"
 wait $building
-pip install --no-build-isolation -e ./client -e '.[demo,dev,training]'
+pip install --no-build-isolation -e ./client -e '.[demo,dev,monitoring,training]'
 fetch_prometheus
 install_grpc_js
 touch .venv/ready

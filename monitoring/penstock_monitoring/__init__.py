@@ -1,6 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What watches models that are served. So far: the builder of reference profiles."""
+"""What watches models that are served, and compares tables: docs/drift_report.md.
 
-from penstock_monitoring.profile import Column, Reference, build_profile, write_profile
+Nothing here is imported before it is used.
+"""
 
-__all__ = ["Column", "Reference", "build_profile", "write_profile"]
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from penstock_monitoring.held_out import Column, Reference
+    from penstock_monitoring.profile import build_profile, write_profile
+    from penstock_monitoring.reference_table import profile_of_table
+
+_HOMES = {
+    "Column": "penstock_monitoring.held_out",
+    "Reference": "penstock_monitoring.held_out",
+    "build_profile": "penstock_monitoring.profile",
+    "profile_of_table": "penstock_monitoring.reference_table",
+    "write_profile": "penstock_monitoring.profile",
+}
+
+__all__ = ["Column", "Reference", "build_profile", "profile_of_table", "write_profile"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)

@@ -82,6 +82,7 @@ def test_answers_and_losses_are_means_of_the_rows_at_a_place(profile: ReferenceP
         assert feature.counts[place] == is_there.sum()
         response, loss = feature.response[place], feature.loss[place]
         assert response is not None and loss is not None
+        assert source.answered is not None and source.losses is not None
         assert response[0] == pytest.approx(source.answered[is_there, 0].mean(), rel=1e-5)
         assert loss == pytest.approx(source.losses[is_there].mean(), rel=1e-5)
 
@@ -96,6 +97,7 @@ def test_answers_by_place_add_up_to_the_average_answer(profile: ReferenceProfile
             for count, response in zip(feature.counts, feature.response, strict=True)
             if response is not None
         )
+        assert source.answered is not None
         assert total / ROWS == pytest.approx(source.answered.mean(), rel=1e-4)
 
 
