@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["BETS", "RATES", "Scores", "bets_of", "scores_of"]
+__all__ = ["BETS", "RATES", "RATE_PART", "Scores", "bets_of", "scores_of"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -24,7 +24,7 @@ BETS = 2 * len(_PARTS)
 #: Scores that are the rate of one special place, by what an alarm of them is called.
 RATES = {"missing": "missing", "infinite": "infinite", "other": "unseen"}
 #: Such a rate may be off by this part of the tolerance of other scores.
-_RATE_PART = 0.25
+RATE_PART = 0.25
 #: Standard errors of the reference that are tolerated.
 _Z = 3.0
 _TAIL = 0.05
@@ -83,7 +83,7 @@ def scores_of(
     table = np.asarray(values)
     variances = (table**2) @ shares
     off = _Z * np.sqrt((variances + 1 / rows) / rows) + _Z**2 / (3 * rows)
-    wanted = [tolerance * (_RATE_PART if name in RATES else 1.0) for name in names]
+    wanted = [tolerance * (RATE_PART if name in RATES else 1.0) for name in names]
     return Scores(names=names, values=table, tolerances=np.maximum(off, wanted))
 
 

@@ -66,7 +66,7 @@ class Seasons:
         # An hour more or less, where clocks are put forward or back.
         if self.begun[slot] < 0 or not (HOURS - 2) * _HOUR_S <= age <= (HOURS + 2) * _HOUR_S:
             return None
-        return self.hours[slot].astype(np.int64)
+        return np.asarray(self.hours[slot], dtype=np.int64)
 
     @property
     def nbytes(self) -> int:

@@ -25,7 +25,10 @@ SPANS = ((1, 60), (60, 60), (3600, 24), (86_400, 28))
 COLUMNS_WITH_SECONDS = 1000
 #: What is counted of all columns together.
 SCALARS = ("requests", "rows", "tested_rows", "dropped_rows", "repeated_rows", "capped_rows")
-_WIDER = {np.dtype(np.uint16): np.dtype(np.uint32), np.dtype(np.uint32): np.dtype(np.uint64)}
+_WIDER: dict[np.dtype[Any], np.dtype[Any]] = {
+    np.dtype(np.uint16): np.dtype(np.uint32),
+    np.dtype(np.uint32): np.dtype(np.uint64),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +89,18 @@ class Ring:
         mine[:, :2] += taken.moments[:, :2]
         np.minimum(mine[:, 2], taken.moments[:, 2], out=mine[:, 2])
         np.maximum(mine[:, 3], taken.moments[:, 3], out=mine[:, 3])
+
+    #: Of its arrays.
+    names = ("spans", "counts", "outside", "moments", "scalars")
+
+    def restore(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Goes on with other arrays by `names`. Raises ValueError where they do not fit."""
+        for name in self.names:
+            mine, other = getattr(self, name), arrays[name]
+            may_be = {mine.dtype, *_WIDER.values()} if name == "counts" else {mine.dtype}
+            if mine.shape != other.shape or other.dtype not in may_be:
+                raise ValueError(f"{name} {other.shape} {other.dtype}: wanted {mine.shape}")
+            setattr(self, name, np.array(other))
 
     def window(self, slots: npt.NDArray[Any], begin: float, end: float) -> Window:
         """The sum of some slots."""
@@ -155,5 +170,5 @@ class Windows:
         return sum(
             array.nbytes
             for ring in self.rings
-            for array in (ring.counts, ring.outside, ring.moments, ring.scalars, ring.spans)
+            for array in (getattr(ring, name) for name in ring.names)
         )
