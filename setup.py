@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hands the one extension module to the ninja build; everything else is in pyproject.toml."""
+"""Hands the extension modules to the ninja build; everything else is in pyproject.toml."""
 
 import shutil
 import subprocess
@@ -10,10 +10,11 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).resolve().parent
+MODULES = ("penstock._core", "penstock_monitoring._tick")
 
 
 class NinjaBuild(build_ext):
-    """`build_ext` that runs tools/build.py, which compiles into server/penstock/."""
+    """`build_ext` that runs tools/build.py, which compiles into the packages' folders."""
 
     def build_extension(self, ext: Extension) -> None:
         """Builds the module and puts it where setuptools expects it."""
@@ -21,7 +22,9 @@ class NinjaBuild(build_ext):
         built = subprocess.run(command, stdout=subprocess.PIPE, text=True)
         if built.returncode != 0:
             raise SystemExit(built.returncode)  # tools/build.py has said why, in a sentence
-        source = Path(built.stdout.splitlines()[-1])
+        module = ext.name.rpartition(".")[2]
+        paths = [Path(line) for line in built.stdout.splitlines()]
+        source = next(path for path in paths if path.name.partition(".")[0] == module)
         wanted = Path(self.get_ext_fullpath(ext.name)).resolve()
         if wanted != source:
             wanted.parent.mkdir(parents=True, exist_ok=True)
@@ -32,5 +35,5 @@ class NinjaBuild(build_ext):
 is_linux = sys.platform == "linux"
 setup(
     cmdclass={"build_ext": NinjaBuild},
-    ext_modules=[Extension("penstock._core", sources=[])] if is_linux else [],
+    ext_modules=[Extension(name, sources=[]) for name in MODULES] if is_linux else [],
 )

@@ -3,19 +3,22 @@
 
     python tools/build.py [target ...]
 
-Targets: `extension` (penstock._core, into server/penstock/), `tests` (the C++ tests' runner),
+Targets: `extension` (penstock._core, into server/penstock/, and what Cython makes of each
+monitoring/**/*.pyx, beside it), `tests` (the C++ tests' runner),
 `core` (penstock-core, the engine as a program without Python, where cpp/engine/main.cc exists) and
 `fuzzers` (a program per tests/fuzz/fuzz_*.cc, into build/cpp/fuzz/, by clang++-16).
 Without a target: extension and tests. The last lines of standard output are the files built.
 
 PENSTOCK_SANITIZE=address,undefined or =thread builds `tests` and `core` with those sanitizers;
 each variant has object files of its own, so changing over compiles nothing twice. CXX names the
-compiler. Which file goes where is decided by its place: cpp/bindings/ only into the extension,
-cpp/engine/main*.cc only into penstock-core, tests/cpp/ only into the runner, all else into each.
+compiler, CC that of what Cython writes. Which file goes where is decided by its place:
+cpp/bindings/ only into the extension, cpp/engine/main*.cc only into penstock-core, tests/cpp/ only
+into the runner, all else into each.
 The fuzzers take what they use of the rooms in FUZZED_ROOMS, whose archive is libfuzzed.a.
 """
 
 import fcntl
+import importlib.util
 import os
 import re
 import shlex
@@ -30,8 +33,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 OBJECTS = Path("build/cpp")
 SOABI = sysconfig.get_config_var("SOABI")
-EXTENSION = Path(f"server/penstock/_core{sysconfig.get_config_var('EXT_SUFFIX')}")
+EXT_SUFFIX: str = sysconfig.get_config_var("EXT_SUFFIX")
+EXTENSION = Path(f"server/penstock/_core{EXT_SUFFIX}")
 COMPILER = os.environ.get("CXX", "g++")
+C_COMPILER = os.environ.get("CC", "gcc")
 
 #: The compiler that the checks run on: there, a warning is an error. Newer ones know more warnings,
 #: and nobody's installation should fail over one of those. Sanitized variants do not warn at all:
@@ -159,6 +164,7 @@ class Sources:
     mains: tuple[Path, ...]
     tests: tuple[Path, ...]
     fuzzers: tuple[Path, ...]
+    cython: tuple[Path, ...]
 
     @property
     def fuzzed(self) -> tuple[Path, ...]:
@@ -179,6 +185,9 @@ class Sources:
             fuzzers=tuple(
                 sorted(path.relative_to(root) for path in root.glob("tests/fuzz/fuzz_*.cc"))
             ),
+            cython=tuple(
+                sorted(path.relative_to(root) for path in root.glob("monitoring/**/*.pyx"))
+            ),
         )
 
 
@@ -187,7 +196,9 @@ def python_includes() -> list[str]:
     try:
         import pybind11
     except ImportError:
-        raise BuildError("pybind11 is missing: pip install pybind11 ninja.") from None
+        raise BuildError("pybind11 is missing: pip install cython ninja pybind11.") from None
+    if importlib.util.find_spec("Cython") is None:
+        raise BuildError("Cython is missing: pip install cython ninja pybind11.")
     folders = [pybind11.get_include(), sysconfig.get_path("include")]
     return [argument for folder in folders for argument in ("-isystem", folder)]
 
@@ -217,6 +228,7 @@ def ninja_file(sources: Sources, *, strict: bool, includes: Sequence[str]) -> st
     for variant in VARIANTS.values():
         add_variant(ninja, variant, sources, includes)
     add_fuzzers(ninja, sources)
+    add_cython(ninja, sources)
     return ninja.text()
 
 
@@ -266,6 +278,23 @@ def add_fuzzers(ninja: NinjaFile, sources: Sources) -> None:
         ninja.edge(FUZZ.folder / source.stem, f"link_{FUZZ.name}", inputs)
 
 
+def add_cython(ninja: NinjaFile, sources: Sources) -> None:
+    """Adds a module for each of Cython's sources, next to it."""
+    include = sysconfig.get_path("include")
+    ninja.rule("cython", f"{shlex.quote(sys.executable)} -m cython -3 $in -o $out")
+    flags = [C_COMPILER, *RELEASE, "-fPIC", "-shared", *LINK, "-isystem", include]
+    ninja.rule("module", f"{shlex.join(flags)} -o $out $in -lm", description="$out")
+    for source in sources.cython:
+        written = OBJECTS / "cython" / source.with_suffix(f".{SOABI}.c")
+        ninja.edge(written, "cython", [source])
+        ninja.edge(module_of(source), "module", [written])
+
+
+def module_of(source: Path) -> Path:
+    """The module that a source of Cython's becomes."""
+    return source.with_suffix(EXT_SUFFIX)
+
+
 def compiler_major() -> int:
     """The compiler's major version. Raises BuildError where there is no compiler."""
     try:
@@ -294,7 +323,7 @@ def outputs_of(target: str, variant: Variant, sources: Sources) -> list[Path]:
     """The files that `target` makes in `variant`, relative to the checkout."""
     match target:
         case "extension" if variant.is_release:
-            return [EXTENSION]
+            return [EXTENSION, *map(module_of, sources.cython)]
         case "extension":
             raise BuildError(f"The extension has no {variant.name} variant; try tests or core.")
         case "tests":
@@ -326,7 +355,7 @@ def build(targets: Sequence[str], sanitize: str = "") -> list[Path]:
     try:
         import ninja
     except ImportError:
-        raise BuildError("ninja is missing: pip install ninja pybind11.") from None
+        raise BuildError("ninja is missing: pip install cython ninja pybind11.") from None
 
     includes = python_includes()
     strict = compiler_major() == STRICT_COMPILER_MAJOR

@@ -131,4 +131,6 @@ def _categorical(
         names.append("other" if alone else "all")
     else:
         of_place[rest] = len(names) - 1
+        if pooled[rest].sum() > 0:
+            names[-1] = "other"
     return Bins(of_place=of_place, names=tuple(names))

@@ -9,7 +9,7 @@ and the rules of data quality.
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -66,7 +66,7 @@ class VersionMonitor:
             self._baselines,
             tolerance=settings.tolerance,
             false_alarms_per_30_days=settings.false_alarms_per_30_days,
-            timezone=self._timezone() if settings.seasonal else None,
+            timezone=ZoneInfo(settings.timezone) if settings.seasonal else None,
         )
         self._judge = Judge(
             layout, self._baselines, self._evidence, self._windows, tolerance=settings.tolerance
@@ -80,16 +80,6 @@ class VersionMonitor:
         self._look_at = float("-inf")
         self._share = 1.0
         self._told: tuple[Any, DriftStatus] | None = None
-
-    def _timezone(self) -> ZoneInfo:
-        try:
-            return ZoneInfo(self._settings.timezone)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            self._note(
-                f"timezone {self._settings.timezone!r} is not known here: wanted an IANA name such "
-                "as Europe/Berlin; hours are UTC's."
-            )
-            return ZoneInfo("UTC")
 
     def _note(self, note: str) -> None:
         if note not in self._notes:
