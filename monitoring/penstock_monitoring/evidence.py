@@ -13,7 +13,7 @@ from penstock.drift import Layout
 from penstock_monitoring.baseline import Baseline
 from penstock_monitoring.coarse import coarse_column, coarse_starts
 from penstock_monitoring.detector import Detector
-from penstock_monitoring.multiplicity import alpha_of, ed_bh, log_limit
+from penstock_monitoring.multiplicity import ed_bh, log_limit
 from penstock_monitoring.scores import BETS, RATES, bets_of, scores_of
 from penstock_monitoring.seasonal import ROWS_MIN, Seasons
 
@@ -43,11 +43,13 @@ class Evidence:
         baselines: Sequence[Baseline],
         *,
         tolerance: float,
-        false_alarms_per_30_days: float,
+        alpha: float,
         timezone: tzinfo | None,
     ) -> None:
-        """`timezone`: of the hours of the week; None: nothing is held against last week."""
-        self._alpha = alpha_of(false_alarms_per_30_days)
+        """`alpha`: false alarms per tick. `timezone`: of the hours of the week; None: nothing is
+        held against last week.
+        """
+        self._alpha = alpha
         self._tolerance = tolerance
         starts = [
             coarse_starts(baseline.counts, column.reading)
@@ -74,6 +76,17 @@ class Evidence:
         self._is_known = np.zeros(len(bets), dtype=bool)
         if timezone is not None:
             self.seasons = Seasons(int(self._places[-1]), timezone)
+
+    def learn_hours(self, by_hour: Sequence[Sequence[Sequence[int]] | None]) -> None:
+        """Reference counts by hour of the week, of each column, or None: until the first week."""
+        if self.seasons is None:
+            return
+        for place, hours in enumerate(by_hour):
+            mine = slice(self._places[place], self._places[place + 1])
+            starts = self._starts[mine] - self._starts[mine][0]
+            for hour, counts in enumerate(hours or ()):
+                if counts:
+                    self.seasons.learn(hour, mine, np.add.reduceat(np.asarray(counts), starts))
 
     @property
     def log_limit(self) -> float:

@@ -20,6 +20,7 @@ from penstock_monitoring.baseline import Baseline, baselines_of
 from penstock_monitoring.effects import Comparison, compare
 from penstock_monitoring.evidence import Evidence, put
 from penstock_monitoring.judging import Judge, judged_window
+from penstock_monitoring.multiplicity import alpha_of
 from penstock_monitoring.rules import Rules
 from penstock_monitoring.saved import SavedError, pack, unpack
 from penstock_monitoring.self_reference import self_reference
@@ -65,9 +66,10 @@ class VersionMonitor:
             layout,
             self._baselines,
             tolerance=settings.tolerance,
-            false_alarms_per_30_days=settings.false_alarms_per_30_days,
+            alpha=alpha_of(settings.false_alarms_per_30_days, settings.tick_s),
             timezone=ZoneInfo(settings.timezone) if settings.seasonal else None,
         )
+        self._learn_hours()
         self._judge = Judge(
             layout, self._baselines, self._evidence, self._windows, tolerance=settings.tolerance
         )
@@ -80,6 +82,26 @@ class VersionMonitor:
         self._look_at = float("-inf")
         self._share = 1.0
         self._told: tuple[Any, DriftStatus] | None = None
+
+    def _learn_hours(self) -> None:
+        hours = self._profile.hours
+        if hours is None or not self._settings.seasonal:
+            return
+        if hours.timezone != self._settings.timezone:
+            self._note(
+                f"The profile has hours of {hours.timezone}, and timezone is "
+                f"{self._settings.timezone}: they are not gone by."
+            )
+            return
+        told = {
+            feature.name: getattr(feature, "by_hour", None) for feature in self._profile.features
+        }
+        self._evidence.learn_hours(
+            [
+                told.get(column.name) if column.reading != "present" else None
+                for column in self._layout.columns
+            ]
+        )
 
     def _note(self, note: str) -> None:
         if note not in self._notes:

@@ -10,15 +10,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["TICKS_PER_30_DAYS", "alpha_of", "ed_bh", "log_limit"]
+__all__ = ["alpha_of", "ed_bh", "log_limit"]
 
-#: At most: a tick lasts ten seconds or longer.
-TICKS_PER_30_DAYS = 259_200
+_30_DAYS_S = 30 * 86_400
 
 
-def alpha_of(false_alarms_per_30_days: float) -> float:
-    """False alarms of a whole model per tick."""
-    return false_alarms_per_30_days / TICKS_PER_30_DAYS
+def alpha_of(false_alarms_per_30_days: float, tick_s: float = 10.0) -> float:
+    """False alarms of a whole model per tick: of `tick_s`, 30 days have 259,200 at most."""
+    return false_alarms_per_30_days * tick_s / _30_DAYS_S
 
 
 def log_limit(columns: int, alpha: float) -> float:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 __all__ = ["HOURS", "ROWS_MIN", "Seasons", "hour_of_week"]
 
 HOURS = 168
+LEARNT = -2
 #: An hour of fewer rows is no reference.
 ROWS_MIN = 500
 #: What an hour's rows are scaled down to, where there are more: they are held in 16 bits.
@@ -31,12 +32,18 @@ class Seasons:
     def __init__(self, places: int, timezone: tzinfo) -> None:
         self._timezone = timezone
         self.hours = np.zeros((HOURS, places), dtype=np.uint16)
-        #: When each hour was counted: its beginning; -1: never.
+        #: When each hour was counted: its beginning; -1: never; LEARNT: it is the reference's.
         self.begun = np.full(HOURS, -1, dtype=np.int64)
         #: Of the hour that goes on, and of the one before it with what that was held against.
         self.now = np.zeros(places, dtype=np.int64)
         self.before = np.zeros((2, places), dtype=np.int64)
         self.current = -1
+
+    def learn(self, hour: int, places: slice, counts: Counts) -> None:
+        """An hour of the week as the reference has it, of some places; until it was counted."""
+        if self.begun[hour] in (-1, LEARNT):
+            self.hours[hour, places] = _scaled(counts)
+            self.begun[hour] = LEARNT
 
     def turn(self, at: float) -> bool:
         """Goes on to the hour of `at`. True: it is another one than before."""
@@ -60,8 +67,10 @@ class Seasons:
         self.now += counts
 
     def reference(self, at: float) -> npt.NDArray[np.int64] | None:
-        """The same hour of last week; None: it was not counted then, or longer ago."""
+        """The same hour of last week, else of the reference; None: neither was counted."""
         slot = hour_of_week(at, self._timezone)
+        if self.begun[slot] == LEARNT:
+            return np.asarray(self.hours[slot], dtype=np.int64)
         age = at - self.begun[slot]
         # An hour more or less, where clocks are put forward or back.
         if self.begun[slot] < 0 or not (HOURS - 2) * _HOUR_S <= age <= (HOURS + 2) * _HOUR_S:

@@ -8,8 +8,9 @@ import numpy as np
 
 from penstock.drift import Layout, Sample
 from penstock.errors import ProfileError
-from penstock.profile import ReferenceProfile, digest_of_profile, profile_of
-from penstock_monitoring.profile import Column, Reference, build_profile
+from penstock.profile import ReferenceProfile
+from penstock_monitoring.held_out import Column, Reference
+from penstock_monitoring.profile import build_profile
 
 __all__ = ["self_reference"]
 
@@ -57,17 +58,4 @@ def self_reference(
         columns.append(
             Column(name=column.name, datatype="FP32", values=numbers, is_sensitive=is_sensitive)
         )
-    nothing = np.zeros(rows)
-    profile = build_profile(
-        Reference(
-            model=model,
-            columns=columns,
-            answers=(),
-            answered=np.zeros((rows, 0)),
-            losses=nothing,
-            truth=nothing,
-        )
-    )
-    content = profile.model_dump(mode="json") | {"target": None}
-    content["digest"] = digest_of_profile(content)
-    return profile_of(content)
+    return build_profile(Reference(model=model, columns=columns))
