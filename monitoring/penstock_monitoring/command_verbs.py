@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `penstock drift profile` does."""
+"""What `penstock drift profile`, `compare` and `report` do."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,11 +9,22 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from penstock.commands.drift.told import status_told
+from penstock.control.drift_messages import status_of_json
 from penstock.errors import ProfileError
+from penstock_client.drift import DriftStatus
 from penstock_monitoring.profile import write_profile
 from penstock_monitoring.reference_table import profile_of_table, remarks_of
+from penstock_monitoring.report import DriftReport
+from penstock_monitoring.report.terminal import report_picture
 
-__all__ = ["importances_of", "predictions_of", "write_reference"]
+__all__ = [
+    "importances_of",
+    "predictions_of",
+    "show_comparison",
+    "write_reference",
+    "write_report",
+]
 
 
 def write_reference(console: Console, table: str, out: Path, **given: Any) -> None:
@@ -32,6 +43,28 @@ def write_reference(console: Console, table: str, out: Path, **given: Any) -> No
     )
     for remark in remarks_of(profile):
         console.print(Text(f"Note: {remark}", "yellow"))
+
+
+def show_comparison(
+    console: Console, report: DriftReport, *, html: Path | None, as_json: bool, every: bool
+) -> None:
+    """Print a report, and write it. Raises MonitoringError."""
+    if as_json:
+        print(report.to_json())
+    else:
+        console.print(report_picture(report, every=every))
+    if html is not None:
+        report.save(html)
+        if not as_json:
+            console.print(Text(f"{html}: the report."))
+
+
+def write_report(console: Console, status: DriftStatus, out: Path) -> DriftReport:
+    """Write what a server has said as a page. Raises MonitoringError."""
+    report = DriftReport(status_of_json(status_told(status)))
+    report.save(out)
+    console.print(Text(f"{out}: {report.verdict}"))
+    return report
 
 
 def predictions_of(given: Sequence[str]) -> str | Mapping[str, str | int]:

@@ -9,12 +9,17 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from penstock.cli_drift import drift_app
+from penstock.cli_drift import EXIT_HELP, drift_app
 from penstock.commands.sentences import Debug, sentences
 
 __all__ = ["add_to"]
 
-FAILED = 4
+ALARM, FAILED = 1, 4
+LOCAL = "localhost:8001"
+COMPARE_HELP = (
+    "Exit status: 0 compared; 1 an alarm, with --fail-on-alarm; 2 wrong usage; 4 they cannot be "
+    "compared, and a sentence says why."
+)
 
 Sensitive = Annotated[
     list[str] | None,
@@ -40,6 +45,8 @@ Time = Annotated[str, typer.Option(metavar="COLUMN", help="When each row came.")
 def add_to(app: typer.Typer) -> None:
     """Adds them; an entry point of group penstock.commands."""
     drift_app.command()(profile)
+    drift_app.command(epilog=COMPARE_HELP)(compare)
+    drift_app.command(epilog=EXIT_HELP)(report)
 
 
 def profile(
@@ -91,3 +98,83 @@ def profile(
             seasonal=seasonal,
             sketches=sketches,
         )
+
+
+def compare(
+    reference: Annotated[
+        str, typer.Argument(metavar="REFERENCE", help="Parquet or Arrow, or a profile.json.")
+    ],
+    current: Annotated[str, typer.Argument(metavar="CURRENT", help="Parquet or Arrow.")],
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write the report here.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+    fail_on_alarm: Annotated[
+        bool, typer.Option("--fail-on-alarm", help="Exit 1 where there is one.")
+    ] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Show every column; else the 20 that differ most.")
+    ] = False,
+    prediction: Prediction = None,
+    sensitive: Sensitive = None,
+    categorical: Categorical = None,
+    exclude: Exclude = None,
+    time: Time = "",
+    false_discovery_rate: Annotated[
+        float,
+        typer.Option(metavar="SHARE", help="Of the columns told of, so many may be false ones."),
+    ] = 0.05,
+    p_values: Annotated[bool, typer.Option("--p-values", help="Show these too.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Show which columns of a table differ from a reference, by how much, and what is broken."""
+    with sentences(debug, FAILED):
+        from penstock_monitoring.command_verbs import predictions_of, show_comparison
+        from penstock_monitoring.compare_tables import compare as compare_tables
+
+        found = compare_tables(
+            reference,
+            current,
+            predictions=predictions_of(prediction or ()),
+            sensitive=sensitive or (),
+            categorical=categorical or (),
+            exclude=exclude or (),
+            time=time,
+            false_discovery_rate=false_discovery_rate,
+            p_values=p_values,
+        )
+        show_comparison(Console(), found, html=html, as_json=as_json, every=every)
+    if fail_on_alarm and found.is_alarmed:
+        raise typer.Exit(ALARM)
+
+
+def report(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="As clients ask for it.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE", help="Write the report here.")
+    ] = Path("report.html"),
+    version: Annotated[
+        int, typer.Option("--version", min=0, metavar="N", help="0: the highest that is watched.")
+    ] = 0,
+    window: Annotated[
+        float,
+        typer.Option(
+            "--window", min=0, metavar="SECONDS", help="0: the window that alarms are judged by."
+        ),
+    ] = 0.0,
+    url: Annotated[
+        str, typer.Option("--url", "-u", metavar="HOST:PORT", help="The server's gRPC.")
+    ] = LOCAL,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for an answer.")] = 10.0,
+    debug: Debug = False,
+) -> None:
+    """Write how live rows of a model stand as a page of HTML that needs no other file."""
+    with sentences(debug, FAILED):
+        from penstock_client import Client
+        from penstock_monitoring.command_verbs import write_report
+
+        with Client(url) as client:
+            status = client.drift.status(model, version=version, window_s=window, timeout=timeout)
+        found = write_report(Console(), status, out)
+    if found.is_alarmed:
+        raise typer.Exit(ALARM)

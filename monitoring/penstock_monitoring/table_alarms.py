@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The messages about a table: columns that began to differ together are one. Pure."""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from penstock.drift import Alarm, ColumnDrift, Effect
+from penstock_monitoring.effects import ALARM
+from penstock_monitoring.quality_rules import Finding
+from penstock_monitoring.schema_changes import SchemaChanges
+
+__all__ = ["alarms_of"]
+
+#: Columns of which a message tells the effect.
+TOLD = 5
+NAMES = {"psi": "PSI", "wasserstein": "Wasserstein distance"}
+
+
+def alarms_of(
+    columns: Sequence[ColumnDrift],
+    broken: Sequence[Finding],
+    changes: SchemaChanges,
+    *,
+    now: float,
+) -> tuple[Alarm, ...]:
+    """What must be told of, the gravest first: the schema, broken rules, drift."""
+    found = [*_schema(changes, now), *_rules(broken, columns, now), *_drift(columns, now)]
+    return tuple(found)
+
+
+def _schema(changes: SchemaChanges, now: float) -> Iterator[Alarm]:
+    messages = [((name,), f"{name} is not there any more.") for name in changes.vanished] + [
+        ((one.name,), f"{one.name} is {one.now}, and the reference has {one.was}.")
+        for one in changes.changed
+    ]
+    for number, (names, message) in enumerate(messages):
+        yield _alarm(f"schema-{number}", "schema", names, now, message)
+
+
+def _rules(
+    broken: Sequence[Finding], columns: Sequence[ColumnDrift], now: float
+) -> Iterator[Alarm]:
+    onsets = {column.name: column.onset for column in columns}
+    for number, finding in enumerate(broken):
+        yield _alarm(
+            f"{finding.kind}-{number}",
+            finding.kind,
+            (finding.column,),
+            now,
+            f"{finding.column} {finding.what}.",
+            onset=onsets.get(finding.column),
+            log_e=finding.log_e,
+        )
+
+
+def _drift(columns: Sequence[ColumnDrift], now: float) -> Iterator[Alarm]:
+    drifted = [column for column in columns if column.state == "alarm" and _largest(column)]
+    ordered = sorted(drifted, key=lambda column: column.onset or 0.0)
+    groups = [
+        sorted(group, key=_size, reverse=True)
+        for _, group in groupby(ordered, key=lambda column: column.onset)
+    ]
+    for number, ranked in enumerate(sorted(groups, key=lambda one: _size(one[0]), reverse=True)):
+        yield _alarm(
+            f"drift-{number}",
+            "drift",
+            tuple(column.name for column in ranked),
+            now,
+            _message(ranked),
+            onset=ranked[0].onset,
+            log_e=max(column.log_e for column in ranked),
+            effect=_largest(ranked[0]),
+        )
+
+
+def _message(ranked: Sequence[ColumnDrift]) -> str:
+    told = []
+    for column in ranked[:TOLD]:
+        effect = _largest(column)
+        assert effect is not None
+        told.append(f"{column.name} ({NAMES[effect.name]} {effect.value:.2f})")
+    more = f" and {len(ranked) - TOLD} more" if len(ranked) > TOLD else ""
+    verb = "differs" if len(ranked) == 1 else "differ"
+    return f"{', '.join(told)}{more} {verb} from the reference."
+
+
+def _largest(column: ColumnDrift) -> Effect | None:
+    """The effect that an alarm is told by, if one is large enough."""
+    enough = [one for one in column.effects if one.name in NAMES and one.low > ALARM]
+    return max(enough, key=lambda one: one.value, default=None)
+
+
+def _size(column: ColumnDrift) -> float:
+    effect = _largest(column)
+    return effect.value if effect else 0.0
+
+
+def _alarm(
+    id: str,
+    kind: str,
+    columns: tuple[str, ...],
+    now: float,
+    message: str,
+    *,
+    onset: float | None = None,
+    log_e: float = 0.0,
+    effect: Effect | None = None,
+) -> Alarm:
+    return Alarm(
+        id=id,
+        kind=kind,
+        columns=columns,
+        raised_at=now,
+        onset=now if onset is None else onset,
+        cleared_at=None,
+        log_e=log_e,
+        effect=effect,
+        message=message,
+    )
