@@ -143,8 +143,9 @@ def _alarm(alarm: Alarm, status: DriftStatus) -> str:
         )
     state = "ok" if alarm.cleared_at is not None else "alarm"
     told = f'<p class="soft">{" · ".join(facts)}</p>' if facts else ""
+    kind = escape(KINDS.get(alarm.kind, alarm.kind))
     return (
-        f'<li class="{state}"><span class="badge">{escape(KINDS.get(alarm.kind, alarm.kind))}</span>'
+        f'<li class="{state}"><span class="badge">{kind}</span>'
         f"<div><p>{escape(alarm.message)}</p>{told}</div></li>"
     )
 
