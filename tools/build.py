@@ -57,8 +57,8 @@ WATCHED = shlex.split("-g1 -fno-omit-frame-pointer -D_GLIBCXX_ASSERTIONS")
 
 #: The rooms that have no socket and no thread of their own.
 FUZZED_ROOMS = (
-    "base", "memory", "wire", "http", "http1", "http2", "grpc", "rest", "batching", "kernels",
-    "judging", "model", "routing", "serving", "telemetry",
+    "base", "memory", "wire", "http", "http1", "http2", "grpc", "rest", "batching", "drift",
+    "kernels", "judging", "model", "routing", "serving", "telemetry",
 )  # fmt: skip
 #: libFuzzer's compiler, and what Debian 12 calls it and its runtime.
 FUZZ_COMPILER = "clang++-16"

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "bindings/control_bridge.h"
+#include "bindings/drift.h"
 #include "bindings/errors.h"
 #include "bindings/local_model.h"
 #include "bindings/native_model.h"
@@ -167,6 +168,7 @@ class Server {
     return told;
   }
   Traffic traffic() { return Traffic(*engine_); }
+  Drift drift() { return Drift(*engine_); }
   ControlBridge& bridge() { return *bridge_; }
   int log_fd() const { return engine_->log().fd(); }
   std::vector<std::tuple<std::string, std::string, std::map<std::string, std::string>>> take_log();
@@ -389,7 +391,8 @@ void bind_server(py::module_& module) {
       .def("unregister_region", &Server::unregister_region, py::arg("name"))
       .def("unregister_regions", &Server::unregister_regions)
       .def("regions", &Server::regions, py::arg("name"))
-      .def_property_readonly("traffic", py::cpp_function(&Server::traffic, py::keep_alive<0, 1>()));
+      .def_property_readonly("traffic", py::cpp_function(&Server::traffic, py::keep_alive<0, 1>()))
+      .def_property_readonly("drift", py::cpp_function(&Server::drift, py::keep_alive<0, 1>()));
 }
 
 std::string isa() {
@@ -409,6 +412,7 @@ PYBIND11_MODULE(_core, module) {
   bind_control_bridge(module);
   bind_statistics(module);
   bind_traffic(module);
+  bind_drift(module);
   bind_server(module);
   bind_native_model(module);
   bind_local_model(module);

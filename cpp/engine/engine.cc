@@ -8,6 +8,8 @@
 
 #include "base/check.h"
 #include "base/heap.h"
+#include "base/text.h"
+#include "drift/aggregator.h"
 #include "serving/shadow_desk.h"
 #include "telemetry/exposition.h"
 
@@ -79,6 +81,9 @@ Result<> Engine::make_io_threads() {
   auto shadows = serving::ShadowDesk::open(options_.io_threads, versions_);
   if (!shadows) return std::unexpected(shadows.error());
   shadows_ = std::move(*shadows);
+  auto drift = drift::Aggregator::open(options_.io_threads);
+  if (!drift) return std::unexpected(drift.error());
+  drift_ = std::move(*drift);
   auto wakes = serving::Wakes::open(options_.io_threads);
   if (!wakes) return std::unexpected(wakes.error());
   wakes_ = std::move(*wakes);
@@ -104,6 +109,7 @@ Result<> Engine::make_io_threads() {
                    .wakes = wakes_.get(),
                    .regions = regions_.get(),
                    .shadows = shadows_.get(),
+                   .drift = drift_.get(),
                    .metrics = &server_metrics_.shard(i),
                    .touch = [host = made.thread.get()](std::uint32_t slot) { host->touch(slot); },
                    .peer_of_slot = [host = made.thread.get()](
@@ -296,11 +302,47 @@ void Engine::publish_routes(serving::RouteTable table) {
   std::erase_if(trials_, [](const auto& trial) { return trial.use_count() == 1; });
 }
 
-std::uint64_t Engine::worker_restarts(std::string_view model, std::int64_t version) {
+// ---------------------------------------------------------------------------------------------
+// Watches
+
+std::shared_ptr<serving::Version> Engine::loaded(std::string_view model, std::int64_t version) {
   const auto table = versions_.latest();
   const serving::VersionEntry* const entry = table->entry(model, version);
-  const bool is_loaded = entry != nullptr && entry->version != nullptr;
-  return is_loaded ? entry->version->counts().worker_restarts : 0;
+  return entry == nullptr ? nullptr : entry->version;
+}
+
+Result<std::shared_ptr<drift::Watch>> Engine::open_watch(std::string_view model,
+                                                         std::int64_t version,
+                                                         std::vector<drift::ColumnSpec> columns,
+                                                         const drift::WatchOptions& options) {
+  if (!(options.share > 0 && options.share <= 1)) {
+    return fail(Code::kInvalidArgument, "wanted a share of requests above 0 and at most 1, found " +
+                                            std::to_string(options.share));
+  }
+  const auto found = loaded(model, version);
+  if (found == nullptr) {
+    return fail(Code::kNotFound, "version " + std::to_string(version) + " of model " +
+                                     base::quote(model) + " is not loaded");
+  }
+  auto plan = drift::Plan::make(std::move(columns), found->signature());
+  if (!plan) return std::unexpected(std::move(plan).error());
+  auto watch = drift_->open_watch(*std::move(plan), options);
+  if (!watch) return watch;
+  const auto stage = stage_.lock();  // one tap at a time
+  found->set_tap((*watch)->tap());
+  return watch;
+}
+
+void Engine::remove_watch(std::string_view model, std::int64_t version) {
+  const auto found = loaded(model, version);
+  if (found == nullptr) return;
+  const auto stage = stage_.lock();
+  found->set_tap(nullptr);
+}
+
+std::uint64_t Engine::worker_restarts(std::string_view model, std::int64_t version) {
+  const auto found = loaded(model, version);
+  return found == nullptr ? 0 : found->counts().worker_restarts;
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -344,6 +386,7 @@ void Engine::stop() {
   begin_drain();
   for (const Io& io : io_) io.thread->join();
   shadows_->stop();  // it uses versions, as they do
+  drift_->stop();
   *stage_.lock() = Stage::kStopped;
   stage_.notify_all();
   // The last table that names them goes here, and with it the versions and their threads: on this

@@ -33,6 +33,13 @@
 #include "telemetry/model_metrics.h"
 #include "telemetry/server_metrics.h"
 
+namespace penstock::drift {
+class Aggregator;
+class Watch;
+struct ColumnSpec;
+struct WatchOptions;
+}  // namespace penstock::drift
+
 namespace penstock::serving {
 class ShadowDesk;
 }  // namespace penstock::serving
@@ -66,6 +73,7 @@ struct VersionUse {
 //         IoService, Front               the way of a request
 //       mailboxes   one per io thread    replies from instance threads
 //       shadows     ShadowDesk           one thread: copies of requests, executed and compared
+//       drift       Aggregator           one thread: rows of watched versions, counted
 //       bridge      Bridge               calls on their way to the control thread and back
 //
 // Every method is for any control thread; none needs Python.
@@ -113,6 +121,16 @@ class Engine {
                            std::uint32_t epoch,
                            std::vector<std::shared_ptr<serving::Shadow>> shadows = {});
   void remove_route(std::string_view name);
+  // Rows of a loaded version are counted, from now on and until it is unloaded, or watched in
+  // another way. kNotFound if it is not loaded, kInvalidArgument for columns that are none of its
+  // own (drift::Plan::make).
+  base::Result<std::shared_ptr<drift::Watch>> open_watch(std::string_view model,
+                                                         std::int64_t version,
+                                                         std::vector<drift::ColumnSpec> columns,
+                                                         const drift::WatchOptions& options);
+  void remove_watch(std::string_view model, std::int64_t version);
+  // Outlives the engine where somebody keeps it; then it has stopped.
+  const std::shared_ptr<drift::Aggregator>& drift() const { return drift_; }
   // Of the processes of a version since it was loaded; 0 for one that has none.
   std::uint64_t worker_restarts(std::string_view model, std::int64_t version);
   // Readable once some trial's judge has decided, until it is cleared.
@@ -148,6 +166,7 @@ class Engine {
   void deliver(std::span<batching::Reply> replies);
   base::Result<> publish(const std::string& name, serving::VersionEntry entry);
   void publish_routes(serving::RouteTable table);
+  std::shared_ptr<serving::Version> loaded(std::string_view model, std::int64_t version);
   void retire(std::shared_ptr<serving::Version> version, std::uint64_t gone_since);
 
   struct Io {
@@ -172,6 +191,7 @@ class Engine {
   // no io thread is to do because it was the last to let go of a route.
   std::vector<std::shared_ptr<serving::Trial>> trials_;
   std::unique_ptr<serving::ShadowDesk> shadows_;
+  std::shared_ptr<drift::Aggregator> drift_;
   std::unique_ptr<serving::Bridge> bridge_;
   std::unique_ptr<serving::Wakes> wakes_;
   std::atomic<std::uint64_t> refusals_ = 0;

@@ -23,6 +23,7 @@
 #include "serving/routed_call.h"
 #include "serving/shared_tensors.h"
 #include "serving/version.h"
+#include "serving/watched.h"
 
 namespace penstock::serving {
 
@@ -53,6 +54,7 @@ struct Call {
   std::optional<HealthWatch> watch;    // if it is a Health/Watch
   std::optional<Parking> parking;      // while it waits for a version that is asleep
   RoutedCall routed;                   // if the model it names is a route
+  WatchedCall watched;                 // if rows of its version are counted
 
   // Of an inference that was accepted:
   Version::IoShare* share = nullptr;       // null: not (yet) accepted
@@ -76,6 +78,7 @@ struct Call {
     watch.reset();
     parking.reset();
     routed.clear();
+    watched.clear();
     share = nullptr;
     place = {};
     patience_ns = base::kNever;

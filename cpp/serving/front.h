@@ -38,6 +38,10 @@
 #include "wire/json_scratch.h"
 #include "wire/v2_messages.h"
 
+namespace penstock::drift {
+class Aggregator;
+}  // namespace penstock::drift
+
 namespace penstock::serving {
 
 class ShadowDesk;
@@ -75,6 +79,7 @@ class Front {
     Wakes* wakes = nullptr;
     memory::RegionTable* regions = nullptr;  // null: clients may not share memory
     ShadowDesk* shadows = nullptr;           // null: no request is mirrored
+    drift::Aggregator* drift = nullptr;      // null: no rows are counted
     telemetry::ServerShard* metrics = nullptr;
     std::function<void(std::uint32_t slot)> touch;  // this session has something to write
     // The other end of this connection, as gRPC writes it.
@@ -225,6 +230,11 @@ class Front {
   void make_mirrors(const Call& call, const batching::Outcome& outcome);
   void offer_mirrors(const Version& primary);
 
+  // watched.cc: rows that are counted
+  void keep_watched(Call& call, const drift::Tap& tap, const batching::Ticket& ticket);
+  bool offer_watched(Call& call, const Version& version, const batching::Outcome& outcome);
+  void commit_watched();
+
   // infer.cc: ModelInfer
   void start_inference(Call& call, base::Nanos now);
   base::Result<> decode(Call& call);
@@ -272,7 +282,7 @@ class Front {
     std::uint64_t count = 0;
   };
   FreshKey fresh_key_;
-  std::uint64_t nonce_ = 0;  // of the last request that may be mirrored
+  std::uint64_t nonce_ = 0;  // of the last request that may be mirrored, or watched
 
   // Kept between requests for their memory.
   wire::InferRequest request_;

@@ -143,6 +143,9 @@ base::Result<> Front::accept(Call& call, Nanos now) {
   call.forwarded.clear();
   call.message = {};  // the ticket's inputs keep the bytes alive
   if (call.routed.model != nullptr) begin_routed(call, *ticket);
+  if (const drift::Tap* const tap = (*version)->tap(); tap != nullptr) {
+    keep_watched(call, *tap, *ticket);
+  }
   return send(call, std::move(ticket), now);
 }
 
@@ -304,6 +307,7 @@ void Front::finish_inference(Call& call, batching::Outcome& outcome, Nanos now) 
   Version::IoShare& share = *call.share;
   if (is_mirrored) share.hold();  // the call leaves its version before the copies are offered
   if (is_mirrored) make_mirrors(call, outcome);
+  const bool is_watched = call.watched.tap != nullptr && offer_watched(call, version, outcome);
   if (outcome.outputs) {
     auto shown = show_as_asked(call, version, *outcome.outputs);
     if (shown) {
@@ -312,6 +316,7 @@ void Front::finish_inference(Call& call, batching::Outcome& outcome, Nanos now) 
     }
     if (!shown) outcome.outputs = std::unexpected(std::move(shown).error());
   }
+  if (is_watched && outcome.outputs) commit_watched();
   if (!outcome.outputs) {
     if (outcome.outputs.error().code == Code::kDeadlineExceeded) {
       metrics.record_expired(now - call.arrived_ns);

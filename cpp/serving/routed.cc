@@ -77,6 +77,8 @@ base::Result<> Front::route(Call& call, const VersionTable& table, Target& targe
   const auto key = key_of(routed.route.sticky(), request_, call.routed.headers, key_scratch_);
   if (!key) return std::unexpected(key.error());
   asked.key = key->empty() ? fresh_key() : *key;
+  call.routed.has_sticky_key =
+      !key->empty() && routed.route.sticky().source != routing::KeySource::kRequestId;
 
   const bool is_cut = trial != nullptr && trial->is_cut();
   RoutedCall& mine = call.routed;
@@ -231,6 +233,8 @@ void Front::retry_on(Version& stable, Call& call, Nanos now) {
   ticket->inputs = std::move(routed.inputs);
   ticket->shape_key = batching::shape_key(ticket->inputs);
   ticket->facts = std::move(routed.facts);
+  call.watched.clear();
+  if (const drift::Tap* const tap = stable.tap(); tap != nullptr) keep_watched(call, *tap, *ticket);
   leave_version(call);
   call.share = &stable.share(context_.io_thread);
   call.share->hold();

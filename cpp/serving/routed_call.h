@@ -38,8 +38,9 @@ struct RoutedCall {
   std::vector<ForwardedHeader> headers;      // those that routes want to see
   std::shared_ptr<const RoutedModel> model;  // null: the name is no route's
   routing::Pick pick;
-  bool is_evidence = false;  // until its end was observed: what becomes of it tells of its arm
-  bool is_first = false;     // of its key, in the trial
+  bool is_evidence = false;     // until its end was observed: what becomes of it tells of its arm
+  bool is_first = false;        // of its key, in the trial
+  bool has_sticky_key = false;  // it brought one, which is more than its own id
   bool is_slow_told = false;
   base::Nanos slow_at_ns = base::kNever;  // when it is slow without having been answered
   std::uint32_t mirrored = 0;             // a bit for each of the route's shadows that gets a copy

@@ -155,6 +155,11 @@ void Version::leave_inline_lane(std::int64_t rows, base::Nanos spent_ns) {
                        {"took_us", std::to_string(spent_ns / base::kMicrosecond)}});
 }
 
+void Version::set_tap(std::shared_ptr<const drift::Tap> tap) {
+  tap_.store(tap.get(), std::memory_order_release);
+  if (tap != nullptr) taps_.push_back(std::move(tap));
+}
+
 void Version::IoShare::judge_pass(std::int64_t rows, base::Nanos spent_ns) {
   const bool is_overrun = spent_ns > kInlineBudget && spent_ns > rows * model::kInlineRowCostMax;
   overruns_ = is_overrun ? overruns_ + 1 : 0;

@@ -17,6 +17,7 @@
 #include "base/tensor.h"
 #include "batching/batch.h"
 #include "batching/batcher.h"
+#include "drift/tap.h"
 #include "model/executor.h"
 #include "model/reshape.h"
 #include "telemetry/exposition.h"
@@ -110,6 +111,11 @@ class Version {
   // slow for the io threads: `rows` of it took `spent_ns` of one pass.
   void leave_inline_lane(std::int64_t rows, base::Nanos spent_ns);
 
+  // What looks at its rows; null: nobody does. One load for each request.
+  const drift::Tap* tap() const { return tap_.load(std::memory_order_acquire); }
+  // From one thread at a time. Calls under way have those before, which stay as long as this does.
+  void set_tap(std::shared_ptr<const drift::Tap> tap);
+
   // Calls that are under way. From any thread.
   std::int64_t calls() const;
   IoShare& share(std::size_t io_thread) { return shares_[io_thread]; }
@@ -147,6 +153,8 @@ class Version {
   telemetry::ModelMetrics metrics_;
   std::vector<IoShare> shares_;  // by io thread, and the desk's
   std::atomic<Lane> lane_;
+  std::vector<std::shared_ptr<const drift::Tap>> taps_;
+  std::atomic<const drift::Tap*> tap_ = nullptr;
   batching::Batcher batcher_;  // last: its threads use all of the above
 };
 

@@ -23,6 +23,7 @@ from penstock.statistics import BatchSizeStatistics, CountedTime, VersionStatist
 
 try:
     from penstock import _core
+    from penstock._core.drift import Drift as CoreDrift
     from penstock._core.traffic import Traffic as CoreTraffic
 except ImportError as error:  # pragma: no cover - a broken installation
     raise EngineError(
@@ -115,6 +116,11 @@ class Engine:
     def traffic(self) -> CoreTraffic:
         """Its routes and trials, for `penstock.traffic`."""
         return self._core.traffic
+
+    @property
+    def drift(self) -> CoreDrift:
+        """What its versions are watched by, for `penstock.drift.counting`."""
+        return self._core.drift
 
     @property
     def grpc_port(self) -> int:

@@ -45,7 +45,7 @@ BELONGS_TO: dict[str, set[str]] = {
     r"nghttp2/.*": {"http2/nghttp2_setup.*", "http2/session*"},
     r"sys/epoll\.h": {"net/*"},
     r"openssl/.*": {"base/sha256.cc", "net/*"},
-    r"xxhash\.h": {"routing/assignment.cc"},
+    r"xxhash\.h": {"drift/fingerprint.cc", "routing/assignment.cc"},
     r"(pybind11/.*|Python\.h)": {"bindings/*"},
     r"protozero/.*": {"wire/*", "model/artifact_manifest.cc"},
     r"re2/.*": {"base/name_pattern.cc"},
@@ -56,6 +56,7 @@ BELONGS_TO: dict[str, set[str]] = {
 
 #: The only modules that import the native core.
 CORE_IMPORTERS = {
+    "penstock.drift.counting",
     "penstock.engine",
     "penstock.local_model",
     "penstock.model_spec",

@@ -10,16 +10,14 @@ import numpy as np
 import numpy.typing as npt
 from typing_extensions import Buffer
 
+from penstock._core.drift import Drift
 from penstock._core.traffic import Traffic
 
 class CoreError(Exception):
-    """A failure the core reports: `code` is gRPC's name of the kind, e.g. "INVALID_ARGUMENT".
+    """A failure the core reports."""
 
-    `stage` is how far a load came: "smoke" or "warmup" if it failed in these, else "".
-    """
-
-    code: str
-    stage: str
+    code: str  # gRPC's name of the kind, e.g. "INVALID_ARGUMENT"
+    stage: str  # how far a load came: "smoke" or "warmup" if it failed in these, else ""
 
 class TensorSpec:
     """What a model expects or gives under one name.
@@ -401,6 +399,8 @@ class Engine:
 
     @property
     def traffic(self) -> Traffic: ...
+    @property
+    def drift(self) -> Drift: ...
 
 class NativeModel:
     """A compiled model without a server. Any thread may run it, at the same time as others."""

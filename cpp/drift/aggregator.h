@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "base/event_fd.h"
+#include "base/monitor.h"
+#include "drift/byte_ring.h"
+#include "drift/counts.h"
+#include "drift/plan.h"
+#include "drift/record.h"
+#include "drift/tap.h"
+#include "drift/watch.h"
+
+namespace penstock::drift {
+
+// Between one io thread and the aggregator. A request that finds no room is not waited for.
+inline constexpr std::size_t kRingBytes = std::size_t{4} << 20;
+
+// Where rows are counted: one thread for the whole engine, nicer than those that answer.
+//
+//   io thread    offer() -> one copy into a ring of its own; commit() once the request is answered
+//   aggregator   rings -> Watch, block by block; looks by itself, and is woken by a ring that is
+//                half full, or by whoever asks for counts
+//   asker        take(): what was committed before the call is counted, and the counts handed over
+//
+//  * The aggregator and an io thread share no lock, and nothing waits for the aggregator but who
+//    asks for counts.
+//  * Until the first watch is opened there is neither a ring nor the thread.
+class Aggregator {
+ public:
+  static base::Result<std::shared_ptr<Aggregator>> open(std::size_t io_threads,
+                                                        std::size_t ring_bytes = kRingBytes);
+  Aggregator(const Aggregator&) = delete;
+  Aggregator& operator=(const Aggregator&) = delete;
+  ~Aggregator();  // stop()
+
+  // Ends the thread, and joins it; after the io threads have ended. Whoever waits for counts is
+  // told.
+  void stop();
+
+  // --- on any control thread ---------------------------------------------------------------
+
+  // kUnavailable once it has stopped.
+  base::Result<std::shared_ptr<Watch>> open_watch(Plan plan, const WatchOptions& options);
+  // Waits until what was committed before is counted. kUnavailable once it has stopped.
+  base::Result<Counts> take(Watch& watch, bool ends_tick);
+  // Of its rings.
+  std::size_t ring_bytes() const { return ring_bytes_used_.load(std::memory_order_relaxed); }
+
+  // --- on io thread `io_thread`, which has a Tap -------------------------------------------
+
+  // False: there is no room for these rows, and they are counted as dropped.
+  bool offer(std::size_t io_thread, const Tap& tap, const Rows& rows);
+  // What was offered last is to be counted.
+  void commit(std::size_t io_thread);
+
+ private:
+  struct Order {
+    Watch* watch = nullptr;
+    bool ends_tick = false;
+    bool is_done = false;
+    Counts counts = {};
+  };
+  struct State {
+    bool is_started = false;
+    bool is_stopped = false;
+    std::uint64_t next_number = 1;
+    std::vector<std::weak_ptr<Watch>> opened;  // since the aggregator looked
+    std::vector<Order*> orders;
+  };
+
+  Aggregator(std::size_t io_threads, std::size_t ring_bytes, base::EventFd waking)
+      : ring_bytes_(ring_bytes), waking_(std::move(waking)), rings_(io_threads) {}
+
+  void start();
+  void wake();
+  void run();
+  bool pass();
+  bool drain(ByteRing& ring);
+  Watch* find(std::uint64_t number);
+  void release(ByteRing& ring);
+
+  const std::size_t ring_bytes_;
+  const base::EventFd waking_;
+  std::atomic<bool> is_woken_ = false;
+  std::atomic<std::size_t> ring_bytes_used_ = 0;
+  std::vector<std::unique_ptr<ByteRing>> rings_;  // there before any tap is
+  base::Monitor<State> state_;
+
+  // The aggregator's alone:
+  std::vector<std::pair<std::uint64_t, std::weak_ptr<Watch>>> known_;  // by number
+  std::vector<std::shared_ptr<Watch>> touched_;                        // with rows in a block
+  Watch* last_ = nullptr;                                              // of touched_
+  std::thread thread_;
+};
+
+}  // namespace penstock::drift
