@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/monitor.h"
+#include "drift/aggregator.h"
 #include "grpc/framing.h"
 #include "h2_pair.h"
 #include "http1/session.h"
@@ -214,6 +215,7 @@ class FrontRig {
                .bridge = bridge.get(),
                .wakes = wakes.get(),
                .regions = regions,
+               .drift = drift.get(),
                .metrics = &metrics.shard(0),
                .touch = [this](std::uint32_t slot) { links_[slot]->is_touched = true; },
                .peer_of_slot = [](std::uint32_t slot) { return "test:" + std::to_string(slot); }}) {
@@ -335,6 +337,7 @@ class FrontRig {
   std::unique_ptr<serving::Bridge> bridge =
       *serving::Bridge::open({.io_threads = 1, .calls_max = kHostedCallsMax}, [](std::size_t) {});
   std::unique_ptr<serving::Wakes> wakes = *serving::Wakes::open(1);
+  std::shared_ptr<drift::Aggregator> drift = *drift::Aggregator::open(1);
   base::Nanos skew_ns = 0;  // how far the front's time is ahead
 
  private:
