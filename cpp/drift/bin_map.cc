@@ -164,10 +164,13 @@ void BinMap::mark_specials(const Block& block, Places& places) const {
     all &= are_finite(load_lanes(&block.values[i]));
   }
   if ((all[0] & all[1] & all[2] & all[3]) != 0) return;
+  // Without a branch, for where some are missing nobody can tell which.
   for (std::size_t i = 0; i < kBlockRows; ++i) {
     const std::int32_t magnitude = std::bit_cast<std::int32_t>(block.values[i]) & 0x7fffffff;
-    const std::size_t special = magnitude == kExponent ? infinite() : missing();
-    places[i] = static_cast<std::uint8_t>(magnitude < kExponent ? places[i] : special);
+    const unsigned is_special = 0U - static_cast<unsigned>(magnitude >= kExponent);
+    const auto special =
+        static_cast<unsigned>(missing()) + static_cast<unsigned>(magnitude == kExponent);
+    places[i] = static_cast<std::uint8_t>((places[i] & ~is_special) | (special & is_special));
   }
 }
 

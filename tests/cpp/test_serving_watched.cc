@@ -40,8 +40,8 @@ void set_route(FrontRig& rig, routing::KeySource source, std::string name) {
   arm.version = "1";
   arm.intervals = {{0, routing::kBucketCount}};
   auto table = std::make_shared<serving::RouteTable>(*rig.routes.latest());
-  table->set(std::make_shared<const serving::RoutedModel>(
-      serving::RoutedModel{.route = *routing::Route::make(std::move(spec))}));
+  table->set(std::make_shared<const serving::RoutedModel>(serving::RoutedModel{
+      .route = *routing::Route::make(std::move(spec)), .trial = nullptr, .epoch = 0}));
   rig.routes.publish(std::move(table));
 }
 
