@@ -10,8 +10,9 @@ monitoring/**/*.pyx, beside it), `tests` (the C++ tests' runner),
 Without a target: extension and tests. The last lines of standard output are the files built.
 
 PENSTOCK_SANITIZE=address,undefined or =thread builds `tests` and `core` with those sanitizers;
-each variant has object files of its own, so changing over compiles nothing twice. CXX names the
-compiler, CC that of what Cython writes. Which file goes where is decided by its place:
+each variant has object files of its own, so changing over compiles nothing twice. The fuzzers are
+made of those of address,undefined, which are clang's where it is there. CXX names the compiler of
+all others, CC that of what Cython writes. Which file goes where is decided by its place:
 cpp/bindings/ only into the extension, cpp/engine/main*.cc only into penstock-core, tests/cpp/ only
 into the runner, all else into each.
 The fuzzers take what they use of the rooms in FUZZED_ROOMS, whose archive is libfuzzed.a.
@@ -51,8 +52,9 @@ WARNINGS = shlex.split("-Wall -Wextra -Wpedantic -Wconversion -Wshadow")
 LINK = shlex.split("-pthread -Wl,--as-needed -Wl,-z,relro,-z,now")
 LIBRARIES = shlex.split("-lcrypto -lnghttp2 -lre2 -lsimdjson -lz -ldl")
 RELEASE = shlex.split("-O2 -g1 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2")
-#: After RELEASE: what tests the core need not be fast, and compiles in two thirds of the time.
-RELEASED_TESTS = "-O0 -U_FORTIFY_SOURCE"
+#: Behind a variant's flags: what tests the core need not be fast, and compiles in two thirds of
+#: the time.
+UNOPTIMISED = "-O0 -U_FORTIFY_SOURCE"
 WATCHED = shlex.split("-g1 -fno-omit-frame-pointer -D_GLIBCXX_ASSERTIONS")
 
 #: The rooms that have no socket and no thread of their own.
@@ -104,25 +106,35 @@ def sanitized(kinds: str, optimisation: str) -> Variant:
     )
 
 
+def fuzzed() -> Variant:
+    """What the fuzzers are linked from, and with them all else under these two sanitizers: every
+    change waits for both, so nothing of the core is compiled for each of them.
+    """
+    return Variant(
+        name="address-undefined",
+        # libstdc++ 12 has std::expected where concepts are as of 2020, which clang 16 does not
+        # claim; C++23 has no number there yet; and g++'s name for this sanitizer is unknown to it.
+        compile=shlex.split(
+            "-std=c++2b -O1 -g1 -fno-omit-frame-pointer -D_GLIBCXX_ASSERTIONS "
+            "-D__cpp_concepts=202002L -Wno-macro-redefined -D__SANITIZE_ADDRESS__=1 "
+            "-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all"
+        ),
+        link=["-fsanitize=address,undefined"],
+        compiler=FUZZ_COMPILER,
+    )
+
+
+HAS_FUZZ_COMPILER = shutil.which(FUZZ_COMPILER) is not None
 VARIANTS = {
     "": Variant(name="release", compile=RELEASE, is_release=True),
-    # Every change waits for this one to compile, and optimising would double that.
-    "address,undefined": sanitized("address,undefined", "-O0"),
+    "address,undefined": (
+        # Every change waits for this one to compile, and optimising would double that.
+        fuzzed() if HAS_FUZZ_COMPILER else sanitized("address,undefined", "-O0")
+    ),
     "thread": sanitized("thread", "-O1"),
 }
-
-FUZZ = Variant(
-    name="fuzz",
-    # libstdc++ 12 has std::expected where concepts are as of 2020, which clang 16 does not claim;
-    # and C++23 has no number there yet.
-    compile=shlex.split(
-        "-std=c++2b -O1 -g1 -fno-omit-frame-pointer -D_GLIBCXX_ASSERTIONS -D__cpp_concepts=202002L "
-        "-Wno-macro-redefined -fsanitize=fuzzer-no-link,address,undefined "
-        "-fno-sanitize-recover=all"
-    ),
-    link=["-fsanitize=fuzzer,address,undefined"],
-    compiler=FUZZ_COMPILER,
-)
+FUZZED = VARIANTS["address,undefined"]
+FUZZERS = OBJECTS / "fuzz"
 
 
 class BuildError(Exception):
@@ -208,7 +220,7 @@ def ninja_file(sources: Sources, *, strict: bool, includes: Sequence[str]) -> st
     ninja = NinjaFile()
     ninja.lines += ["ninja_required_version = 1.8", f"builddir = {OBJECTS}", ""]
     warnings = [*WARNINGS, "-Werror"] if strict else WARNINGS
-    for variant in (*VARIANTS.values(), FUZZ):
+    for variant in VARIANTS.values():
         compiler = variant.compiler
         flags = [compiler, *COMPILE, *variant.compile, *(warnings if variant.is_release else [])]
         ninja.rule(
@@ -260,7 +272,7 @@ def add_variant(
         ninja.edge(output, f"link_{variant.name}", inputs, **variables)
 
     core = objects(sources.core)
-    tests = objects(sources.tests, more=RELEASED_TESTS if variant.is_release else "")
+    tests = objects(sources.tests, more=UNOPTIMISED)
     link(variant.folder / "penstock-tests", core + tests)
     link(variant.folder / "penstock-core", core + objects(sources.mains))
     if variant.is_release:
@@ -270,12 +282,17 @@ def add_variant(
 
 
 def add_fuzzers(ninja: NinjaFile, sources: Sources) -> None:
-    """Adds a program for each fuzzer; the archive lends it the objects that it refers to."""
-    archive = FUZZ.folder / "libfuzzed.a"
-    ninja.edge(archive, "archive", add_objects(ninja, FUZZ, sources.fuzzed))
+    """Adds a program for each fuzzer; the archive lends it the objects that it refers to.
+
+    Goes behind the variant that they are linked from, which has the objects of the core.
+    """
+    archive = FUZZERS / "libfuzzed.a"
+    ninja.edge(
+        archive, "archive", [FUZZED.folder / path.with_suffix(".o") for path in sources.fuzzed]
+    )
     for source in sources.fuzzers:
-        inputs = [*add_objects(ninja, FUZZ, [source]), archive]
-        ninja.edge(FUZZ.folder / source.stem, f"link_{FUZZ.name}", inputs)
+        inputs = [*add_objects(ninja, FUZZED, [source]), archive]
+        ninja.edge(FUZZERS / source.stem, f"link_{FUZZED.name}", inputs, kind="-fsanitize=fuzzer")
 
 
 def add_cython(ninja: NinjaFile, sources: Sources) -> None:
@@ -330,8 +347,8 @@ def outputs_of(target: str, variant: Variant, sources: Sources) -> list[Path]:
             return [variant.folder / "penstock-tests"]
         case "core":
             return [variant.folder / "penstock-core"]
-        case "fuzzers" if shutil.which(FUZZ_COMPILER):
-            return [FUZZ.folder / source.stem for source in sources.fuzzers]
+        case "fuzzers" if HAS_FUZZ_COMPILER:
+            return [FUZZERS / source.stem for source in sources.fuzzers]
         case "fuzzers":
             raise BuildError(f"The fuzzers need {FUZZ_COMPILER}: apt-get install {FUZZ_PACKAGES}.")
         case _:

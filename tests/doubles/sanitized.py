@@ -26,6 +26,7 @@ def built(target: str, sanitize: str) -> Program:
     """Builds what of `target` is out of date in the variant `sanitize`; "" is the plain one."""
     environment = os.environ | {
         "PENSTOCK_SANITIZE": sanitize,
+        "ASAN_OPTIONS": "allow_addr2line=1",  # clang's own symbolizer need not be there
         "UBSAN_OPTIONS": "print_stacktrace=1",
         "TSAN_OPTIONS": f"suppressions={ROOT / 'tests/cpp/thread_sanitizer.supp'}",
     }
