@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where the bins of a reference begin, and shares that must not fall from bin to bin."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy.typing as npt
 
 from penstock.profile.features import EDGES_MAX
 
-__all__ = ["bins_of", "isotonic", "quantile_edges", "shortest"]
+__all__ = ["bins_of", "counts_of_sorted", "isotonic", "quantile_edges", "shortest"]
 
 #: Fewer rows in a bin say little of its share.
 ROWS_PER_BIN = 10
@@ -41,6 +42,17 @@ def quantile_edges(values: npt.NDArray[np.float32], bins: int) -> list[float]:
         cuts = np.arange(1, left + 1) * len(rest) // (left + 1)
         edges = np.unique(np.concatenate([edges, rest[cuts]]))
     return [shortest(edge) for edge in edges if np.isfinite(edge)]
+
+
+def counts_of_sorted(
+    values: npt.NDArray[np.float32], edges: Sequence[float]
+) -> npt.NDArray[np.int64]:
+    """How many of n finite values, which ascend, lie in each bin (edges + 1,).
+
+    As many as number_places() puts there. Sorting takes a fifth of the time of looking each up.
+    """
+    begins = np.searchsorted(values, np.asarray(edges, dtype=np.float32), side="left")
+    return np.diff(begins, prepend=0, append=len(values)).astype(np.int64)
 
 
 def shortest(value: Any) -> float:

@@ -53,3 +53,8 @@ class Reference:
     #: Whether sketches of the numbers are kept, for quantiles other than the edges.
     has_sketches: bool = False
     seed: int = 0
+
+    @property
+    def has_more_than_counts(self) -> bool:
+        """Whether it matters which row is at which place."""
+        return bool(self.answers) or self.is_in_time_order or self.hours is not None

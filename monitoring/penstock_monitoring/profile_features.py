@@ -11,8 +11,8 @@ import numpy.typing as npt
 from penstock.errors import ProfileError
 from penstock.profile import category_places, number_places
 from penstock.profile.features import CATEGORIES_MAX, HOURS
-from penstock.profile.places import CATEGORY_SPECIALS, SPECIALS
-from penstock_monitoring.edges import bins_of, quantile_edges, shortest
+from penstock.profile.places import CATEGORY_SPECIALS
+from penstock_monitoring.edges import bins_of, counts_of_sorted, quantile_edges, shortest
 from penstock_monitoring.held_out import Column, Floats, Reference
 from penstock_monitoring.rounded import rounded
 
@@ -62,9 +62,12 @@ def _sensitive(column: Column) -> dict[str, Any]:
 
 def _numeric(column: Column, reference: Reference) -> dict[str, Any]:
     values = column.values.astype(np.float32)
-    finite = values[np.isfinite(values)]
+    finite = np.sort(values[np.isfinite(values)])
     edges = quantile_edges(finite, bins_of(len(finite)))
-    places = number_places(values, edges)
+    infinite = int(np.isinf(values).sum())
+    specials = [len(values) - len(finite) - infinite, infinite]
+    counts = np.concatenate([counts_of_sorted(finite, edges), specials])
+    places = number_places(values, edges) if reference.has_more_than_counts else None
     wide = finite.astype(np.float64)
     has_any = len(finite) > 0
     sketch = {"kll": _sketch(finite)} if reference.has_sketches else {}
@@ -78,7 +81,7 @@ def _numeric(column: Column, reference: Reference) -> dict[str, Any]:
             "mean": rounded(wide.mean()) if has_any else None,
             "variance": rounded(wide.var()) if has_any else None,
         }
-        | _counted(column, places, len(edges) + 1 + len(SPECIALS), reference)
+        | _counted(column, counts, places, reference)
         | sketch
     )
 
@@ -103,44 +106,47 @@ def _categorical(column: Column, reference: Reference) -> dict[str, Any]:
     enough = [(count, name) for name, count in known.items() if count >= CATEGORY_ROWS_MIN]
     categories = [name for _, name in sorted(enough, key=_commonest_first)][:CATEGORIES_MAX]
     places = category_places(values, categories)
+    counts = np.bincount(places, minlength=len(categories) + len(CATEGORY_SPECIALS))
     return {
         "kind": "categorical",
         "name": column.name,
         "datatype": column.datatype,
         "categories": categories,
         "distinct": len(known),
-    } | _counted(column, places, len(categories) + len(CATEGORY_SPECIALS), reference)
+    } | _counted(column, counts, places, reference)
 
 
 def _commonest_first(counted: tuple[int, Any]) -> tuple[int, Any]:
     return -counted[0], counted[1]
 
 
-def _counted(column: Column, places: Places, count: int, reference: Reference) -> dict[str, Any]:
-    """What is told of each of `count` places, of which `places` says each row's."""
-    counts = np.bincount(places, minlength=count)
+def _counted(
+    column: Column, counts: Places, places: Places | None, reference: Reference
+) -> dict[str, Any]:
+    """What is told of each place; `places` says which one each row is at, where that matters."""
+    told: dict[str, Any] = {
+        "counts": counts.tolist(),
+        "response": [[] if rows else None for rows in counts],
+        "loss": [None] * len(counts),
+        "importance": None if column.importance is None else rounded(column.importance),
+        "overdispersion": None,
+    }
+    if places is None:
+        return told
     answered, losses = reference.answered, reference.losses
     responses = [] if answered is None else [means(places, counts, one) for one in answered.T]
     lost = None if losses is None else means(places, counts, losses)
-    overdispersion = _overdispersion(places, count) if reference.is_in_time_order else None
-    told = {
-        "counts": counts.tolist(),
-        "response": [
-            [rounded(response[place]) for response in responses] if rows else None
-            for place, rows in enumerate(counts)
-        ],
-        "loss": [
-            rounded(lost[place]) if rows and lost is not None else None
-            for place, rows in enumerate(counts)
-        ],
-        "importance": None if column.importance is None else rounded(column.importance),
-        "overdispersion": overdispersion,
-    }
-    return (
-        told
-        if reference.hours is None
-        else told | {"by_hour": _by_hour(places, count, reference.hours)}
-    )
+    told["response"] = [
+        [rounded(response[place]) for response in responses] if rows else None
+        for place, rows in enumerate(counts)
+    ]
+    if lost is not None:
+        told["loss"] = [rounded(lost[b]) if rows else None for b, rows in enumerate(counts)]
+    if reference.is_in_time_order:
+        told["overdispersion"] = _overdispersion(places, len(counts))
+    if reference.hours is not None:
+        told["by_hour"] = _by_hour(places, len(counts), reference.hours)
+    return told
 
 
 def _by_hour(places: Places, count: int, hours: Places) -> list[list[int]]:

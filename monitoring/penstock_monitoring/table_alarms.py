@@ -6,6 +6,7 @@ from itertools import groupby
 
 from penstock.drift import Alarm, ColumnDrift, Effect
 from penstock_monitoring.effects import ALARM
+from penstock_monitoring.main_effect import main_effect
 from penstock_monitoring.quality_rules import Finding
 from penstock_monitoring.schema_changes import SchemaChanges
 
@@ -54,7 +55,7 @@ def _rules(
 
 
 def _drift(columns: Sequence[ColumnDrift], now: float) -> Iterator[Alarm]:
-    drifted = [column for column in columns if column.state == "alarm" and _largest(column)]
+    drifted = [column for column in columns if column.state == "alarm" and _enough(column)]
     ordered = sorted(drifted, key=lambda column: column.onset or 0.0)
     groups = [
         sorted(group, key=_size, reverse=True)
@@ -69,14 +70,14 @@ def _drift(columns: Sequence[ColumnDrift], now: float) -> Iterator[Alarm]:
             _message(ranked),
             onset=ranked[0].onset,
             log_e=max(column.log_e for column in ranked),
-            effect=_largest(ranked[0]),
+            effect=_enough(ranked[0]),
         )
 
 
 def _message(ranked: Sequence[ColumnDrift]) -> str:
     told = []
     for column in ranked[:TOLD]:
-        effect = _largest(column)
+        effect = _enough(column)
         assert effect is not None
         told.append(f"{column.name} ({NAMES[effect.name]} {effect.value:.2f})")
     more = f" and {len(ranked) - TOLD} more" if len(ranked) > TOLD else ""
@@ -84,14 +85,14 @@ def _message(ranked: Sequence[ColumnDrift]) -> str:
     return f"{', '.join(told)}{more} {verb} from the reference."
 
 
-def _largest(column: ColumnDrift) -> Effect | None:
+def _enough(column: ColumnDrift) -> Effect | None:
     """The effect that an alarm is told by, if one is large enough."""
-    enough = [one for one in column.effects if one.name in NAMES and one.low > ALARM]
-    return max(enough, key=lambda one: one.value, default=None)
+    effect = main_effect(column)
+    return effect if effect and effect.low > ALARM else None
 
 
 def _size(column: ColumnDrift) -> float:
-    effect = _largest(column)
+    effect = _enough(column)
     return effect.value if effect else 0.0
 
 

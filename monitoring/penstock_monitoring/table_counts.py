@@ -11,6 +11,7 @@ import numpy.typing as npt
 from penstock.drift import WatchedColumn
 from penstock.profile import number_places
 from penstock_monitoring.column_types import Datatype, codes_of, numbers_of
+from penstock_monitoring.edges import counts_of_sorted
 
 __all__ = ["ColumnCounts"]
 
@@ -54,8 +55,11 @@ class ColumnCounts:
                 places = self._presence(array)
             case "category":
                 places = self._categories(array)
+            case _ if window is None:
+                self._add_sorted(numbers_of(array))
+                return
             case _:
-                places = self._numbers(array, window)
+                places = self._numbers(numbers_of(array), window)
         self.counts += np.bincount(places, minlength=len(self.counts))
         if window is not None:
             cells = np.bincount(window * len(self.counts) + places, minlength=self.by_window.size)
@@ -90,24 +94,35 @@ class ColumnCounts:
             self.unseen = Counter(dict(self.unseen.most_common(UNSEEN_MAX // 2)))
         return places[codes]
 
-    def _numbers(self, array: Any, window: npt.NDArray[np.int64] | None) -> npt.NDArray[np.int64]:
-        values = numbers_of(array)
+    def _add_sorted(self, values: npt.NDArray[np.float32]) -> None:
+        """Count numbers whose order does not matter."""
+        finite = self._seen(values)
+        infinite = int(np.isinf(values).sum())
+        specials = [len(values) - len(finite) - infinite, infinite]
+        self.counts += np.concatenate([counts_of_sorted(finite, self.column.edges), specials])
+
+    def _numbers(
+        self, values: npt.NDArray[np.float32], window: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.int64]:
+        self._seen(values)
         is_finite = np.isfinite(values)
-        finite = values[is_finite]
-        if len(finite):
-            self.least = min(self.least, float(finite.min()))
-            self.greatest = max(self.greatest, float(finite.max()))
-            self._count_outside(finite)
-            self._sample.append(finite[:: max(1, self.rows // SAMPLE_MAX)])
-        if window is not None and self.windows:
-            at = window[is_finite]
-            self.sums[:, 0] += np.bincount(at, minlength=self.windows)
-            self.sums[:, 1] += np.bincount(at, weights=finite, minlength=self.windows)
+        at, finite = window[is_finite], values[is_finite]
+        self.sums[:, 0] += np.bincount(at, minlength=self.windows)
+        self.sums[:, 1] += np.bincount(at, weights=finite, minlength=self.windows)
         return number_places(values, self.column.edges)
 
-    def _count_outside(self, finite: npt.NDArray[np.float32]) -> None:
-        minimum, maximum = self.column.minimum, self.column.maximum
-        if minimum is not None and self.least < np.float32(minimum):
-            self.outside[0] += int(np.sum(finite < np.float32(minimum)))
-        if maximum is not None and self.greatest > np.float32(maximum):
-            self.outside[1] += int(np.sum(finite > np.float32(maximum)))
+    def _seen(self, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """The finite ones, ascending: their range and some of them are noted."""
+        finite = values[np.isfinite(values)]
+        self._sample.append(finite[:: max(1, self.rows // SAMPLE_MAX)])
+        finite = np.sort(finite)
+        if len(finite):
+            self.least = min(self.least, float(finite[0]))
+            self.greatest = max(self.greatest, float(finite[-1]))
+            minimum, maximum = self.column.minimum, self.column.maximum
+            if minimum is not None:
+                self.outside[0] += np.searchsorted(finite, np.float32(minimum), side="left")
+            if maximum is not None:
+                above = np.searchsorted(finite, np.float32(maximum), side="right")
+                self.outside[1] += len(finite) - above
+        return finite

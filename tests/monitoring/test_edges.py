@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from sklearn.isotonic import IsotonicRegression
 
 from penstock.profile import number_places
-from penstock_monitoring.edges import BINS_MIN, bins_of, isotonic, quantile_edges, shortest
+from penstock_monitoring.edges import (
+    BINS_MIN,
+    bins_of,
+    counts_of_sorted,
+    isotonic,
+    quantile_edges,
+    shortest,
+)
 
 
 def counts_of(values: np.ndarray, edges: list[float]) -> list[int]:
@@ -56,6 +63,19 @@ def test_edges_ascend_are_few_and_are_float32(numbers: list[float], bins: int) -
         True
     ] * len(edges)
     assert sum(counts_of(values, edges)) == len(values)
+
+
+@given(
+    st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), max_size=200),
+    st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), max_size=20, unique=True),
+)
+def test_sorted_values_are_counted_where_each_would_be(
+    numbers: list[float], edges: list[float]
+) -> None:
+    # Values that are edges, too: a bin begins with its own.
+    values = np.sort(np.array([*numbers, *edges], dtype=np.float32))
+    ascending = sorted({float(edge) for edge in edges})
+    assert counts_of_sorted(values, ascending).tolist() == counts_of(values, ascending)
 
 
 def test_no_value_has_no_edges() -> None:

@@ -7,8 +7,8 @@ from html import escape
 from penstock.drift import ColumnDrift
 from penstock.drift.status import ColumnState
 from penstock_monitoring.effects import ALARM, WARN
+from penstock_monitoring.main_effect import main_effect
 from penstock_monitoring.report.charts import bars, effect_meter, line, lying_bars
-from penstock_monitoring.report.verdict import main_effect
 from penstock_monitoring.report.words import (
     EFFECT_NAMES,
     RATE_NAMES,

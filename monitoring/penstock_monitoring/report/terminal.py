@@ -8,8 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from penstock.drift import ColumnDrift
+from penstock_monitoring.main_effect import main_effect
 from penstock_monitoring.report.drift_report import DriftReport
-from penstock_monitoring.report.verdict import by_severity, main_effect
+from penstock_monitoring.report.verdict import by_severity
 from penstock_monitoring.report.words import (
     EFFECT_NAMES,
     RATE_NAMES,

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from penstock.drift import ColumnDrift, DriftStatus, Effect
 from penstock.drift.status import ColumnState
-from penstock_monitoring.effects import ALARM
+from penstock_monitoring.main_effect import main_effect
 from penstock_monitoring.report.words import EFFECT_NAMES, plural, shown_effect, shown_time
 
-__all__ = ["Verdict", "by_severity", "has_times", "is_of_tables", "main_effect", "verdict_of"]
+__all__ = ["Verdict", "by_severity", "has_times", "is_of_tables", "verdict_of"]
 
 #: The gravest first.
 ORDER: Sequence[ColumnState] = ("alarm", "warn", "learning", "ok")
@@ -54,14 +54,6 @@ def by_severity(columns: Iterable[ColumnDrift]) -> list[ColumnDrift]:
     return sorted(
         columns, key=lambda one: (ORDER.index(one.state), not one.is_output, -_psi(one), one.name)
     )
-
-
-def main_effect(column: ColumnDrift) -> Effect | None:
-    """PSI, but Wasserstein's distance where that alone is enough for an alarm."""
-    by_name = {effect.name: effect for effect in column.effects}
-    psi, distance = by_name.get("psi"), by_name.get("wasserstein")
-    is_distance = distance is not None and distance.low > ALARM and (not psi or psi.low <= ALARM)
-    return distance if is_distance else psi
 
 
 def has_times(status: DriftStatus) -> bool:

@@ -6,6 +6,7 @@ edges part holds edges[b - 1] <= value < edges[b]; then come SPECIALS.
 """
 
 from collections.abc import Sequence
+from itertools import repeat
 
 import numpy as np
 import numpy.typing as npt
@@ -33,10 +34,7 @@ def number_places(values: npt.ArrayLike, edges: Sequence[float]) -> Places:
 
 def category_places(values: Sequence[str | int], categories: Sequence[str | int]) -> Places:
     """The place of each of n values (n,): its category's, then other, then missing: empty text."""
-    known = {category: place for place, category in enumerate(categories)}
+    known: dict[str | int, int] = {name: place for place, name in enumerate(categories)}
     other, missing = len(known), len(known) + 1
-    return np.fromiter(
-        (missing if value == "" else known.get(value, other) for value in values),
-        np.int64,
-        len(values),
-    )
+    known[""] = missing
+    return np.fromiter(map(known.get, values, repeat(other)), np.int64, len(values))
