@@ -2,16 +2,20 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
 """The arithmetic of one tick: what tick.advance_in_numpy says, without numpy's calls."""
 
-from libc.math cimport expf, log
+from libc.math cimport log
 from libc.stdint cimport int64_t
 
 cdef extern from *:
     """
-    /* One loop, compiled for what the processor has: the rest of the module runs anywhere. */
+    /* Two loops, compiled for what the processor has: the rest of the module runs anywhere. */
     #if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__)
-    __attribute__((target_clones("arch=haswell", "default"), optimize("O3")))
+    #define FOR_THIS_PROCESSOR \
+        __attribute__((target_clones("arch=haswell", "default"), optimize("O3", "fast-math")))
+    #else
+    #define FOR_THIS_PROCESSOR
     #endif
-    static void add_rows(
+
+    FOR_THIS_PROCESSOR static void add_rows(
         const float *table, const int64_t *counts, Py_ssize_t places, Py_ssize_t rows, float *sums
     ) {
         for (Py_ssize_t place = 0; place < places; ++place) {
@@ -21,10 +25,27 @@ cdef extern from *:
             for (Py_ssize_t row = 0; row < rows; ++row) sums[row] += count * gains[row];
         }
     }
+
+    /* Of values in [-20, 0]. e^x = 2^k e^y with 0 <= y < log 2, by Taylor: exact to 1e-6 of the
+       sum, and, unlike expf(), several at once. */
+    FOR_THIS_PROCESSOR static float sum_of_exps(const float *values, Py_ssize_t size) {
+        float total = 0.0f;
+        for (Py_ssize_t i = 0; i < size; ++i) {
+            const float twos = values[i] * 1.44269504f;
+            const int32_t whole = (int32_t)(twos - 1.0f);
+            const float y = (twos - (float)whole) * 0.693147181f;
+            const float series = 1.0f + y * (1.0f + y * (1.0f / 2 + y * (1.0f / 6 + y * (
+                1.0f / 24 + y * (1.0f / 120 + y * (1.0f / 720 + y * (1.0f / 5040)))))));
+            const union { int32_t bits; float value; } power = {(whole + 127) * (1 << 23)};
+            total += series * power.value;
+        }
+        return total;
+    }
     """
     void add_rows(
         const float* table, const int64_t* counts, Py_ssize_t places, Py_ssize_t rows, float* sums
     ) noexcept nogil
+    float sum_of_exps(const float* values, Py_ssize_t size) noexcept nogil
 
 # Evidence that is less than e^-20 of the largest changes no digit that is told.
 cdef double NEGLIGIBLE = -20.0
@@ -35,7 +56,7 @@ cdef enum:
 
 cdef double _log_mean_exp(const double* sums, Py_ssize_t size, int64_t* leader) noexcept nogil:
     cdef Py_ssize_t row
-    cdef double total = 0.0
+    cdef float below[ROWS_MAX]
     cdef double most = sums[0]
     leader[0] = 0
     for row in range(1, size):
@@ -43,9 +64,8 @@ cdef double _log_mean_exp(const double* sums, Py_ssize_t size, int64_t* leader) 
             most = sums[row]
             leader[0] = row
     for row in range(size):
-        if sums[row] - most > NEGLIGIBLE:
-            total += expf(<float>(sums[row] - most))
-    return most + log(total / size)
+        below[row] = <float>max(sums[row] - most, NEGLIGIBLE)
+    return most + log(sum_of_exps(below, size) / size)
 
 
 def advance(
