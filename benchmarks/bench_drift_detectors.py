@@ -34,6 +34,8 @@ CHANGES: Mapping[str, Change] = {
     "+0.25 sd": Change(shift=0.25),
     "sd x 1.3": Change(scale=1.3),
 }
+#: Twice: with its own delta, under which its sum wanders far, and with one that suits the changes.
+PAGE_HINKLEY_LEVELS = np.concatenate([np.arange(5.0, 60.0, 0.5), np.arange(60.0, 420.0, 2.0)])
 
 Floats = npt.NDArray[np.float64]
 
@@ -87,15 +89,20 @@ def tuned(
     return np.asarray(firsts.sum(axis=0) / np.maximum(ended, 0.5), dtype=np.float64)
 
 
-def page_hinkley(drift: Any, streams: int) -> Contestant:
-    levels = np.arange(20.0, 420.0, 2.0)
-    means = tuned(rivals.page_hinkley_statistics, levels, streams=streams, observations=2 * ARL0)
-    threshold = float(np.interp(np.log(ARL0), np.log(np.maximum.accumulate(means)), levels))
-    make = functools.partial(drift.PageHinkley, threshold=threshold)
+def page_hinkley(drift: Any, delta: float, streams: int) -> Contestant:
+    means = tuned(
+        lambda n: rivals.page_hinkley_statistics(n, delta),
+        PAGE_HINKLEY_LEVELS,
+        streams=streams,
+        observations=2 * ARL0,
+    )
+    longer = np.maximum.accumulate(means)
+    threshold = float(np.interp(np.log(ARL0), np.log(longer), PAGE_HINKLEY_LEVELS))
+    make = functools.partial(drift.PageHinkley, delta=delta, threshold=threshold)
     return Contestant(
         alarms=lambda values: rivals.first_alarms(make, values),
-        setting=f"threshold {threshold:.1f}",
-        arl0=ARL0,
+        setting=f"delta {delta}, threshold {threshold:.1f}",
+        arl0=float(np.clip(ARL0, longer[0], longer[-1])),
         ns_per_observation=update_ns(make, 100_000),
     )
 
@@ -213,7 +220,8 @@ def main() -> None:
         "penstock guaranteed .02": penstock(0.02, is_calibrated=False, streams=0),
         "penstock guaranteed .05": penstock(0.05, is_calibrated=False, streams=0),
         "ADWIN": adwin(drift, 120 // few),
-        "PageHinkley": page_hinkley(drift, 200 // few),
+        "PageHinkley": page_hinkley(drift, 0.005, 200 // few),
+        "PageHinkley .1": page_hinkley(drift, 0.1, 200 // few),
         "KSWIN": kswin(drift, 40 // few),
     }
     report.table(
