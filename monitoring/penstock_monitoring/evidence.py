@@ -74,6 +74,8 @@ class Evidence:
         self.seasons: Seasons | None = None
         self._season_detector: Detector | None = None
         self._is_known = np.zeros(len(bets), dtype=bool)
+        #: Whether another hour began with the last tick.
+        self.has_turned = False
         if timezone is not None:
             self.seasons = Seasons(int(self._places[-1]), timezone)
 
@@ -123,9 +125,11 @@ class Evidence:
         """Adds a tick that began at `begin`; gives the columns that there is enough evidence of."""
         coarse = self.coarse(tested)
         self.detector.update(coarse, begin)
+        self.has_turned = False
         found = self.detector.log_e
         if self.seasons is not None:
-            if self.seasons.turn(begin):
+            self.has_turned = self.seasons.turn(begin)
+            if self.has_turned:
                 self._turn(begin)
             self.seasons.add(coarse)
             if self._season_detector is not None:

@@ -71,6 +71,7 @@ class Judge:
                 is_changed |= self._raise(finding, None, begin, at)
             elif at >= standing.again_at:
                 waiting.append(finding)
+        is_changed |= self._clear_swings(at)
         if waiting:
             for finding, effect in zip(waiting, self._effects(waiting, at), strict=True):
                 if effect is None:
@@ -152,6 +153,32 @@ class Judge:
             ),
             together_s=_TOGETHER_TICKS * max(1.0, at - begin),
         )
+
+    def _clear_swings(self, at: float) -> bool:
+        """Ends, once an hour, alarms against the reference that were no more than days as they are.
+
+        Those of columns whose hours are known meanwhile, and that do not differ over a whole week.
+        """
+        if not self._evidence.has_turned:
+            return False
+        swinging = [
+            place
+            for place, standing in enumerate(self.standings)
+            if standing.clearing is not None
+            and standing.against == "reference"
+            and standing.kind == "drift"
+            and self._evidence.is_known(place)
+        ]
+        week = self._windows.last(_WEEK_S, at)
+        is_changed = False
+        for place, found in zip(
+            swinging, compare([self.pair(place, week) for place in swinging]), strict=True
+        ):
+            if level_of(found) != "alarm":
+                self.standings[place].clear()
+                name = self._layout.columns[place].name
+                is_changed |= self.episodes.clear(name, at, of=["reference"])
+        return is_changed
 
     def _clear(self, tested: Counts, at: float) -> bool:
         """Adds a tick to the windows of alarms, and ends those that are over."""

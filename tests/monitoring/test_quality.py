@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules of data quality: what breaks them, and what only looks as if it did."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.doubles.live_rows import BEGIN, layout_of, profile_of_values, taken_of
+
+from penstock.drift import Alarm, MonitoringSettings
+from penstock_monitoring.monitor import monitors
+from penstock_monitoring.quality import is_silent, unit_factor
+
+DECILES = np.arange(1, 10) / 10
+
+
+def drawn(n: int, seed: int) -> dict[str, Any]:
+    draws = np.random.default_rng(seed)
+    return {
+        "weight": np.exp(draws.normal(4, 0.5, n)),
+        "height": draws.normal(170, 10, n),
+        "age": draws.normal(40, 9, n),
+        "plan": draws.choice(["a", "b"], n).astype(object),
+    }
+
+
+class Stream:
+    """Ticks of 100 rows into a monitor of `drawn`."""
+
+    def __init__(self) -> None:
+        profile = profile_of_values(drawn(3000, 0))
+        self.layout = layout_of(profile)
+        self.monitor = monitors.open(
+            model="m",
+            version=1,
+            layout=self.layout,
+            profile=profile,
+            is_self_reference=False,
+            settings=MonitoringSettings(),
+            saved=None,
+        )
+        self.at = BEGIN
+        self.ticks = 0
+
+    def live(self, ticks: int, change: Any = dict, *, rows: int = 100, repeated: int = 0) -> None:
+        for _ in range(ticks):
+            self.ticks += 1
+            values = change(drawn(rows, 1000 + self.ticks))
+            taken = taken_of(
+                self.layout, values, at=self.at + 10, since=self.at, repeated_rows=repeated
+            )
+            self.monitor.take(taken)
+            self.at += 10
+
+    def alarms(self) -> list[Alarm]:
+        return list(self.monitor.status().alarms)
+
+    def kinds(self) -> set[str]:
+        return {alarm.kind for alarm in self.alarms()}
+
+
+def test_another_unit_is_named_by_its_factor() -> None:
+    stream = Stream()
+    stream.live(12)
+    stream.live(12, lambda rows: rows | {"weight": rows["weight"] * 1000})
+    assert "unit" in stream.kinds()
+    message = next(alarm.message for alarm in stream.alarms() if alarm.kind == "unit")
+    assert message.startswith("weight: x1") and "e+03" in message
+
+
+def test_a_column_that_is_one_value_is_told_of_as_constant() -> None:
+    stream = Stream()
+    stream.live(6)
+    stream.live(12, lambda rows: rows | {"height": np.full(len(rows["height"]), 170.0)})
+    assert "constant" in stream.kinds()
+    stream = Stream()
+    stream.live(12, lambda rows: rows | {"plan": np.full(len(rows["plan"]), "a", dtype=object)})
+    assert "constant" in stream.kinds()
+
+
+def test_infinite_values_and_unseen_categories_are_told_of_by_name() -> None:
+    stream = Stream()
+    stream.live(6)
+
+    def broken(rows: dict[str, Any]) -> dict[str, Any]:
+        height = rows["height"].copy()
+        height[:60] = np.inf
+        plan = rows["plan"].copy()
+        plan[::3] = "c"
+        return rows | {"height": height, "plan": plan}
+
+    stream.live(8, broken)
+    assert {"infinite", "unseen"} <= stream.kinds()
+    plan = next(one for one in stream.monitor.status().columns if one.name == "plan")
+    assert plan.unseen[0][0] == "c" and plan.unseen[0][1] > 100
+    assert {rate.name for rate in plan.rates} == {"missing", "unseen"}
+
+
+def test_rows_that_repeat_each_other_are_told_of_once() -> None:
+    stream = Stream()
+    stream.live(30, repeated=80)
+    (alarm,) = stream.alarms()
+    assert (alarm.kind, alarm.columns) == ("repeated", ())
+    assert alarm.message.startswith("the model: 0.8 of rows repeat another one")
+    stream.live(60)
+    assert stream.alarms()[0].cleared_at is not None
+
+
+def test_silence_is_told_of_once_a_day_is_known() -> None:
+    stream = Stream()
+    for hour in range(26):
+        stream.at = BEGIN + hour * 3600
+        stream.live(1, rows=1000)
+    for minute in range(12):
+        stream.at = BEGIN + 26 * 3600 + minute * 60
+        stream.monitor.take(
+            taken_of(stream.layout, drawn(0, 0), at=stream.at, since=stream.at, ends_tick=False)
+        )
+    assert stream.kinds() == {"silence"}
+    stream.live(40)
+    assert all(alarm.cleared_at is not None for alarm in stream.alarms())
+
+
+@pytest.mark.parametrize(
+    ("hours", "silent_s", "is_told"),
+    [([1000] * 23, 200.0, False), ([1000] * 23, 400.0, True), ([1000] * 22, 4e5, False)],
+)
+def test_silence_is_judged_by_the_slowest_hour(
+    hours: list[int], silent_s: float, is_told: bool
+) -> None:
+    assert is_silent(hours, silent_s) is is_told
+    assert not is_silent([*hours[1:], 0], silent_s)
+
+
+@pytest.mark.parametrize("factor", [1000.0, 0.001, 2.54, 0.4536])
+def test_a_factor_is_found_within_five_percent(factor: float) -> None:
+    reference = np.quantile(drawn(2000, 1)["weight"], DECILES)
+    live = np.quantile(drawn(500, 2)["weight"] * factor, DECILES)
+    found = unit_factor(reference.tolist(), live.tolist(), rows=500)
+    assert found is not None and found == pytest.approx(factor, rel=0.1)
+
+
+def test_a_shift_a_swap_of_signs_and_a_wider_spread_are_no_other_unit() -> None:
+    draws = np.random.default_rng(3)
+    reference = np.quantile(draws.normal(size=4000), DECILES).tolist()
+    for live in (draws.normal(3, 1, 4000), -draws.normal(2, 1, 4000), draws.normal(size=4000)):
+        assert unit_factor(reference, np.quantile(live, DECILES).tolist(), rows=4000) is None
+    lognormal = np.exp(draws.normal(0, 1, 4000))
+    other = np.exp(draws.normal(0, 1.6, 4000))
+    quantiles = [np.quantile(one, DECILES).tolist() for one in (lognormal, other)]
+    assert unit_factor(quantiles[0], quantiles[1], rows=4000) is None
+    assert unit_factor([], [], rows=4000) is None
+    assert unit_factor([0.0] * 9, [1.0] * 9, rows=4000) is None
+
+
+def test_quiet_rows_break_no_rule() -> None:
+    stream = Stream()
+    stream.live(80, rows=60)
+    assert stream.alarms() == []
