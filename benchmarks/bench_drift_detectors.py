@@ -4,7 +4,8 @@
 Penstock's betting e-detector beside river's ADWIN, PageHinkley and KSWIN, on the same streams of
 N(0, 1) that change once. Each rival is tuned to the same mean time between false alarms, and so is
 Penstock's calibrated mode; its guaranteed mode, which alone raises alarms, keeps that time as a
-bound for all rows within a tolerance, and pays for it. benchmarks/drift/install_river.sh installs river.
+bound for all rows within a tolerance, and pays for it. benchmarks/drift/install_river.sh installs
+river.
 """
 
 import argparse
@@ -210,7 +211,9 @@ def main() -> None:
     try:
         from river import drift
     except ImportError:
-        raise SystemExit("river is not there: benchmarks/drift/install_river.sh installs it.") from None
+        raise SystemExit(
+            "river is missing: benchmarks/drift/install_river.sh installs it."
+        ) from None
     machine = record.machine()
     if not rivals.agree(drift):
         raise SystemExit("the detectors in benchmarks/drift/rivals.py are not river's")
