@@ -62,6 +62,27 @@ def test_tables_alike_raise_no_alarm() -> None:
         assert {one.state for one in status.columns} == {"ok"}
 
 
+def test_small_tables_raise_no_alarm_where_a_plain_psi_often_does() -> None:
+    draws = np.random.default_rng(8)
+    reference, current = draws.normal(size=(1000, 300)), draws.normal(size=(500, 300))
+    edges = np.quantile(reference, np.arange(1, 30) / 30, axis=0)
+    p, q = (
+        np.stack(
+            [
+                np.bincount(np.searchsorted(edges[:, place], one[:, place]), minlength=30)
+                for place in range(300)
+            ]
+        )
+        / len(one)
+        + 1e-4
+        for one in (current, reference)
+    )
+    plain = ((p - q) * np.log(p / q)).sum(axis=1)
+    assert np.mean(plain > 0.1) > 0.2
+    status = told(reference, current)
+    assert status.alarms == () and {one.state for one in status.columns} == {"ok"}
+
+
 def test_what_has_drifted_is_found_and_nothing_else() -> None:
     current = frame(1)
     current["income"] *= 1.3
