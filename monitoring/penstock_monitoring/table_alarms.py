@@ -22,20 +22,24 @@ def alarms_of(
     broken: Sequence[Finding],
     changes: SchemaChanges,
     *,
+    begin: float,
     now: float,
 ) -> tuple[Alarm, ...]:
-    """What must be told of, the gravest first: the schema, broken rules, drift."""
-    found = [*_schema(changes, now), *_rules(broken, columns, now), *_drift(columns, now)]
+    """What must be told of, the gravest first: the schema, broken rules, drift.
+
+    `begin`: of the rows, which is the onset of what has no other; `now`: when they were compared.
+    """
+    found = [*_schema(changes, begin, now), *_rules(broken, columns, now), *_drift(columns, now)]
     return tuple(found)
 
 
-def _schema(changes: SchemaChanges, now: float) -> Iterator[Alarm]:
+def _schema(changes: SchemaChanges, begin: float, now: float) -> Iterator[Alarm]:
     messages = [((name,), f"{name} is not there any more.") for name in changes.vanished] + [
         ((one.name,), f"{one.name} is {one.now}, and the reference has {one.was}.")
         for one in changes.changed
     ]
     for number, (names, message) in enumerate(messages):
-        yield _alarm(f"schema-{number}", "schema", names, now, message)
+        yield _alarm(f"schema-{number}", "schema", names, now, message, onset=begin)
 
 
 def _rules(

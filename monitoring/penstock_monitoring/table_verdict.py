@@ -104,7 +104,9 @@ def status_of_counts(compared: Compared) -> tuple[DriftStatus, dict[str, float]]
             zip(compared.columns, baselines, shown, strict=True)
         )
     )
-    alarms = alarms_of(columns, broken, compared.changes, now=compared.spans.now)
+    alarms = alarms_of(
+        columns, broken, compared.changes, begin=compared.spans.begin, now=compared.spans.now
+    )
     return _status(compared, columns, alarms), {
         column.name: log_p for column, log_p in zip(columns, log_ps, strict=True)
     }

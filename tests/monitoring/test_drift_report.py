@@ -189,6 +189,13 @@ def test_every_picture_says_what_it_shows_and_has_its_numbers_beside_it() -> Non
     assert found.text.count("The same in numbers Bin Live Reference") == 2
 
 
+def test_a_column_began_when_its_alarm_did() -> None:
+    later = replace(AGE, onset=AGE.onset and AGE.onset + 1800)
+    text = page(replace(DRIFTED, columns=(later, replace(later, name="other")))).text
+    assert text.count("Began 18 Nov 2026, 11:06 UTC.") == 1
+    assert "11:36" not in text
+
+
 def test_of_a_sensitive_column_no_values_are_shown() -> None:
     hidden = replace(
         AGE, kind="sensitive", bins=(), live=(), reference=(), quantiles=(), history=()

@@ -35,14 +35,25 @@ KINDS = {
 QUANTILES = ("5%", "25%", "50%", "75%", "95%")
 
 
-def column_card(column: ColumnDrift, *, side: str, is_open: bool = False, p_value: str = "") -> str:
-    """A column with everything that is known of it. `side`: what rows beside the reference are."""
+def column_card(
+    column: ColumnDrift,
+    *,
+    side: str,
+    onset: float | None = None,
+    is_open: bool = False,
+    p_value: str = "",
+) -> str:
+    """A column with everything that is known of it.
+
+    `side`: what rows beside the reference are called; `onset`: when the alarm about it began.
+    """
     return (
         f'<details class="column {column.state}" data-state="{column.state}" '
         f'data-name="{escape(column.name.lower())}"{" open" if is_open else ""}>'
         f"<summary>{_summary(column)}</summary>"
-        f'<div class="inside"><div>{_figure(column, side)}{_times(column)}'
-        f"{_numbers(column, side)}</div><div>{_facts(column, side, p_value)}</div></div></details>"
+        f'<div class="inside"><div>{_figure(column, side)}{_times(column, onset)}'
+        f"{_numbers(column, side)}</div><div>{_facts(column, side, onset, p_value)}</div>"
+        "</div></details>"
     )
 
 
@@ -103,7 +114,7 @@ def _unseen(column: ColumnDrift) -> str:
     return f"<p><b>Not in the reference:</b> {told}</p>"
 
 
-def _times(column: ColumnDrift) -> str:
+def _times(column: ColumnDrift, onset: float | None) -> str:
     history = column.history
     if len(history) < 2:
         return ""
@@ -116,7 +127,7 @@ def _times(column: ColumnDrift) -> str:
                 [point.psi for point in history],
                 what=f"{column.name}: PSI over time",
                 limit=ALARM,
-                onset=column.onset,
+                onset=onset,
                 is_told=True,
             ),
         )
@@ -148,7 +159,7 @@ def _titled(title: str, picture: str) -> str:
     return f"<figure><figcaption>{title}</figcaption>{picture}</figure>"
 
 
-def _facts(column: ColumnDrift, side: str, p_value: str) -> str:
+def _facts(column: ColumnDrift, side: str, onset: float | None, p_value: str) -> str:
     effects = [
         (
             EFFECT_NAMES[effect.name],
@@ -170,7 +181,7 @@ def _facts(column: ColumnDrift, side: str, p_value: str) -> str:
         _table(("Effect", "Size", "95% interval"), effects)
         + _table(("Rate", side.capitalize(), "Reference"), rates)
         + _quantiles(column, side)
-        + _evidence(column, p_value)
+        + _evidence(column, onset, p_value)
     )
 
 
@@ -193,7 +204,7 @@ def _quantiles(column: ColumnDrift, side: str) -> str:
     )
 
 
-def _evidence(column: ColumnDrift, p_value: str) -> str:
+def _evidence(column: ColumnDrift, onset: float | None, p_value: str) -> str:
     told = [
         f"{plural(column.rows, 'row')} beside {shown_count(column.reference_rows)} of "
         f"{'the reference' if column.against == 'reference' else 'the same hours last week'}.",
@@ -201,8 +212,8 @@ def _evidence(column: ColumnDrift, p_value: str) -> str:
         f"{shown_number(column.log_limit)}.",
         f"The least PSI that so many rows show: {shown_number(column.smallest_psi)}.",
     ]
-    if column.onset is not None:
-        told.insert(0, f"Began {shown_time(column.onset)}.")
+    if onset is not None:
+        told.insert(0, f"Began {shown_time(onset)}.")
     if p_value:
         told.append(f"p-value {p_value}.")
     return f'<p class="soft">{" ".join(told)}</p>'

@@ -13,6 +13,7 @@ from penstock_monitoring.report.verdict import (
     by_severity,
     has_times,
     is_of_tables,
+    onsets_of,
     verdict_of,
 )
 from penstock_monitoring.report.words import (
@@ -159,11 +160,13 @@ def _notes(status: DriftStatus) -> str:
 
 def _columns(status: DriftStatus, log_p_values: Mapping[str, float]) -> str:
     ordered = by_severity(status.columns)
+    onsets = onsets_of(status)
     side = live_word(is_of_tables=is_of_tables(status))
     cards = [
         column_card(
             column,
             side=side,
+            onset=onsets.get(column.name),
             is_open=place < OPEN_MAX and column.state in ("alarm", "warn"),
             p_value=shown_p_value(log_p_values[column.name]) if column.name in log_p_values else "",
         )

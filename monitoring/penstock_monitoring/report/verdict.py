@@ -9,7 +9,7 @@ from penstock.drift.status import ColumnState
 from penstock_monitoring.main_effect import main_effect
 from penstock_monitoring.report.words import EFFECT_NAMES, plural, shown_effect, shown_time
 
-__all__ = ["Verdict", "by_severity", "has_times", "is_of_tables", "verdict_of"]
+__all__ = ["Verdict", "by_severity", "has_times", "is_of_tables", "onsets_of", "verdict_of"]
 
 #: The gravest first.
 ORDER: Sequence[ColumnState] = ("alarm", "warn", "learning", "ok")
@@ -54,6 +54,19 @@ def by_severity(columns: Iterable[ColumnDrift]) -> list[ColumnDrift]:
     return sorted(
         columns, key=lambda one: (ORDER.index(one.state), not one.is_output, -_psi(one), one.name)
     )
+
+
+def onsets_of(status: DriftStatus) -> dict[str, float]:
+    """By column, when the first alarm about it that goes on began.
+
+    Evidence starts anew at an alarm, so a column's own onset is not that of its alarm.
+    """
+    found: dict[str, float] = {}
+    for alarm in status.alarms if has_times(status) else ():
+        if alarm.cleared_at is None:
+            for name in alarm.columns:
+                found[name] = min(alarm.onset, found.get(name, alarm.onset))
+    return found
 
 
 def has_times(status: DriftStatus) -> bool:
