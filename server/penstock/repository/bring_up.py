@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
 from penstock.backends.python_class import forget_modules
+from penstock.drift.served import ServedListener, ServedVersion
 from penstock.engine import Engine
 from penstock.errors import EngineError, PenstockError
 from penstock.package.signature import sensitive_inputs
@@ -40,6 +41,7 @@ class ModelLifts:
     """Loads into `engine` with `loader`, on `threads` threads, and as many for unloads.
 
     What `standing` holds stays loaded, and it says which version answers while another one comes.
+    `listener` is told which versions are in memory.
 
     Loaded models take `budget` bytes at most, by estimate; 0 is no bound.
     """
@@ -50,12 +52,14 @@ class ModelLifts:
         loader: ModelLoader,
         records: Records,
         standing: Standing,
+        listener: ServedListener,
         *,
         threads: int,
         budget: int,
     ) -> None:
         self._engine = engine
         self._standing = standing
+        self._listener = listener
         self._loader = loader
         self._memory = ModelMemory(engine, records, self.lay_down, budget)
         self._loads = ThreadPoolExecutor(threads, "penstock-load")
@@ -165,6 +169,7 @@ class ModelLifts:
                 report = await _in(self._loads, self._load, examined, number, is_serving)
                 if report.loaded is not None:
                     version.ready(report.config, override, examined)
+                    self._listener.served(_served(record.name, number, examined, report))
         except NoRoomError as error:
             if version.is_asleep:  # as it was before; the requests that wait are refused
                 await _in(self._unloads, self._engine.set_asleep, record.name, number, str(error))
@@ -183,6 +188,7 @@ class ModelLifts:
         log.info("model_asleep", extra={"model": record.name, "version": number})
         await _in(self._unloads, self._engine.set_asleep, record.name, number)
         if was_loaded:
+            self._listener.unserved(record.name, number)
             await _in(self._unloads, self._free, [source.model.version_folder(number)])
 
     async def wake(self, record: ModelRecord, number: int) -> None:
@@ -238,6 +244,7 @@ class ModelLifts:
         )
         for number in going:
             record.version(number).unloaded()
+            self._listener.unserved(record.name, number)
         if going or trims:
             await _in(self._unloads, self._free, folders)
         await self._drop_unused(record, before)
@@ -260,6 +267,20 @@ class ModelLifts:
         for one in overrides:
             if id(one) not in used:
                 await asyncio.to_thread(one.drop)
+
+
+def _served(name: str, number: int, examined: Examined, report: LoadReport) -> ServedVersion:
+    assert report.loaded is not None
+    return ServedVersion(
+        model=name,
+        version=number,
+        folder=examined.model.folder,
+        files=examined.model.version_folder(number),
+        file_bytes=examined.file_bytes(number),
+        inputs=report.loaded.inputs,
+        outputs=report.loaded.outputs,
+        has_batches=report.loaded.batch_rows_max > 0,
+    )
 
 
 def _route_of(model: FoundModel) -> RouteFileSpec | None:

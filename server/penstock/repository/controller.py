@@ -16,8 +16,9 @@ from typing import Any, TypeVar
 
 from penstock.config import ServerOptions
 from penstock.control.parts import IndexEntry, LoadWish
+from penstock.drift.served import NobodyListens, ServedListener
 from penstock.engine import Engine
-from penstock.errors import ControlError, EngineError, RepositoryError
+from penstock.errors import ControlError, RepositoryError
 from penstock.registry.kept import KeptVersions
 from penstock.repository.bounded_calls import BoundedCalls
 from penstock.repository.bring_up import ModelLifts
@@ -31,6 +32,7 @@ from penstock.repository.records import DUPLICATE, Records, State
 from penstock.repository.snapshot import ModelSnapshot, take_snapshots
 from penstock.repository.sources import Sources
 from penstock.repository.startup import models_at_start, models_to_fetch
+from penstock.repository.wakes import Wakes
 from penstock.rollout.standing import Standing
 
 __all__ = ["NOT_EXPLICIT", "RepositoryController"]
@@ -59,6 +61,7 @@ class RepositoryController:
         options: ServerOptions,
         machine: Machine,
         standing: Standing | None = None,
+        listener: ServedListener | None = None,
     ) -> None:
         self._options = options
         loader = ModelLoader(engine, options, machine)
@@ -70,15 +73,16 @@ class RepositoryController:
             loader,
             self._records,
             standing or Standing.without_rollouts(),
+            listener or NobodyListens(),
             threads=options.model_load_thread_count,
             budget=options.model_memory_budget,
         )
         self._sources = Sources(options)
         self._repositories = self._sources.folders
-        self._waking: dict[tuple[str, int], bool] = {}  # True: asked for again meanwhile
         self._followed: set[str] = set(self.kept.names if self.kept else ())
         self._tasks: set[asyncio.Task[Any]] = set()
         self._calls = BoundedCalls(self._spawn)
+        self._wakes = Wakes(engine, self._lifts, self._records, self._spawn)
         self._looked: dict[str, ModelSnapshot] = {}
         self._announced: tuple[Survey, Sequence[str]] | None = None
         self._note_changed: Callable[[], None] = lambda: None
@@ -91,7 +95,7 @@ class RepositoryController:
         Before anybody can ask: "no such model" would be taken for the caller's own mistake.
         Raises RepositoryError if a repository cannot be read, OptionsError if flags contradict.
         """
-        asyncio.get_running_loop().add_reader(self._engine.wakes_fd, self._take_wakes)
+        asyncio.get_running_loop().add_reader(self._engine.wakes_fd, self._wakes.take)
         remote = await self._sources.names_at_start()
         found = await self._survey()
         for folder in found.unnamed:
@@ -396,31 +400,6 @@ class RepositoryController:
         if model := found.models.get(name):
             return self.kept is not None and model.folder.parent == self.kept.models
         return name in self._followed and name not in found.duplicates
-
-    # --- versions that are asleep ---
-
-    def _take_wakes(self) -> None:
-        """Requests wait for these versions."""
-        for key in self._engine.take_wakes():
-            if key in self._waking:
-                self._waking[key] = True
-            else:
-                self._waking[key] = False
-                self._spawn(self._wake(*key))
-
-    async def _wake(self, name: str, number: int) -> None:
-        try:
-            while True:
-                self._waking[name, number] = False
-                async with self._records.held(name) as record:
-                    await self._lifts.wake(record, number)
-                # Whoever came after a refusal has not been refused by it.
-                if not self._waking[name, number]:
-                    return
-        except EngineError as error:
-            log.error("model_not_woken", extra={"model": name, "reason": str(error)})
-        finally:
-            del self._waking[name, number]
 
     # --- polling ---
 

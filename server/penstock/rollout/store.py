@@ -3,27 +3,22 @@
 
 A store is used by one thread at a time; any thread may be that one. Each save is one transaction,
 so whoever kills the process loses at most what was not saved yet: one tick.
-
-The file belongs to the connection alone: no other code of this process may open it, for closing
-another descriptor of it drops the locks by which a second server is kept out (fcntl(2)).
 """
 
 import json
-import os
-import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from penstock.errors import StoreError
 from penstock.rollout.evidence import BadEvent, Evidence
 from penstock.rollout.examples import ExampleStore
 from penstock.rollout.record import Record
 from penstock.rollout.shadow_example import ShadowExample
 from penstock.rollout.spec import RolloutSpec
 from penstock.rollout.status import GuardrailStatus, Transition
+from penstock.state_file import StateFile
 
 __all__ = ["FILE_NAME", "UPGRADES", "RolloutStore", "SqliteStore"]
 
@@ -123,67 +118,14 @@ class SqliteStore:
         Raises StoreError for a file that is damaged, of a newer Penstock, or in use by another
         server.
         """
-        self._place = ":memory:" if folder is None else str(folder / FILE_NAME)
+        self._file = StateFile(folder, FILE_NAME, what="rollouts", temporary=":memory:")
         self._count: dict[str, int] = {}  # of events, by rollout
-        try:
-            if folder is not None:
-                os.makedirs(folder, exist_ok=True)
-            self._database = sqlite3.connect(
-                self._place, timeout=0.0, isolation_level=None, check_same_thread=False
-            )
-        except (OSError, sqlite3.Error) as error:
-            raise StoreError(
-                f"The rollouts cannot be kept in {self._place}: {error}. Give --state-dir a folder "
-                "that this server may write to."
-            ) from error
-        try:
-            self._open(upgrades)
-        except sqlite3.Error as error:
-            self._database.close()
-            raise self._failed_to_open(error) from error
-        except StoreError:
-            self._database.close()
-            raise
-
-    def _open(self, upgrades: Sequence[str]) -> None:
-        # EXCLUSIVE: a second server on this file is told so at once. In write-ahead mode a commit
-        # waits for no disk; killing the process loses none, and losing power the last ones.
-        # What is deleted is overwritten: examples are to be gone once they are forgotten.
-        for pragma in (
-            "locking_mode = EXCLUSIVE",
-            "journal_mode = WAL",
-            "synchronous = NORMAL",
-            "secure_delete = ON",
-        ):
-            self._database.execute(f"PRAGMA {pragma}").fetchall()
-        (found,) = self._database.execute("PRAGMA quick_check(1)").fetchone()
-        if found != "ok":
-            raise sqlite3.DatabaseError(found)
-        (version,) = self._database.execute("PRAGMA user_version").fetchone()
-        if version > len(upgrades):
-            raise StoreError(
-                f"{self._place} is of a newer Penstock: its version is {version}, this one knows "
-                f"{len(upgrades)}. Start the newer one, or give --state-dir another folder."
-            )
-        for number in range(version, len(upgrades)):
-            script = f"BEGIN IMMEDIATE; {upgrades[number]}; PRAGMA user_version = {number + 1};"
-            self._database.executescript(script + " COMMIT;")
-
-    def _failed_to_open(self, error: sqlite3.Error) -> StoreError:
-        code = getattr(error, "sqlite_errorcode", 0)
-        if code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            return StoreError(
-                f"{self._place} is in use by another server. Give each its own --state-dir."
-            )
-        return StoreError(
-            f"{self._place} is damaged, or no file of rollouts: {error}. Move it away to begin "
-            "without the rollouts in it."
-        )
+        self._database = self._file.open(upgrades)
 
     def records(self) -> list[Record]:
         """See RolloutStore."""
         columns = ", ".join(_RECORD_COLUMNS)
-        with _Reading(self._place):
+        with self._file.reading():
             rows = self._database.execute(f"SELECT {columns} FROM rollouts ORDER BY rowid")
             return [self._record(row) for row in rows.fetchall()]
 
@@ -215,7 +157,7 @@ class SqliteStore:
 
     def next_numbers(self, model: str, stable: int, candidate: int) -> tuple[int, int]:
         """See RolloutStore."""
-        with _Writing(self._database, self._place):
+        with self._file.writing(self._database):
             self._database.execute(
                 "INSERT INTO numbers VALUES (?, ?, ?, 1) "
                 "ON CONFLICT DO UPDATE SET count = count + 1",
@@ -240,7 +182,7 @@ class SqliteStore:
         }
         first = self._event_count(record.id)
         changes = ", ".join(f"{name} = excluded.{name}" for name in _RECORD_COLUMNS[1:])
-        with _Writing(self._database, self._place):
+        with self._file.writing(self._database):
             self._database.execute(
                 f"INSERT INTO rollouts ({', '.join(_RECORD_COLUMNS)}) "
                 f"VALUES ({', '.join('?' * len(plain))}) ON CONFLICT DO UPDATE SET {changes}",
@@ -280,7 +222,7 @@ class SqliteStore:
 
     def _event_count(self, rollout: str) -> int:
         if rollout not in self._count:
-            with _Reading(self._place):
+            with self._file.reading():
                 (count,) = self._database.execute(
                     "SELECT count(*) FROM events WHERE rollout = ?", (rollout,)
                 ).fetchone()
@@ -289,7 +231,7 @@ class SqliteStore:
 
     def events(self, rollout: str) -> list[BadEvent]:
         """See RolloutStore."""
-        with _Reading(self._place):
+        with self._file.reading():
             rows = self._database.execute(
                 f"SELECT {', '.join(_EVENT_COLUMNS)} FROM events WHERE rollout = ? ORDER BY number",
                 (rollout,),
@@ -298,7 +240,7 @@ class SqliteStore:
 
     def forget(self, rollout: str) -> None:
         """See RolloutStore."""
-        with _Writing(self._database, self._place):
+        with self._file.writing(self._database):
             for table in ("events", "examples", "lives", "transitions"):
                 self._database.execute(f"DELETE FROM {table} WHERE rollout = ?", (rollout,))
             self._database.execute("DELETE FROM rollouts WHERE id = ?", (rollout,))
@@ -309,7 +251,7 @@ class SqliteStore:
         self, rollout: str, life: int, examples: Sequence[ShadowExample], *, count_max: int
     ) -> None:
         """See ExampleStore."""
-        with _Writing(self._database, self._place):
+        with self._file.writing(self._database):
             self._database.execute(
                 "DELETE FROM examples WHERE rollout = ? AND life = ?", (rollout, life)
             )
@@ -329,7 +271,7 @@ class SqliteStore:
 
     def examples(self, rollout: str) -> list[tuple[int, ShadowExample]]:
         """See ExampleStore."""
-        with _Reading(self._place):
+        with self._file.reading():
             rows = self._database.execute(
                 "SELECT life, shadow, wall_ms, key_hash, pair FROM examples WHERE rollout = ? "
                 "ORDER BY life, number",
@@ -348,20 +290,20 @@ class SqliteStore:
     def forget_examples(self, before_ms: Mapping[str, int]) -> None:
         """See ExampleStore."""
         old = "FROM examples WHERE rollout = ? AND wall_ms < ?"
-        with _Reading(self._place):
+        with self._file.reading():
             found = [
                 limit
                 for limit in before_ms.items()
                 if self._database.execute(f"SELECT 1 {old} LIMIT 1", limit).fetchone()
             ]
         if found:
-            with _Writing(self._database, self._place):
+            with self._file.writing(self._database):
                 self._database.executemany(f"DELETE {old}", found)
             self._drop_journal()
 
     def _drop_journal(self) -> None:
         """The write-ahead log has deleted rows as they were, until its pages are overwritten."""
-        with _Reading(self._place):
+        with self._file.reading():
             self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def close(self) -> None:
@@ -388,47 +330,3 @@ def _event_row(event: BadEvent) -> tuple[object, ...]:
 def _event_plain(row: Sequence[object]) -> dict[str, object]:
     plain = dict(zip(_EVENT_COLUMNS, row, strict=True))
     return {**plain, "key_hash": int(str(plain["key_hash"]))}
-
-
-class _Reading:
-    """What goes wrong within is a StoreError."""
-
-    def __init__(self, place: str) -> None:
-        self._place = place
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, sqlite3.Error | ValidationError):
-            raise StoreError(f"The rollouts in {self._place} cannot be read: {error}.") from error
-
-
-class _Writing:
-    """One transaction: kept whole, or not at all and a StoreError."""
-
-    def __init__(self, database: sqlite3.Connection, place: str) -> None:
-        self._database = database
-        self._place = place
-
-    def __enter__(self) -> None:
-        try:
-            self._database.execute("BEGIN IMMEDIATE")
-        except sqlite3.Error as error:
-            raise self._failed(error) from error
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        try:
-            if error is None:
-                self._database.execute("COMMIT")
-        except sqlite3.Error as failed:
-            error = failed
-        if error is None:
-            return
-        if self._database.in_transaction:
-            self._database.execute("ROLLBACK")
-        if isinstance(error, sqlite3.Error):
-            raise self._failed(error) from error
-
-    def _failed(self, error: sqlite3.Error) -> StoreError:
-        return StoreError(f"The rollouts cannot be kept in {self._place}: {error}.")

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Layouts, settings and statuses as plain values for JSON, and back. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from penstock.digests import digest_of
+from penstock.drift.layout import Layout, WatchedColumn
+from penstock.drift.status import DriftStatus
+
+__all__ = ["layout_digest", "layout_of", "layout_told", "status_of", "status_told"]
+
+_STATUS = TypeAdapter(DriftStatus)
+_COLUMNS = TypeAdapter(tuple[WatchedColumn, ...])
+
+
+def layout_told(layout: Layout) -> list[dict[str, Any]]:
+    """A layout's columns."""
+    return [asdict(column) for column in layout.columns]
+
+
+def layout_of(told: Any) -> Layout:
+    """The layout of such columns."""
+    return Layout(columns=_COLUMNS.validate_python(told))
+
+
+def layout_digest(layout: Layout) -> str:
+    """The same for layouts that are equal, in every process."""
+    return digest_of(layout_told(layout))
+
+
+def status_told(status: DriftStatus) -> dict[str, Any]:
+    """A status; numbers may be infinite, which Python's JSON has words for."""
+    return asdict(status)
+
+
+def status_of(told: Mapping[str, Any]) -> DriftStatus:
+    """The status of such values."""
+    return _STATUS.validate_python(told)

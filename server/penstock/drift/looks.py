@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Looks at a version: takes its counts, keeps them, has them judged, and tells of alarms.
+
+Counts of a tick are kept once it has ended, before its monitor is given them; a monitor that begins
+anew goes on from what is kept.
+"""
+
+import logging
+from typing import Any
+
+from penstock.drift.alarm_log import log_alarms
+from penstock.drift.course import Course, learnt_course
+from penstock.drift.judge import Judge
+from penstock.drift.kept import KeptMonitors
+from penstock.drift.learning import Learning
+from penstock.drift.own_thread import OwnThread
+from penstock.drift.ports import Clock, MonitorGone, Watch, Watches
+from penstock.drift.tick import Tick
+from penstock.drift.watched import LEARNING_ROWS, SAMPLE_ROWS, Watched
+from penstock.errors import EngineError, PenstockError, StoreError
+
+__all__ = ["Looks", "log_begun", "named"]
+
+log = logging.getLogger(__name__)
+
+#: Ticks from one snapshot to the next.
+SNAPSHOT_TICKS = 60
+#: Of a monitor that fails: until it is tried again.
+RETRY_MAX_S = 600.0
+
+
+class Looks:
+    """On the control thread. `judge` None: nothing judges."""
+
+    def __init__(
+        self,
+        watches: Watches,
+        kept: KeptMonitors,
+        judge: Judge | None,
+        clock: Clock,
+        thread: OwnThread,
+    ) -> None:
+        self._watches = watches
+        self._kept = kept
+        self._judge = judge
+        self._clock = clock
+        self._thread = thread
+
+    async def begun(self, model: str, version: int, course: Course) -> Watched:
+        """A version whose rows are counted from now on. Raises EngineError or StoreError."""
+        learning = None
+        if course.profile is None:
+            learning = Learning(course.settings.self_reference_rows, len(course.layout.columns))
+            kept = await self._thread.do(self._kept.get, model, version)
+            learning.add_frames(kept.frames if kept is not None else ())
+        watch = await self._opened(model, version, course, learning)
+        tick = Tick(since=self._clock.monotonic_s())
+        return Watched(
+            model=model, version=version, course=course, watch=watch, tick=tick, learning=learning
+        )
+
+    async def _opened(
+        self, model: str, version: int, course: Course, learning: Learning | None
+    ) -> Watch:
+        rows = SAMPLE_ROWS if learning is None else min(LEARNING_ROWS, learning.rows_left)
+        if self._judge is None:
+            rows = 0
+        return await self._thread.do(
+            lambda: self._watches.open(
+                model, version, course.layout, share=course.share, sample_rows=rows
+            )
+        )
+
+    async def look(self, watched: Watched, *, is_last: bool = False) -> None:
+        """Whatever fails is told, and tried again."""
+        async with watched.lock:
+            if watched.is_closed:
+                return
+            watched.is_closed = is_last
+            try:
+                now, wall_s = self._clock.monotonic_s(), self._clock.wall_ms() / 1000
+                await self._thread.do(watched.look, now, wall_s)
+                await self._judged(watched, is_last=is_last)
+            except MonitorGone:
+                watched.start = 0
+            except EngineError as error:
+                if error.code != "UNAVAILABLE":  # the engine has ended
+                    self._failed(watched, error)
+            except PenstockError as error:
+                self._failed(watched, error)
+            except Exception as error:
+                log.debug("monitoring_failed", exc_info=True)
+                self._failed(watched, error)
+
+    def _failed(self, watched: Watched, error: Exception) -> None:
+        """Its monitor begins anew from what is kept, after a while that grows."""
+        watched.start = 0
+        watched.failures += 1
+        watched.retry_s = self._clock.monotonic_s() + min(RETRY_MAX_S, 2.0**watched.failures)
+        reason = str(error) or type(error).__name__
+        log.warning("monitor_failed", extra={**named(watched), "reason": reason})
+
+    async def _judged(self, watched: Watched, *, is_last: bool) -> None:
+        has_ended, watched.has_ended_tick = watched.has_ended_tick, False
+        if self._judge is None:
+            watched.queue, watched.recent = [], []
+            return
+        if watched.recent and (has_ended or is_last):
+            await self._keep(watched)
+        if watched.retry_s > self._clock.monotonic_s():
+            return
+        if watched.learning is not None and watched.learning.is_full and not is_last:
+            await self._learn(watched, self._judge, watched.learning)
+            has_ended = False
+        if watched.learning is None:
+            await self._give(watched, self._judge, has_ended=has_ended, is_last=is_last)
+
+    async def _keep(self, watched: Watched) -> None:
+        frames = list(watched.recent)
+        try:
+            await self._thread.do(
+                self._kept.add, watched.model, watched.version, frames, self._clock.wall_ms()
+            )
+        except StoreError as error:
+            log.warning("drift_not_kept", extra={**named(watched), "reason": str(error)})
+        else:
+            del watched.recent[: len(frames)]
+
+    async def _give(
+        self, watched: Watched, judge: Judge, *, has_ended: bool, is_last: bool
+    ) -> None:
+        start = await judge.started()
+        if watched.start != start:
+            await self._reopen(watched, judge)
+            watched.start = start
+        frames, watched.queue = watched.queue, []
+        has_changed = bool(frames) and await judge.take(watched, frames)
+        watched.failures = 0
+        if has_changed or has_ended:
+            log_alarms(watched, *watched.told(await judge.status(watched)))
+        watched.ticks_unsaved += has_ended
+        if not watched.recent and (watched.ticks_unsaved >= SNAPSHOT_TICKS or is_last):
+            await self._save(watched, judge)
+
+    async def _reopen(self, watched: Watched, judge: Judge) -> None:
+        """The monitor goes on from what is kept, and is given what is not."""
+        kept = await self._thread.do(self._kept.get, watched.model, watched.version)
+        lost = await judge.open(watched, kept)
+        if lost:
+            log.warning("drift_counts_lost", extra={**named(watched), "spans": lost})
+        log_alarms(watched, *watched.told(await judge.status(watched)))
+        watched.queue = list(watched.recent)
+
+    async def _save(self, watched: Watched, judge: Judge) -> None:
+        snapshot = await judge.save(watched)
+        await self._thread.do(
+            self._kept.save, watched.model, watched.version, snapshot, self._clock.wall_ms()
+        )
+        watched.ticks_unsaved = 0
+
+    async def _learn(self, watched: Watched, judge: Judge, learning: Learning) -> None:
+        """Its first rows are its reference from now on."""
+        await judge.started()
+        profile = await judge.self_reference(watched, learning.samples, watched.course)
+        course = learnt_course(watched.course, profile)
+        await self._thread.do(
+            lambda: self._kept.begin(
+                watched.model,
+                watched.version,
+                course.identity,
+                self._clock.wall_ms(),
+                profile=profile.model_dump_json(),
+            )
+        )
+        watched.watch = await self._opened(watched.model, watched.version, course, None)
+        watched.tick = Tick(since=self._clock.monotonic_s())
+        watched.course, watched.learning = course, None
+        watched.recent, watched.queue = [], []
+        log_begun(watched, can_judge=True)
+
+
+def named(watched: Watched) -> dict[str, Any]:
+    """The fields of an event that say of which version it is."""
+    return {"model": watched.model, "version": watched.version}
+
+
+def log_begun(watched: Watched, *, can_judge: bool) -> None:
+    """Tells what a version is held against, and what is not watched of it."""
+    course = watched.course
+    reference = "none yet"
+    if course.profile is not None:
+        reference = "first live rows" if course.is_self_reference else "profile.json"
+    columns = len(course.layout.columns)
+    told = {**named(watched), "reference": reference, "columns": columns, "is_judged": can_judge}
+    log.info("monitoring_began", extra=told)
+    for warning in course.warnings:
+        log.warning("monitoring_note", extra={**named(watched), "note": warning})
+    for note in course.notes:
+        log.info("monitoring_note", extra={**named(watched), "note": note})

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One version being watched, as the server keeps it. No clock, no I/O but the watch's."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from penstock.drift.course import Course
+from penstock.drift.learning import Learning
+from penstock.drift.ports import Watch
+from penstock.drift.status import Alarm, DriftStatus
+from penstock.drift.taken import Taken
+from penstock.drift.taken_bytes import taken_bytes
+from penstock.drift.tick import Tick
+
+__all__ = ["IDLE_S_MAX", "Totals", "Watched"]
+
+#: Without requests a version is looked at ever more rarely, down to once in so many seconds.
+IDLE_S_MAX = 10.0
+#: Rows of each span that a monitor is shown, for quantiles and for names of new categories.
+SAMPLE_ROWS = 32
+#: And of each span while a reference is gathered.
+LEARNING_ROWS = 1000
+#: Counts that wait to be kept, while they cannot be.
+FRAMES_MAX = 1000
+
+
+@dataclass(slots=True, kw_only=True)
+class Totals:
+    """What was counted since the version was loaded."""
+
+    requests: int = 0
+    rows: int = 0
+    tested_rows: int = 0
+    dropped_rows: int = 0
+    repeated_rows: int = 0
+    capped_rows: int = 0
+    ticks: int = 0
+
+    def add(self, taken: Taken) -> None:
+        """Counts of one more span."""
+        self.requests += taken.requests
+        self.rows += taken.rows
+        self.tested_rows += taken.tested_rows
+        self.dropped_rows += taken.dropped_rows
+        self.repeated_rows += taken.repeated_rows
+        self.capped_rows += taken.capped_rows
+        self.ticks += taken.ends_tick
+
+
+@dataclass(slots=True, kw_only=True)
+class Watched:
+    """Whoever changes it holds `lock`.
+
+    `queue` are counts that its monitor was not given yet, `recent` those that are not kept yet;
+    of a restarted monitor the latter are what is lost. `start` is the start of the process that
+    has its monitor; 0: none has.
+    """
+
+    model: str
+    version: int
+    course: Course
+    watch: Watch
+    tick: Tick
+    learning: Learning | None = None
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    totals: Totals = field(default_factory=Totals)
+    queue: list[bytes] = field(default_factory=list)
+    recent: list[bytes] = field(default_factory=list)
+    has_ended_tick: bool = False
+    start: int = 0
+    failures: int = 0
+    retry_s: float = 0.0
+    ticks_unsaved: int = 0
+    status: DriftStatus | None = None
+    alarms: dict[str, Alarm] = field(default_factory=dict)
+    alarms_raised: dict[str, int] = field(default_factory=dict)
+    looked_s: float = 0.0
+    pause_s: float = 0.0
+    since: float | None = None
+    is_closed: bool = False
+
+    @property
+    def key(self) -> str:
+        """Its name for the process."""
+        return f"{self.model}/{self.version}"
+
+    @property
+    def sample_rows(self) -> int:
+        """Rows of each span that are wanted."""
+        if self.learning is None:
+            return SAMPLE_ROWS
+        return min(LEARNING_ROWS, self.learning.rows_left)
+
+    def is_due(self, now: float, interval_s: float) -> bool:
+        """Whether it is to be looked at again."""
+        return now - self.looked_s >= max(self.pause_s, interval_s) - interval_s / 2
+
+    def look(self, now: float, wall_s: float) -> None:
+        """Takes what was counted since the last look. Blocks for moments; any thread."""
+        ends = self.tick.ends(now, self.course.settings.tick_s)
+        taken = self.watch.take(wall_s, ends_tick=ends)
+        self.tick = self.tick.after(taken.tested_rows, now, has_ended=ends)
+        self.totals.add(taken)
+        is_quiet = not (taken.requests or taken.dropped_rows or ends)
+        self.pause_s = min(IDLE_S_MAX, 2 * self.pause_s + 1.0) if is_quiet else 0.0
+        is_first = self.looked_s == 0.0
+        self.looked_s = now
+        if is_quiet and not is_first and self.pause_s < IDLE_S_MAX:
+            self.since = taken.since if self.since is None else self.since
+            return
+        if self.since is not None:
+            taken = replace(taken, since=min(self.since, taken.since))
+            self.since = None
+        self._put(taken)
+
+    def _put(self, taken: Taken) -> None:
+        if self.learning is not None:
+            if taken.sample is not None and self.learning.rows_left:
+                self.learning.add(taken.sample)
+                self.watch.keep_sample(self.sample_rows)
+                self.recent.append(taken_bytes(taken))
+        else:
+            frame = taken_bytes(replace(taken, sample=None))
+            if taken.rows or taken.ends_tick:
+                self.recent.append(frame)
+            self.queue.append(frame if taken.sample is None else taken_bytes(taken))
+        del self.recent[:-FRAMES_MAX], self.queue[:-FRAMES_MAX]
+        self.has_ended_tick |= taken.ends_tick
+
+    def with_notes(self, status: DriftStatus) -> DriftStatus:
+        """A monitor's status, with what the server knows besides."""
+        return replace(status, notes=(*self.course.warnings, *self.course.notes, *status.notes))
+
+    def told(self, status: DriftStatus) -> tuple[Sequence[Alarm], Sequence[Alarm]]:
+        """How it stands now; the alarms that were raised since it was told last, and those that
+        were cleared.
+        """
+        before = self.alarms
+        is_first = self.status is None
+        self.status = self.with_notes(status)
+        self.alarms = {one.id: one for one in status.alarms}
+        if is_first:
+            return (), ()
+        raised = [one for one in status.alarms if one.id not in before]
+        cleared = [
+            one
+            for one in status.alarms
+            if one.cleared_at is not None
+            and (one.id in before and before[one.id].cleared_at is None)
+        ]
+        for one in raised:
+            self.alarms_raised[one.kind] = self.alarms_raised.get(one.kind, 0) + 1
+        return raised, cleared
