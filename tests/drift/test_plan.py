@@ -198,11 +198,16 @@ def test_nothing_of_a_sensitive_text_is_told_by_its_length() -> None:
     assert "creed (length)" not in named(planned.layout.columns)
 
 
-def test_rows_without_a_fixed_width_are_told_and_left() -> None:
-    odd = signature([tensor("words", "BYTES", -1), tensor("x", "FP32", 3)], has_batches=True)
+def test_rows_that_are_too_wide_or_of_any_width_are_told_and_left() -> None:
+    odd = signature(
+        [tensor("words", "BYTES", -1), tensor("image", "FP32", 3, 224, 224), tensor("x", "FP32", 3)]
+    )
     planned = learning_layout(odd)
     assert [one.name for one in planned.layout.columns] == ["x[0]", "x[1]", "x[2]"]
-    assert planned.notes == ("Rows of words have no fixed width: it is not watched.",)
+    assert planned.notes == (
+        "Rows of words have no fixed width: it is not watched.",
+        "Rows of image have more than 256 KiB: it is not watched.",
+    )
 
 
 def test_a_model_that_does_not_batch_has_rows_in_its_first_dimension() -> None:

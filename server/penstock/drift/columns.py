@@ -30,12 +30,20 @@ __all__ = [
 EMBEDDING_WIDTH = 256
 #: Elements of a tensor that may be columns of their own.
 ELEMENTS_MAX = 10_000
+#: A row of a tensor that is watched; as the core has it.
+ROW_BYTES_MAX = 256 << 10
+ITEM_BYTES = {
+    "FP16": 2, "BF16": 2, "FP32": 4, "FP64": 8, "INT16": 2, "UINT16": 2, "INT32": 4, "UINT32": 4,
+    "INT64": 8, "UINT64": 8, "BYTES": 4,
+}  # fmt: skip
 FLOATS = frozenset({"FP16", "BF16", "FP32", "FP64"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchedTensor:
-    """An input or an output as rows have it. `width`: elements of a row; None: it varies."""
+    """An input or an output as rows have it. `width`: elements of a row; None: it is not watched,
+    and `lack` says what its rows are.
+    """
 
     name: str
     datatype: str
@@ -45,6 +53,7 @@ class WatchedTensor:
     names: tuple[str, ...] = ()
     #: Of `names`, or its own one: whose values may be told to nobody.
     sensitive: frozenset[str] = frozenset()
+    lack: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +113,9 @@ def _tensor(
     width = None if any(one < 0 for one in dims) else math.prod(dims)
     if width is None and names and len(dims) == 1:
         width = len(names)
+    lack = "" if width is not None else "have no fixed width"
+    if width is not None and width * ITEM_BYTES.get(plan.datatype, 1) > ROW_BYTES_MAX:
+        width, lack = None, f"have more than {ROW_BYTES_MAX >> 10} KiB"
     return WatchedTensor(
         name=plan.name,
         datatype=plan.datatype,
@@ -111,6 +123,7 @@ def _tensor(
         is_output=is_output,
         names=names if width == len(names) else (),
         sensitive=sensitive,
+        lack=lack,
     )
 
 

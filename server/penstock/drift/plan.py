@@ -98,7 +98,7 @@ def profile_layout(
 def learning_layout(signature: VersionSignature, *, sensitive: Sequence[str] = ()) -> Planned:
     """The columns of a version of which no reference is known: of bounded width, without bins."""
     notes = [
-        f"Rows of {tensor.name} have no fixed width: it is not watched."
+        f"Rows of {tensor.name} {tensor.lack}: it is not watched."
         for tensor in signature.tensors
         if tensor.width is None
     ]

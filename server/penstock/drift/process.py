@@ -134,8 +134,12 @@ class MonitorProcess:
                 future = self._waiting.get(told["id"])
                 if future is not None and not future.done():
                     future.set_result((told, content))
-        self._kill(process)
-        code = await process.wait()
+        try:
+            async with asyncio.timeout(END_SECONDS):
+                code = await process.wait()
+        except TimeoutError:
+            self._kill(process)
+            code = await process.wait()
         self._process = None
         for future in self._waiting.values():
             if not future.done():
