@@ -20,6 +20,13 @@ from penstock.control.grpc_methods import add_control_methods
 from penstock.control.log_settings import LogSettings
 from penstock.control.rest_application import RestControl
 from penstock.control.trace_settings import TraceSettings
+from penstock.drift.controller import DriftController
+from penstock.drift.counting import EngineWatches
+from penstock.drift.entry import find_monitors
+from penstock.drift.judge import Judge
+from penstock.drift.kept import open_kept
+from penstock.drift.metrics import DriftMetrics
+from penstock.drift.process import MonitorProcess
 from penstock.engine import Engine, isa
 from penstock.errors import OptionsError, PenstockError, RepositoryError
 from penstock.hosting import ServiceHost, register_services
@@ -126,8 +133,9 @@ class _Server:
         store = SqliteStore(Path(options.state_dir) if options.state_dir else None)
         records = store.records()
         self._standing = Standing(self._traffic, records, start=self._begin_rollout)
+        self._drift = _monitoring(options, self._engine)
         self._repository = RepositoryController(
-            self._engine, options, find_machine(self._library), self._standing
+            self._engine, options, find_machine(self._library), self._standing, self._drift
         )
         models = RolledModels(self._repository)
         self._follower = _follower(options, self._repository, models, self._standing, records)
@@ -151,6 +159,7 @@ class _Server:
             traces=TraceSettings(),
             rollouts=self._rollouts,
             routes=ServedRoutes(self._traffic, models),
+            drift=self._drift,
         )
         if self._follower is not None:
             self._metrics.add(self._follower.metrics_text)
@@ -169,6 +178,8 @@ class _Server:
             loop = asyncio.get_running_loop()
             self._metrics.add(RolloutMetrics(self._rollouts, loop).text)
             self._metrics.add(RouteMetrics(self._traffic, loop).text)
+            if self._drift is not None:
+                self._metrics.add(DriftMetrics(self._drift, loop).text)
             self._services.answer_rest(RestControl(self._control))
             await register_services(self._services, self._options.grpc_service)
             if self._follower is not None:
@@ -176,6 +187,8 @@ class _Server:
             await self._rollouts.remember()
             await self._repository.announce()
             self._engine.start()
+            if self._drift is not None:
+                self._spawn(self._drift.run())
             self._services.start()
             # After asyncio has set its own handler for SIGINT, which this one replaces.
             self._engine.install_signal_handlers()
@@ -195,6 +208,8 @@ class _Server:
             await asyncio.gather(*self._tasks, return_exceptions=True)
             await self._repository.stop()
             await self._rollouts.close()
+            if self._drift is not None:
+                await self._drift.close()
             if self._http is not None:
                 await self._http.stop()
             await self._services.stop()
@@ -301,6 +316,18 @@ def _follower(
         seconds=options.registry_poll_secs,
         bytes_max=options.model_repository_cache_bytes_max,
     )
+
+
+def _monitoring(options: ServerOptions, engine: Engine) -> DriftController | None:
+    if options.monitoring == "off":
+        return None
+    clock, judge = SystemClock(), None
+    if find_monitors() is None:
+        log.info("monitoring_not_judged", extra={"mend": "pip install 'penstock[monitoring]'"})
+    else:
+        judge = Judge(MonitorProcess(clock))
+    kept = open_kept(Path(options.state_dir) if options.state_dir else None)
+    return DriftController(EngineWatches(engine.drift), kept, judge, clock)
 
 
 async def _first_of(work: Coroutine[Any, Any, None], end: Coroutine[Any, Any, Any]) -> None:

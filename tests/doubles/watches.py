@@ -107,11 +107,18 @@ class ScriptedWatches:
     ring_bytes: int = 1 << 20
 
     def open(
-        self, model: str, version: int, layout: Layout, *, share: float, sample_rows: int
+        self,
+        model: str,
+        version: int,
+        layout: Layout,
+        *,
+        now: float,
+        share: float,
+        sample_rows: int,
     ) -> ScriptedWatch:
         if self.refuses is not None:
             raise self.refuses
-        made = ScriptedWatch(layout=layout, share=share, sample_rows=sample_rows)
+        made = ScriptedWatch(layout=layout, share=share, sample_rows=sample_rows, since=now)
         self.open_now[model, version] = made
         return made
 

@@ -94,8 +94,13 @@ class ServerOptions(BaseModel):
     )
     state_dir: str = Field(
         "",
-        description="Folder that keeps the server's rollouts, so that they go on after a restart. "
-        "Empty: they are forgotten when the server ends.",
+        description="Folder that keeps the server's rollouts and what it knows of live rows, so "
+        "that both go on after a restart. Empty: they are forgotten when the server ends.",
+    )
+    monitoring: Literal["on", "off"] = Field(
+        "on",
+        description="Whether the rows of models are counted and held against a reference. A "
+        "model's monitoring.toml says more. off: no row is looked at.",
     )
     route_force_key: list[str] = Field(
         [],

@@ -67,7 +67,12 @@ class Looks:
             rows = 0
         return await self._thread.do(
             lambda: self._watches.open(
-                model, version, course.layout, share=course.share, sample_rows=rows
+                model,
+                version,
+                course.layout,
+                now=self._clock.wall_ms() / 1000,
+                share=course.share,
+                sample_rows=rows,
             )
         )
 

@@ -53,9 +53,18 @@ class Watches(Protocol):
     """The core's."""
 
     def open(
-        self, model: str, version: int, layout: Layout, *, share: float, sample_rows: int
+        self,
+        model: str,
+        version: int,
+        layout: Layout,
+        *,
+        now: float,
+        share: float,
+        sample_rows: int,
     ) -> Watch:
-        """Counts the rows of a loaded version from now on. Raises EngineError."""
+        """Counts the rows of a loaded version from `now` on, in seconds since 1970. Raises
+        EngineError.
+        """
 
     def remove(self, model: str, version: int) -> None:
         """Counts them no more."""

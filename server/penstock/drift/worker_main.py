@@ -114,6 +114,28 @@ def serve(desk: MonitorDesk, requests: BinaryIO, answers: BinaryIO) -> None:
         answers.flush()
 
 
+class NoMonitors:
+    """`Monitors` where none can be imported: whoever asks is told why."""
+
+    def __init__(self, why: str) -> None:
+        self._why = f"no monitor can be made: {why}: pip install 'penstock[monitoring]'."
+
+    def open(self, **asked: Any) -> Monitor:
+        """Raises MonitoringError."""
+        raise MonitoringError(self._why)
+
+    def self_reference(self, **asked: Any) -> ReferenceProfile:
+        """Raises MonitoringError."""
+        raise MonitoringError(self._why)
+
+
+def _loaded() -> Monitors:
+    try:
+        return load_monitors() or NoMonitors("no package names them")
+    except Exception as error:  # what is installed may be broken in any way
+        return NoMonitors(f"{type(error).__name__}: {error}")
+
+
 def main() -> None:
     """Answer requests until there are no more."""
     # What a library prints is no answer.
@@ -121,9 +143,7 @@ def main() -> None:
     os.dup2(2, 1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     come_behind(NICENESS)
-    monitors = load_monitors()
-    assert monitors is not None
-    serve(MonitorDesk(monitors), sys.stdin.buffer, answers)
+    serve(MonitorDesk(_loaded()), sys.stdin.buffer, answers)
 
 
 if __name__ == "__main__":
