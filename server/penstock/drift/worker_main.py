@@ -86,7 +86,7 @@ class MonitorDesk:
         for frame in kept:
             try:
                 monitor.take(taken_of(frame))
-            except PenstockError:
+            except (PenstockError, ValueError):  # damaged, or of another layout
                 lost += 1
         self._open[asked["key"]] = monitor
         return {"lost": lost}, ()
