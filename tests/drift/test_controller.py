@@ -440,11 +440,41 @@ def test_an_engine_that_has_ended_is_no_failure(rig: Rig, caplog: pytest.LogCapt
 
     async def story() -> None:
         await rig.serve()
+        rig.watch.rows = 5
         await rig.look()
         rig.watch.has_ended = True
         await rig.look()
         await rig.controller.close()
         assert "monitor_failed" not in events(caplog)
+        rig.start_again()
+        await rig.serve()
+        assert (await rig.look()).rows == 5
+        await rig.controller.close()
+
+    do(story())
+
+
+def test_no_process_is_started_for_a_version_that_nobody_asks(rig: Rig) -> None:
+    rig.write()
+
+    async def story() -> None:
+        await rig.serve()
+        looks = 0
+
+        async def pause(seconds: float) -> None:
+            nonlocal looks
+            rig.clock.pass_s(seconds)
+            looks += 1
+            if looks == 30:
+                rig.watch.rows = 1
+            if looks == 60:
+                raise asyncio.CancelledError
+            assert rig.process.starts == (rig.controller.watched[0].totals.rows > 0)
+
+        with contextlib.suppress(asyncio.CancelledError):
+            await rig.controller.run(pause)
+        assert rig.process.starts == 1
+        await rig.controller.close()
 
     do(story())
 

@@ -72,7 +72,8 @@ class DriftController:
     ) -> DriftStatus:
         """See `control.parts.DriftControl`."""
         watched = self._find(model, version)
-        if self._clock.monotonic_s() - watched.looked_s >= LOOK_S_MIN:
+        is_new, watched.wants_monitor = not watched.wants_monitor, True
+        if is_new or self._clock.monotonic_s() - watched.looked_s >= LOOK_S_MIN:
             await self._looks.look(watched)
         if watched.learning is not None or self._judge is None:
             return self._learning_status(watched)

@@ -49,14 +49,21 @@ class Looks:
     async def begun(self, model: str, version: int, course: Course) -> Watched:
         """A version whose rows are counted from now on. Raises EngineError or StoreError."""
         learning = None
+        kept = await self._thread.do(self._kept.get, model, version)
+        frames = kept.frames if kept is not None else ()
         if course.profile is None:
             learning = Learning(course.settings.self_reference_rows, len(course.layout.columns))
-            kept = await self._thread.do(self._kept.get, model, version)
-            learning.add_frames(kept.frames if kept is not None else ())
+            learning.add_frames(frames)
         watch = await self._opened(model, version, course, learning)
         tick = Tick(since=self._clock.monotonic_s())
         return Watched(
-            model=model, version=version, course=course, watch=watch, tick=tick, learning=learning
+            model=model,
+            version=version,
+            course=course,
+            watch=watch,
+            tick=tick,
+            learning=learning,
+            wants_monitor=bool(frames) or (kept is not None and kept.snapshot is not None),
         )
 
     async def _opened(
@@ -83,19 +90,24 @@ class Looks:
                 return
             watched.is_closed = is_last
             try:
-                now, wall_s = self._clock.monotonic_s(), self._clock.wall_ms() / 1000
-                await self._thread.do(watched.look, now, wall_s)
+                await self._take(watched)
                 await self._judged(watched, is_last=is_last)
             except MonitorGone:
                 watched.start = 0
-            except EngineError as error:
-                if error.code != "UNAVAILABLE":  # the engine has ended
-                    self._failed(watched, error)
             except PenstockError as error:
                 self._failed(watched, error)
             except Exception as error:
                 log.debug("monitoring_failed", exc_info=True)
                 self._failed(watched, error)
+
+    async def _take(self, watched: Watched) -> None:
+        """What was taken before is kept and judged also where nothing more can be."""
+        now, wall_s = self._clock.monotonic_s(), self._clock.wall_ms() / 1000
+        try:
+            await self._thread.do(watched.look, now, wall_s)
+        except EngineError as error:
+            if error.code != "UNAVAILABLE":  # the engine has ended
+                log.warning("monitor_failed", extra={**named(watched), "reason": str(error)})
 
     def _failed(self, watched: Watched, error: Exception) -> None:
         """Its monitor begins anew from what is kept, after a while that grows."""
@@ -117,7 +129,7 @@ class Looks:
         if watched.learning is not None and watched.learning.is_full and not is_last:
             await self._learn(watched, self._judge, watched.learning)
             has_ended = False
-        if watched.learning is None:
+        if watched.learning is None and watched.wants_monitor:
             await self._give(watched, self._judge, has_ended=has_ended, is_last=is_last)
 
     async def _keep(self, watched: Watched) -> None:

@@ -79,6 +79,8 @@ class Watched:
     pause_s: float = 0.0
     since: float | None = None
     is_closed: bool = False
+    #: Whether its monitor is needed: rows came, or are kept, or somebody has asked.
+    wants_monitor: bool = False
 
     @property
     def key(self) -> str:
@@ -102,6 +104,7 @@ class Watched:
         taken = self.watch.take(wall_s, ends_tick=ends)
         self.tick = self.tick.after(taken.tested_rows, now, has_ended=ends)
         self.totals.add(taken)
+        self.wants_monitor |= taken.rows > 0
         is_quiet = not (taken.requests or taken.dropped_rows or ends)
         self.pause_s = min(IDLE_S_MAX, 2 * self.pause_s + 1.0) if is_quiet else 0.0
         is_first = self.looked_s == 0.0
