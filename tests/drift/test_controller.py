@@ -6,95 +6,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import sqlite3
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.doubles.monitor_process import InlineProcess
-from tests.doubles.watches import ScriptedWatch, ScriptedWatches, SetClock, small_profile
+from tests.doubles.drift_rig import MODEL, Rig
+from tests.doubles.watches import small_profile
 
-from penstock.drift.controller import DriftController
-from penstock.drift.judge import Judge
-from penstock.drift.kept import FILE_NAME, KeptMonitors, open_kept
 from penstock.drift.metrics import drift_metrics_text
-from penstock.drift.served import ServedVersion
 from penstock.drift.watched import IDLE_S_MAX
-from penstock.errors import EngineError, MonitoringError, StoreError
-from penstock.repository.plan import TensorPlan
+from penstock.errors import EngineError, MonitoringError
 from penstock_monitoring.profile import write_profile
-
-MODEL = "fraud"
-
-
-class Rig:
-    """A controller, and all that it is made of. Without `process`, nothing judges."""
-
-    def __init__(self, folder: Path, *, has_judge: bool = True) -> None:
-        self.models = folder / "models"
-        self.state = folder / "state"
-        self.clock = SetClock()
-        self.watches = ScriptedWatches()
-        self.process = InlineProcess()
-        self.has_judge = has_judge
-        self.kept: KeptMonitors = open_kept(self.state)
-        self.controller = self._made()
-
-    def _made(self) -> DriftController:
-        judge = Judge(self.process) if self.has_judge else None
-        return DriftController(self.watches, self.kept, judge, self.clock)
-
-    def start_again(self) -> None:
-        """As a server does after one that was killed."""
-        with contextlib.suppress(StoreError):
-            self.kept.close()
-        self.process, self.watches = InlineProcess(), ScriptedWatches()
-        self.kept = open_kept(self.state)
-        self.controller = self._made()
-
-    def version(self, number: int = 1, *, dims: tuple[int, ...] = (2,)) -> ServedVersion:
-        return ServedVersion(
-            model=MODEL,
-            version=number,
-            folder=self.models / MODEL,
-            files=self.models / MODEL / str(number),
-            file_bytes=7,
-            inputs=(TensorPlan(name="x", datatype="FP32", dims=dims),),
-            outputs=(TensorPlan(name="y", datatype="FP32", dims=(1,)),),
-            has_batches=True,
-        )
-
-    def write(self, *, settings: str = "", has_profile: bool = True) -> None:
-        files = self.version().files
-        files.mkdir(parents=True, exist_ok=True)
-        if has_profile:
-            write_profile(small_profile(MODEL, "x[0]", "x[1]"), files / "profile.json")
-        (self.models / MODEL / "monitoring.toml").write_text(settings)
-
-    @property
-    def watch(self) -> ScriptedWatch:
-        return self.watches.open_now[MODEL, 1]
-
-    async def serve(self, number: int = 1) -> None:
-        self.controller.served(self.version(number))
-        await self.settled()
-
-    async def settled(self) -> None:
-        while self.controller._tasks:
-            await asyncio.gather(*self.controller._tasks)
-
-    async def look(self) -> Any:
-        """A second later."""
-        self.clock.pass_s(1.0)
-        return await self.controller.status(MODEL)
-
-    async def tick(self, rows: int) -> Any:
-        """A whole tick of so many rows."""
-        self.watch.rows = rows
-        await self.look()
-        self.clock.pass_s(10.0)
-        return await self.controller.status(MODEL)
 
 
 @pytest.fixture
@@ -500,39 +423,3 @@ def test_a_quiet_version_is_looked_at_rarely(rig: Rig) -> None:
         await rig.controller.close()
 
     do(story())
-
-
-def test_a_damaged_state_is_moved_aside_and_told(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    (tmp_path / FILE_NAME).write_bytes(b"no database " * 1000)
-    kept = open_kept(tmp_path)
-    assert kept.get(MODEL, 1) is None
-    kept.close()
-    assert events(caplog) == ["drift_state_damaged"]
-    assert (tmp_path / f"{FILE_NAME}.damaged").is_file()
-
-
-def test_what_nobody_watches_any_more_is_forgotten(tmp_path: Path) -> None:
-    day_ms = 86_400_000
-    kept = KeptMonitors(tmp_path)
-    kept.begin("old", 1, "a", 0)
-    kept.add("old", 1, [b"x"], 0)
-    kept.begin("new", 1, "b", 59 * day_ms)
-    kept.forget_old(61 * day_ms)
-    assert (kept.get("old", 1), kept.get("new", 1) is not None) == (None, True)
-    kept.close()
-    with sqlite3.connect(tmp_path / FILE_NAME) as database:
-        assert database.execute("SELECT count(*) FROM ticks").fetchone() == (0,)
-    database.close()
-
-
-def test_ticks_are_bounded_while_no_monitor_answers(tmp_path: Path) -> None:
-    kept = KeptMonitors(tmp_path, frames_max=10)
-    kept.begin(MODEL, 1, "a", 0)
-    for number in range(30):
-        kept.add(MODEL, 1, [bytes([number])], 0)
-    found = kept.get(MODEL, 1)
-    assert found is not None
-    assert found.frames == tuple(bytes([number]) for number in range(20, 30))
-    kept.close()

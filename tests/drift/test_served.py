@@ -295,6 +295,7 @@ def test_what_is_unloaded_is_not_watched_and_goes_on_when_it_is_loaded_again(
     flags = ("--model-control-mode=explicit", "--load-model=*")
     with RunningServer(tmp_path / "models", flags=flags) as server, Client(server.grpc) as client:
         rows = Rows()
+        until(client, "again", lambda status: True)
         rows.ask(client, "again", requests=7)
         until(client, "again", lambda status: status.rows == 7)
         for verb in ("unload", "load"):
