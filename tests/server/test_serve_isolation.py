@@ -156,7 +156,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
             outputs=[(f"{name}_out", kind, [-1]) for name, kind in TYPES.items()],
             more="max_batch_size: 8 " + parameter("penstock.isolation", isolation),
         )
-    with RunningServer(repository) as running:
+    # Its children are those of models alone.
+    with RunningServer(repository, flags=("--monitoring=off",)) as running:
         yield running
 
 
