@@ -20,6 +20,7 @@
     ├── MonitoringError     a version cannot be watched as it is asked for; `code` is its own
     ├── RolloutError        a rollout or a route cannot be as it is asked for; `code` is its own
     ├── StoreError          what the server keeps of rollouts, monitoring cannot be read, or written
+    │   └── DamagedError            its file is damaged
     ├── BackendError        a model's own code is wrong, or failed
     ├── ListenError         an address cannot be listened on
     ├── ServiceError        a service of --grpc-service cannot be hosted
@@ -35,6 +36,7 @@ __all__ = [
     "ArtifactError",
     "BackendError",
     "ControlError",
+    "DamagedError",
     "EngineError",
     "ListenError",
     "ModelFileError",
@@ -156,6 +158,10 @@ class StoreError(PenstockError):
     """What the server keeps of its rollouts or its monitoring cannot be read or written."""
 
     code = "FAILED_PRECONDITION"
+
+
+class DamagedError(StoreError):
+    """A file of the server's state is damaged, or no such file."""
 
 
 class BackendError(PenstockError):

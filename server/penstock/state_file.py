@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from penstock.errors import StoreError
+from penstock.errors import DamagedError, StoreError
 
 __all__ = ["Reading", "StateFile", "Writing"]
 
@@ -91,7 +91,7 @@ class StateFile:
             return StoreError(
                 f"{self.place} is in use by another server. Give each its own --state-dir."
             )
-        return StoreError(
+        return DamagedError(
             f"{self.place} is damaged, or no file of {self._what}: {error}. Move it away to begin "
             f"without the {self._what} in it."
         )

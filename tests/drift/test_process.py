@@ -79,14 +79,14 @@ def test_a_process_that_is_killed_is_started_again_after_a_while(
         assert process.id is not None
         assert os.getpgid(process.id) == process.id  # no child of a terminal's group
         await opened(process)
-        status, _ = await process.ask("status", key="m/1", window_s=None)
+        status, _ = await process.ask("status", key="m/1", window_s=None, is_short=False)
         assert [one["name"] for one in status["columns"]] == ["x", "t"]
         assert process.memory_bytes > 1 << 20
         _, (snapshot,) = await process.ask("save", key="m/1")
         assert snapshot.startswith(b"{")
         os.kill(process.id, signal.SIGKILL)
         with pytest.raises(MonitorGone):
-            await process.ask("status", key="m/1", window_s=None)
+            await process.ask("status", key="m/1", window_s=None, is_short=False)
         await ended(process)
         assert [one.message for one in caplog.records] == ["monitor_process_ended"]
         with pytest.raises(MonitorGone, match="is started soon"):
@@ -94,7 +94,7 @@ def test_a_process_that_is_killed_is_started_again_after_a_while(
         clock.pass_s(1.5)
         assert await process.started() == 2
         with pytest.raises(MonitoringError, match="m/1 is not watched"):
-            await process.ask("status", key="m/1", window_s=None)
+            await process.ask("status", key="m/1", window_s=None, is_short=False)
         assert process.restarts == 1
         await process.stop()
         assert process.id is None
@@ -114,7 +114,7 @@ def test_what_a_monitor_fails_at_is_a_sentence_and_the_process_goes_on(
         for do_what, why in (("dance", "no monitor does 'dance'"), ("take", "cannot be read")):
             with pytest.raises(MonitoringError, match=why):
                 await process.ask(do_what, [b"?"], key="m/1")
-        await process.ask("status", key="m/1", window_s=None)
+        await process.ask("status", key="m/1", window_s=None, is_short=False)
         await process.stop()
 
     do(story())
@@ -141,6 +141,19 @@ def test_a_process_that_cannot_be_started_is_tried_ever_more_rarely() -> None:
             clock.pass_s(200.0)
         assert pauses[0] <= 2.0
         assert 30.0 <= pauses[-1] <= 60.5
+        await process.stop()
+
+    do(story())
+
+
+def test_a_process_that_does_not_answer_is_ended() -> None:
+    async def story() -> None:
+        command = (sys.executable, "-c", "import sys; sys.stdin.buffer.read()")
+        process = MonitorProcess(SetClock(), command, answer_s=0.05)
+        await process.started()
+        with pytest.raises(MonitorGone, match="have not answered"):
+            await process.ask("status", key="m/1")
+        await ended(process)
         await process.stop()
 
     do(story())

@@ -112,7 +112,10 @@ def test_drifted_rows_raise_an_alarm_that_every_way_tells(
     alarm = next(one for one in status.alarms if one.kind == "drift")
     assert "age" in alarm.columns
     assert alarm.onset <= alarm.raised_at
-    told = rest(server, "/drifting")
+    wide = client.drift.status("drifting", window_s=3600, timeout=10)
+    assert wide.rows >= status.rows
+    assert {len(one.bins) > 1 for one in wide.columns} == {True}
+    told = rest(server, "/drifting?window_s=3600")
     assert [one["id"] for one in told["alarms"]] == [one.id for one in status.alarms]
     short = {one["model"]: one for one in rest(server, "")["versions"]}
     assert short["drifting"]["alarms"][0]["id"] == status.alarms[0].id

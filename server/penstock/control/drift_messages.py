@@ -5,19 +5,19 @@ Values and messages have the same fields.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from google.protobuf.json_format import ParseDict, ParseError
 from google.protobuf.message import Message
 
 from penstock.control.messages_json import message_json
+from penstock.drift.codec import short_status
 from penstock.drift.status import Alarm, ColumnDrift, DriftStatus, Effect, HistoryPoint, Rate
 from penstock.errors import MonitoringError
 from penstock_client._proto import drift_pb2 as pb
 
 __all__ = [
-    "short_status",
     "status_json",
     "status_message",
     "status_of",
@@ -72,15 +72,6 @@ def statuses_message(found: Sequence[DriftStatus], left_out: int) -> pb.ListDrif
 def statuses_json(found: Sequence[DriftStatus], left_out: int) -> dict[str, Any]:
     """Several as JSON."""
     return message_json(statuses_message(found, left_out))
-
-
-def short_status(status: DriftStatus) -> DriftStatus:
-    """Without what only a picture of one version needs."""
-    columns = tuple(
-        replace(one, bins=(), live=(), reference=(), quantiles=(), history=(), unseen=())
-        for one in status.columns
-    )
-    return replace(status, columns=columns)
 
 
 def _fill(made: Message, value: Any) -> None:

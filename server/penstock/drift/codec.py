@@ -2,7 +2,7 @@
 """Layouts, settings and statuses as plain values for JSON, and back. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -11,7 +11,14 @@ from penstock.digests import digest_of
 from penstock.drift.layout import Layout, WatchedColumn
 from penstock.drift.status import DriftStatus
 
-__all__ = ["layout_digest", "layout_of", "layout_told", "status_of", "status_told"]
+__all__ = [
+    "layout_digest",
+    "layout_of",
+    "layout_told",
+    "short_status",
+    "status_of",
+    "status_told",
+]
 
 _STATUS = TypeAdapter(DriftStatus)
 _COLUMNS = TypeAdapter(tuple[WatchedColumn, ...])
@@ -30,6 +37,15 @@ def layout_of(told: Any) -> Layout:
 def layout_digest(layout: Layout) -> str:
     """The same for layouts that are equal, in every process."""
     return digest_of(layout_told(layout))
+
+
+def short_status(status: DriftStatus) -> DriftStatus:
+    """Without what only a picture of one version needs."""
+    columns = tuple(
+        replace(one, bins=(), live=(), reference=(), quantiles=(), history=(), unseen=())
+        for one in status.columns
+    )
+    return replace(status, columns=columns)
 
 
 def status_told(status: DriftStatus) -> dict[str, Any]:

@@ -65,7 +65,18 @@ class Judge:
 
     async def status(self, watched: Watched, *, window_s: float | None = None) -> DriftStatus:
         """How it stands."""
-        told, _ = await self._process.ask("status", key=watched.key, window_s=window_s)
+        return await self._status(watched, window_s, is_short=False)
+
+    async def short_status(self, watched: Watched) -> DriftStatus:
+        """The same without bins, quantiles and history, which are most of it."""
+        return await self._status(watched, None, is_short=True)
+
+    async def _status(
+        self, watched: Watched, window_s: float | None, *, is_short: bool
+    ) -> DriftStatus:
+        told, _ = await self._process.ask(
+            "status", key=watched.key, window_s=window_s, is_short=is_short
+        )
         return status_of(told)
 
     async def save(self, watched: Watched) -> bytes:

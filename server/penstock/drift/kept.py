@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from penstock.errors import StoreError
+from penstock.errors import DamagedError
 from penstock.state_file import StateFile
 
 __all__ = ["FILE_NAME", "Kept", "KeptMonitors", "open_kept"]
@@ -163,10 +163,10 @@ def open_kept(folder: Path | None) -> KeptMonitors:
     """
     try:
         return KeptMonitors(folder)
-    except StoreError as error:
-        path = folder / FILE_NAME if folder is not None else None
-        if path is None or not path.is_file() or "is damaged" not in str(error):
+    except DamagedError as error:
+        if folder is None:
             raise
+        path = folder / FILE_NAME
         log.warning("drift_state_damaged", extra={"reason": str(error)})
         for suffix in ("-wal", "-shm"):
             path.with_name(FILE_NAME + suffix).unlink(missing_ok=True)

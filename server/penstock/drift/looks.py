@@ -154,7 +154,7 @@ class Looks:
         has_changed = bool(frames) and await judge.take(watched, frames)
         watched.failures = 0
         if has_changed or has_ended:
-            log_alarms(watched, *watched.told(await judge.status(watched)))
+            log_alarms(watched, *watched.told(await judge.short_status(watched)))
         watched.ticks_unsaved += has_ended
         if not watched.recent and (watched.ticks_unsaved >= SNAPSHOT_TICKS or is_last):
             await self._save(watched, judge)
@@ -165,7 +165,7 @@ class Looks:
         lost = await judge.open(watched, kept)
         if lost:
             log.warning("drift_counts_lost", extra={**named(watched), "spans": lost})
-        log_alarms(watched, *watched.told(await judge.status(watched)))
+        log_alarms(watched, *watched.told(await judge.short_status(watched)))
         watched.queue = list(watched.recent)
 
     async def _save(self, watched: Watched, judge: Judge) -> None:

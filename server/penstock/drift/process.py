@@ -37,10 +37,18 @@ STEADY_S = 300.0
 class MonitorProcess:
     """`ports.Process`."""
 
-    def __init__(self, clock: Clock, command: Sequence[str] = COMMAND) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        command: Sequence[str] = COMMAND,
+        *,
+        answer_s: float = ANSWER_SECONDS,
+    ) -> None:
+        """`answer_s`: after so many seconds without an answer the process is ended."""
         self.restarts = 0
         self._clock = clock
         self._command = command
+        self._answer_s = answer_s
         self._starting = asyncio.Lock()
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -111,12 +119,12 @@ class MonitorProcess:
         self._waiting[number] = future
         try:
             process.stdin.write(message_bytes({"id": number, "do": do, **asked}, blobs))
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(self._answer_s):
                 await process.stdin.drain()
                 told, content = await future
         except TimeoutError:
             self._kill(process)  # whatever holds it up holds up what comes next
-            seconds = f"{ANSWER_SECONDS:.0f} s"
+            seconds = f"{self._answer_s:g} s"
             raise MonitorGone(f"The monitors have not answered within {seconds}.") from None
         except OSError:
             raise MonitorGone("The process of the monitors has ended.") from None
