@@ -7,13 +7,15 @@ from itertools import groupby
 from penstock.drift import Alarm, ColumnDrift, Effect
 from penstock_monitoring.effects import ALARM
 from penstock_monitoring.main_effect import main_effect
-from penstock_monitoring.quality_rules import Finding
 from penstock_monitoring.schema_changes import SchemaChanges
+from penstock_monitoring.table_rules import Finding
 
 __all__ = ["alarms_of"]
 
 #: Columns of which a message tells the effect.
 TOLD = 5
+#: Columns that break one rule, of which a message tells how.
+RULES_TOLD = 3
 NAMES = {"psi": "PSI", "wasserstein": "Wasserstein distance"}
 
 
@@ -46,15 +48,21 @@ def _rules(
     broken: Sequence[Finding], columns: Sequence[ColumnDrift], now: float
 ) -> Iterator[Alarm]:
     onsets = {column.name: column.onset for column in columns}
-    for number, finding in enumerate(broken):
+    groups: dict[tuple[str, float | None], list[Finding]] = {}
+    for finding in broken:
+        groups.setdefault((finding.kind, onsets.get(finding.column)), []).append(finding)
+    for number, ((kind, onset), found) in enumerate(groups.items()):
+        told = [f"{one.column} {one.what}" for one in found[:RULES_TOLD]]
+        if more := len(found) - len(told):
+            told.append(f"and {more} more {'column' if more == 1 else 'columns'}")
         yield _alarm(
-            f"{finding.kind}-{number}",
-            finding.kind,
-            (finding.column,),
+            f"{kind}-{number}",
+            kind,
+            tuple(dict.fromkeys(one.column for one in found)),
             now,
-            f"{finding.column} {finding.what}.",
-            onset=onsets.get(finding.column),
-            log_e=finding.log_e,
+            f"{'; '.join(told)}.",
+            onset=onset,
+            log_e=max(one.log_e for one in found),
         )
 
 

@@ -14,12 +14,12 @@ from penstock_monitoring.bins import bins_of_rows
 from penstock_monitoring.describe import kind_of, rates_of
 from penstock_monitoring.multiplicity import ed_bh
 from penstock_monitoring.onset import onset_of
-from penstock_monitoring.quality_rules import Finding, findings_of
 from penstock_monitoring.quantiles import QUANTILES
 from penstock_monitoring.schema_changes import SchemaChanges
 from penstock_monitoring.table_alarms import alarms_of
 from penstock_monitoring.table_counts import ColumnCounts
 from penstock_monitoring.table_evidence import log_e_of, log_p_of_bins
+from penstock_monitoring.table_rules import Finding, findings_of
 
 __all__ = ["Compared", "Spans", "status_of_counts"]
 

@@ -203,6 +203,15 @@ def test_a_broken_rule_of_data_quality_is_named(
     assert column(status, name).state == "alarm"
 
 
+def test_columns_that_break_a_rule_together_are_one_alarm() -> None:
+    reference = pd.DataFrame(np.random.default_rng(9).normal(size=(500, 6)), columns=list("abcdef"))
+    status = told(reference, reference.assign(a=np.nan, b=np.nan, c=np.nan, d=np.nan))
+    [alarm] = alarms(status, "missing")
+    assert alarm.columns == ("a", "b", "c", "d")
+    assert alarm.message.startswith("a is missing in 100.00% of rows, and was in 0.00%; b is")
+    assert alarm.message.endswith("; and 1 more column.")
+
+
 def test_new_categories_are_named_unless_they_are_rare_or_sensitive() -> None:
     current = frame(1)
     current.loc[:299, "city"] = "Genoa"

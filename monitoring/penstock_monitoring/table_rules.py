@@ -91,8 +91,10 @@ def _whole_column(
             )
     elif column.reading == "category":
         used = np.flatnonzero(one.counts)
-        if len(used) == 1 and np.count_nonzero(baseline.counts) > 1 and len(one.unseen) < 2:
-            names = [*map(str, column.categories), "a category that is new", "missing"]
+        is_missing = one.counts[-1] > 0  # which has a rule of its own
+        had_several = np.count_nonzero(baseline.counts) > 1
+        if len(used) == 1 and not is_missing and had_several and len(one.unseen) < 2:
+            names = [*map(str, column.categories), "a category that is new"]
             yield Finding(
                 column=name,
                 kind="constant",
