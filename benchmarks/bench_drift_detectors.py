@@ -35,7 +35,8 @@ CHANGES: Mapping[str, Change] = {
     "+0.25 sd": Change(shift=0.25),
     "sd x 1.3": Change(scale=1.3),
 }
-#: Twice: with its own delta, under which its sum wanders far, and with one that suits the changes.
+#: Twice: as it comes, and with a delta that suits the changes and without forgetting, which makes it
+#: wander.
 PAGE_HINKLEY_LEVELS = np.concatenate([np.arange(5.0, 60.0, 0.5), np.arange(60.0, 420.0, 2.0)])
 
 Floats = npt.NDArray[np.float64]
@@ -90,19 +91,19 @@ def tuned(
     return np.asarray(firsts.sum(axis=0) / np.maximum(ended, 0.5), dtype=np.float64)
 
 
-def page_hinkley(drift: Any, delta: float, streams: int) -> Contestant:
+def page_hinkley(drift: Any, delta: float, alpha: float, streams: int) -> Contestant:
     means = tuned(
-        lambda n: rivals.page_hinkley_statistics(n, delta),
+        lambda n: rivals.page_hinkley_statistics(n, delta=delta, alpha=alpha),
         PAGE_HINKLEY_LEVELS,
         streams=streams,
         observations=2 * ARL0,
     )
     longer = np.maximum.accumulate(means)
     threshold = float(np.interp(np.log(ARL0), np.log(longer), PAGE_HINKLEY_LEVELS))
-    make = functools.partial(drift.PageHinkley, delta=delta, threshold=threshold)
+    make = functools.partial(drift.PageHinkley, delta=delta, alpha=alpha, threshold=threshold)
     return Contestant(
         alarms=lambda values: rivals.first_alarms(make, values),
-        setting=f"delta {delta}, threshold {threshold:.1f}",
+        setting=f"delta {delta}, alpha {alpha}, threshold {threshold:.1f}",
         arl0=float(np.clip(ARL0, longer[0], longer[-1])),
         ns_per_observation=update_ns(make, 100_000),
     )
@@ -223,8 +224,8 @@ def main() -> None:
         "penstock guaranteed .02": penstock(0.02, is_calibrated=False, streams=0),
         "penstock guaranteed .05": penstock(0.05, is_calibrated=False, streams=0),
         "ADWIN": adwin(drift, 120 // few),
-        "PageHinkley": page_hinkley(drift, 0.005, 200 // few),
-        "PageHinkley .1": page_hinkley(drift, 0.1, 200 // few),
+        "PageHinkley": page_hinkley(drift, 0.005, 1 - 0.0001, 200 // few),
+        "PageHinkley, no forgetting": page_hinkley(drift, 0.1, 1.0, 200 // few),
         "KSWIN": kswin(drift, 40 // few),
     }
     report.table(

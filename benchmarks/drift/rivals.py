@@ -21,9 +21,9 @@ Step = Callable[[Floats], Floats]
 KSWIN_WINDOW, KSWIN_RECENT = 100, 30
 
 
-def page_hinkley_statistics(n: int, delta: float) -> Step:
+def page_hinkley_statistics(n: int, *, delta: float, alpha: float) -> Step:
     """PageHinkley() of river 0.26.1 in mode "both": an alarm is where it is above `threshold`."""
-    alpha, least = 1 - 0.0001, 30
+    least = 30
     count = 0
     mean = np.zeros(n)
     up, down = np.zeros(n), np.zeros(n)
@@ -90,7 +90,7 @@ def agree(drift: Any) -> bool:
     random = np.random.default_rng(5)
     values = random.normal(size=(4, 3000))
     values[:, 2000:] += 0.7
-    step = page_hinkley_statistics(4, 0.005)
+    step = page_hinkley_statistics(4, delta=0.005, alpha=1 - 0.0001)
     ours = np.array([step(column) for column in values.T]).T > 30
     mine = [int(np.argmax(row)) + 1 for row in ours]
     theirs = first_alarms(lambda: drift.PageHinkley(threshold=30), values)
