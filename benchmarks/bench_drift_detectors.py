@@ -35,8 +35,8 @@ CHANGES: Mapping[str, Change] = {
     "+0.25 sd": Change(shift=0.25),
     "sd x 1.3": Change(scale=1.3),
 }
-#: Twice: as it comes, and with a delta that suits the changes and without forgetting, which makes it
-#: wander.
+#: It runs twice: as it comes, and with a delta that suits the changes and without forgetting, by
+#: which its sum wanders.
 PAGE_HINKLEY_LEVELS = np.concatenate([np.arange(5.0, 60.0, 0.5), np.arange(60.0, 420.0, 2.0)])
 
 Floats = npt.NDArray[np.float64]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keeps what the slow tests reached: results/<date>-<commit>-training.json, -traffic.json
-and -rollouts.json.
+"""Keeps what the slow tests reached: results/<date>-<commit>-training.json, -traffic.json,
+-rollouts.json and -drift.json.
 
     python -m benchmarks.slow_results REPORT [QUESTION ...]
 
@@ -39,6 +39,7 @@ KEPT: Mapping[str, Kept] = {
         packages=("tests.traffic.", "tests.server.rollout."), libraries=("numpy", "scipy")
     ),
     "rollouts": Kept(packages=("tests.rollout.",), libraries=("grpcio", "numpy")),
+    "drift": Kept(packages=("tests.monitoring.", "tests.drift."), libraries=("numpy", "scipy")),
 }  # fmt: skip
 
 

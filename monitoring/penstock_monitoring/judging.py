@@ -106,21 +106,24 @@ class Judge:
         """Of each finding the effect that makes it an alarm; None: none does.
 
         Of rows since the onset, or of the window that columns are judged by. Where the hours of
-        last week are known, days swing as they do: against the reference a whole week counts.
+        the week are known, days swing as they do: against the reference only a whole week counts.
         """
         recent = judged_window(self._windows, at)
-        week = self._windows.last(_WEEK_S, at)
+        week = self._windows.last(_WEEK_S, at) if self._has_week(at) else None
         pairs = []
         for finding in findings:
             if finding.against == "last week":
                 pairs += [self._seasonal_pair(finding.column)] * 2
             elif self._evidence.is_known(finding.column):
-                pairs += [self.pair(finding.column, week)] * 2
+                pairs += [self.pair(finding.column, week or self._windows.nothing)] * 2
             else:
                 since = self._windows.last(max(1.0, at - finding.onset), at)
                 pairs += [self.pair(finding.column, since), self.pair(finding.column, recent)]
         found = [_alarming(comparison) for comparison in compare(pairs)]
         return [first or second for first, second in zip(found[::2], found[1::2], strict=True)]
+
+    def _has_week(self, at: float) -> bool:
+        return self._windows.is_whole(_WEEK_S, at)
 
     def _raise(self, finding: Finding, effect: Effect | None, begin: float, at: float) -> bool:
         column = self._layout.columns[finding.column]
@@ -159,7 +162,7 @@ class Judge:
 
         Those of columns whose hours are known meanwhile, and that do not differ over a whole week.
         """
-        if not self._evidence.has_turned:
+        if not (self._evidence.has_turned and self._has_week(at)):
             return False
         swinging = [
             place
@@ -215,4 +218,5 @@ def _alarming(comparison: Comparison) -> Effect | None:
 
 
 def _named(against: str) -> str:
-    return "the reference" if against == "reference" else "the same hours of last week"
+    # Until the first week is over, the hours are those of the reference, where it has them.
+    return "the reference" if against == "reference" else "the same hours of the week"

@@ -24,7 +24,7 @@ from penstock_monitoring.multiplicity import alpha_of
 from penstock_monitoring.rules import Rules
 from penstock_monitoring.saved import SavedError, pack, unpack
 from penstock_monitoring.self_reference import self_reference
-from penstock_monitoring.sketches import Sketches
+from penstock_monitoring.sketches import Sketches, datasketches
 from penstock_monitoring.state import content_of, restore_content
 from penstock_monitoring.status import columns_of
 from penstock_monitoring.windows import Window, Windows
@@ -74,7 +74,7 @@ class VersionMonitor:
             layout, self._baselines, self._evidence, self._windows, tolerance=settings.tolerance
         )
         self._rules = Rules(layout, self._baselines, self._windows)
-        self._sketches = Sketches(layout)
+        self._sketches = Sketches(layout, datasketches())
         self._tested = np.zeros(layout.offsets[-1], dtype=np.int64)
         self._tick_begin: float | None = None
         self._ticks = 0

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from penstock.drift import Layout, Sample
 
-__all__ = ["RECENT_ROWS", "Sketches"]
+__all__ = ["RECENT_ROWS", "Sketches", "datasketches"]
 
 #: Sampled rows that are kept as they are.
 RECENT_ROWS = 512
@@ -30,15 +30,21 @@ _SEPARATOR = "\x1f"
 Arrays = dict[str, npt.NDArray[Any]]
 
 
+def datasketches() -> Any:
+    """The library; None: it is not installed."""
+    try:
+        return importlib.import_module("datasketches")
+    except ImportError:
+        return None
+
+
 class Sketches:
     """Those of all columns of a layout."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, library: Any) -> None:
+        """`library`: what datasketches() gives."""
         self._layout = layout
-        try:
-            self._library: Any = importlib.import_module("datasketches")
-        except ImportError:
-            self._library = None
+        self._library = library
         self.recent = np.full((RECENT_ROWS, len(layout.columns)), np.nan, dtype=np.float32)
         self._recent_rows = 0
         self._hour = -1

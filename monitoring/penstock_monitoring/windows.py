@@ -159,6 +159,17 @@ class Windows:
         ring = next((ring for ring in self.rings if ring.seconds >= seconds), self.rings[-1])
         return ring.last(seconds, now)
 
+    @property
+    def nothing(self) -> Window:
+        """A window without rows."""
+        return self.rings[-1].window(np.zeros(0, dtype=np.int64), 0.0, 0.0)
+
+    def is_whole(self, seconds: float, now: float) -> bool:
+        """Whether rows were seen as long ago as that."""
+        days = self.rings[-1]
+        seen = days.spans[(days.spans >= 0) & (days.scalars[:, 1] > 0)]
+        return bool(len(seen)) and float(seen.min()) * days.span <= now - seconds
+
     def history(self, now: float) -> Iterator[Window]:
         """Hours with rows, the oldest first; minutes as long as there are fewer than three."""
         minutes, hours = self.rings[-3], self.rings[-2]
