@@ -5,6 +5,7 @@ Each rule is far beyond what chance makes of rows like the reference's, so that 
 every minute.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,14 @@ from penstock_monitoring.baseline import Baseline
 from penstock_monitoring.quantiles import quantiles_of
 from penstock_monitoring.windows import Window
 
-__all__ = ["Broken", "broken_rules", "is_repeating", "is_silent", "unit_factor"]
+__all__ = [
+    "Broken",
+    "broken_rules",
+    "factor_told",
+    "is_repeating",
+    "is_silent",
+    "unit_factor",
+]
 
 ROWS_MIN = 50
 #: Share of rows from which on, where the reference has at most RARE of them.
@@ -92,7 +100,7 @@ def _rules(
     if is_number:
         factor = _factor(column, baseline, values)
         if factor is not None and not column.is_sensitive:
-            yield "unit", f"x{factor:.3g} of what the reference has, as of another unit,"
+            yield "unit", f"{factor_told(factor)} times what the reference has, as of another unit,"
         infinite = missing + 1
         if live[infinite] >= INFINITE_SHARE and baseline.counts[infinite] == 0:
             yield "infinite", _said("infinite", live[infinite], 0.0)
@@ -148,6 +156,16 @@ def unit_factor(
     # A narrow column far from zero is off by a factor however it moves.
     is_wide = float(np.ptp(was)) > _UNIT_SPREAD * float(np.abs(was).max())
     return factor if bool(is_one.all()) and is_wide else None
+
+
+def factor_told(factor: float) -> str:
+    """A factor of unit_factor as people say it: "1000", "1/100", "2.54"."""
+    turned = max(factor, 1 / factor)
+    power = 10.0 ** round(math.log10(turned))
+    if power > 1 and abs(turned / power - 1) <= _UNIT_SPREAD:
+        turned = power
+    told = f"{turned:.3g}" if turned < 1000 else f"{turned:.0f}"
+    return told if factor >= 1 else f"1/{told}"
 
 
 def is_repeating(baselines: Sequence[Baseline], window: Window) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 
 from penstock.profile import NumericFeature, ReferenceProfile
 from penstock_monitoring.baseline import Baseline
-from penstock_monitoring.quality import DECILES, unit_factor
+from penstock_monitoring.quality import DECILES, factor_told, unit_factor
 from penstock_monitoring.quantiles import quantiles_of
 from penstock_monitoring.table_counts import ColumnCounts
 from penstock_monitoring.table_evidence import log_p_of_rate
@@ -82,12 +82,12 @@ def _whole_column(
         after = np.quantile(sample.astype(np.float64), DECILES).tolist()
         factor = unit_factor(before, after, rows=len(sample)) if before else None
         if factor is not None:
-            told = f"{factor:.3g}" if factor >= 1 else f"1/{1 / factor:.3g}"
             yield Finding(
                 column=name,
                 kind="unit",
                 log_p=CERTAIN,
-                what=f"is {told} times what it was at every decile, as if its unit had changed",
+                what=f"is {factor_told(factor)} times what it was at every decile, as if its unit had "
+                "changed",
             )
     elif column.reading == "category":
         used = np.flatnonzero(one.counts)

@@ -127,7 +127,9 @@ class ScriptedWatches:
 
 
 class CountingMonitor:
-    """A Monitor that counts rows, and raises an alarm about a tick of 1000 rows or more."""
+    """A Monitor that counts rows, and raises an alarm about a tick of 1000 rows or more, and about
+    17 rows at once.
+    """
 
     def __init__(self, status: DriftStatus, saved: bytes | None) -> None:
         told = json.loads(saved) if saved else {"rows": 0, "ticks": 0, "alarms": 0}
@@ -144,8 +146,9 @@ class CountingMonitor:
         self._rows += taken.rows
         self._tick_rows += taken.rows
         self._at = taken.at
+        self._alarms += taken.rows == 17
         if not taken.ends_tick:
-            return False
+            return taken.rows == 17
         rows, self._tick_rows = self._tick_rows, 0
         self._ticks += 1
         self._alarms += rows >= 1000

@@ -102,6 +102,27 @@ def test_what_a_killed_server_has_kept_is_gone_on_with(rig: Rig) -> None:
     do(after())
 
 
+def test_an_alarm_that_was_told_outlasts_a_kill_within_its_tick(rig: Rig) -> None:
+    rig.write()
+
+    async def story() -> None:
+        await rig.serve()
+        await rig.tick(50)
+        rig.watch.rows = 17
+        assert len((await rig.look()).alarms) == 1
+        kept = rig.kept.get(MODEL, 1)
+        assert kept is not None
+        # What a monitor says of counts may depend on when it looked at them.
+        assert (kept.snapshot is not None, kept.frames) == (True, ())
+        rig.process.kill()
+        rig.watch.rows = 2
+        status = await rig.look()
+        assert (status.rows, len(status.alarms)) == (69, 1)
+        await rig.controller.close()
+
+    do(story())
+
+
 def test_a_server_that_ends_loses_nothing(rig: Rig) -> None:
     rig.write()
 

@@ -9,7 +9,7 @@ from tests.doubles.live_rows import BEGIN, layout_of, profile_of_values, taken_o
 
 from penstock.drift import Alarm, MonitoringSettings
 from penstock_monitoring.monitor import monitors
-from penstock_monitoring.quality import is_silent, unit_factor
+from penstock_monitoring.quality import factor_told, is_silent, unit_factor
 
 DECILES = np.arange(1, 10) / 10
 
@@ -157,3 +157,10 @@ def test_quiet_rows_break_no_rule() -> None:
     stream = Stream()
     stream.live(80, rows=60)
     assert stream.alarms() == []
+
+
+def test_a_factor_is_told_as_people_say_it() -> None:
+    factors = (1031.0, 0.00097, 2.54, 1 / 60, 1.5, 25_400.0, 9.6)
+    assert [factor_told(one) for one in factors] == [
+        "1000", "1/1000", "2.54", "1/60", "1.5", "25400", "10",
+    ]  # fmt: skip

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Looks at a version: takes its counts, keeps them, has them judged, and tells of alarms.
 
-Counts of a tick are kept once it has ended, before its monitor is given them; a monitor that begins
-anew goes on from what is kept.
+Counts of a tick are kept once it has ended, before its monitor is given them; what a monitor knows,
+now and then and with each alarm. A monitor that begins anew goes on from what is kept.
 """
 
 import logging
@@ -156,7 +156,11 @@ class Looks:
         if has_changed or has_ended:
             log_alarms(watched, *watched.told(await judge.short_status(watched)))
         watched.ticks_unsaved += has_ended
-        if not watched.recent and (watched.ticks_unsaved >= SNAPSHOT_TICKS or is_last):
+        if has_changed and watched.recent:
+            await self._keep(watched)
+        # An alarm that was told is there after a restart, whatever counts alone would lead to.
+        is_due = has_changed or is_last or watched.ticks_unsaved >= SNAPSHOT_TICKS
+        if is_due and not watched.recent:
             await self._save(watched, judge)
 
     async def _reopen(self, watched: Watched, judge: Judge) -> None:
