@@ -232,6 +232,8 @@ class VersionMonitor:
             "ticks": self._ticks,
             "at": self._at if np.isfinite(self._at) else None,
             "tick_begin": self._tick_begin,
+            "look_at": self._look_at if np.isfinite(self._look_at) else None,
+            "share": self._share,
         }
         for place, standing in enumerate(self._judge.standings):
             if standing.clearing is not None:
@@ -257,6 +259,8 @@ class VersionMonitor:
             self._ticks = int(content["ticks"])
             self._at = float("-inf") if content["at"] is None else float(content["at"])
             self._tick_begin = content["tick_begin"]
+            self._look_at = float("-inf") if content["look_at"] is None else content["look_at"]
+            self._share = content["share"]
         except (SavedError, ValueError, KeyError, TypeError, IndexError, RuntimeError) as error:
             why = str(error) if isinstance(error, SavedError) else f"what was kept has {error!r}"
             self._begin_anew()

@@ -22,6 +22,7 @@ def content_of(judge: Judge, rules: Rules) -> dict[str, Any]:
                 "state": standing.state,
                 "against": standing.against,
                 "kind": standing.kind,
+                "again_at": standing.again_at if np.isfinite(standing.again_at) else None,
                 "clearing": None
                 if standing.clearing is None
                 else [standing.clearing.begin, standing.clearing.streak],
@@ -44,6 +45,8 @@ def restore_content(
     ):
         standing.state, standing.against = kept["state"], kept["against"]
         standing.kind = kept["kind"]
+        if kept["again_at"] is not None:
+            standing.again_at = kept["again_at"]
         if kept["clearing"] is not None:
             begin, streak = kept["clearing"]
             live = np.array(arrays[f"clearing.{place}"], dtype=np.int64)
