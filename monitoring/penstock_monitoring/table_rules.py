@@ -86,8 +86,8 @@ def _whole_column(
                 column=name,
                 kind="unit",
                 log_p=CERTAIN,
-                what=f"is {factor_told(factor)} times what it was at every decile, as if its unit had "
-                "changed",
+                what=f"is {factor_told(factor)} times what it was at every decile, as if its "
+                "unit had changed",
             )
     elif column.reading == "category":
         used = np.flatnonzero(one.counts)

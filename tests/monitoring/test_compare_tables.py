@@ -179,7 +179,7 @@ def infinite(table: pd.DataFrame) -> pd.DataFrame:
             lambda t: t.assign(income=t["income"] * 1000),
             "unit",
             "income",
-            r"is 9[5-9]\d times|is 1e\+03 times|is 1.0\de\+03 times",
+            r"is 1000 times",
         ),
         (lambda t: t.assign(income=t["income"] / 60), "unit", "income", r"is 1/(5[7-9]|6[0-3])"),
         (lambda t: t.assign(age=40.0), "constant", "age", "is always 40"),
