@@ -114,11 +114,10 @@ void time_tap(const Numbers& numbers) {
     std::byte* const record = ring.reserve(drift::record_bytes(rows));
     drift::write_record(1, rows, record);
     ring.commit();
-    if (ring.used() < ring.capacity() / 2) return;
+    if (!ring.is_half_full()) return;
     while (!ring.next().empty()) {
     }
     ring.release();
-    ring.reserve(ring.record_bytes_max());  // so that it looks at what was released
   });
 }
 

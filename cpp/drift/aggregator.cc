@@ -101,7 +101,7 @@ void Aggregator::commit(std::size_t io_thread) {
   ByteRing& ring = *rings_[io_thread];
   ring.commit();
   // Waking takes a system call: not for every request, and once for all of them.
-  if (ring.used() > ring.capacity() / 2 && !is_woken_.load(std::memory_order_relaxed)) wake();
+  if (ring.is_half_full() && !is_woken_.load(std::memory_order_relaxed)) wake();
 }
 
 // ---------------------------------------------------------------------------------------------

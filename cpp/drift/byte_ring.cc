@@ -38,6 +38,14 @@ std::byte* ByteRing::reserve(std::size_t bytes) {
 
 void ByteRing::commit() { pushed_.store(reserved_, std::memory_order_release); }
 
+bool ByteRing::is_half_full() {
+  const std::size_t pushed = pushed_.load(std::memory_order_relaxed);
+  const auto is_so = [&] { return pushed - released_seen_ > capacity() / 2; };
+  if (!is_so()) return false;
+  released_seen_ = released_.load(std::memory_order_acquire);
+  return is_so();
+}
+
 std::span<const std::byte> ByteRing::next() {
   while (true) {
     if (read_ == pushed_seen_) {

@@ -27,8 +27,8 @@ class ByteRing {
   // On the producing thread. Null: there is no room for so many bytes, or there never is.
   std::byte* reserve(std::size_t bytes);
   void commit();
-  // What the consumer has not yet released, as the producer knows it.
-  std::size_t used() const { return pushed_.load(std::memory_order_relaxed) - released_seen_; }
+  // Whether the consumer has yet to release more than a half. Looks at its side only if it must.
+  bool is_half_full();
   std::size_t capacity() const { return mask_ + 1; }
   // Of one record: there is room for it once the consumer has released all.
   std::size_t record_bytes_max() const { return capacity() / 2 - sizeof(Head); }

@@ -7,7 +7,8 @@
 
 namespace penstock::drift {
 
-// The fingerprints of the last kRows rows: is a row one of them?
+// The fingerprints of the last kRows rows: is a row one of them? Takes no longer where all of them
+// are alike.
 class RecentRows {
  public:
   static constexpr std::size_t kRows = 1024;
@@ -21,11 +22,14 @@ class RecentRows {
   static constexpr std::uint16_t kNone = 0xffff;
   static constexpr std::size_t kChains = 2 * kRows;
 
-  std::uint16_t& chain_of(std::uint64_t fingerprint) { return chains_[fingerprint % kChains]; }
-  void unlink(std::uint16_t at);
+  struct Row {
+    std::uint64_t fingerprint = 0;
+    std::uint16_t next = kNone;  // of the same chain
+    bool is_linked = false;      // else a later one with the same fingerprint is
+  };
+  bool unlink(std::uint64_t fingerprint);
 
-  std::array<std::uint64_t, kRows> rows_{};
-  std::array<std::uint16_t, kRows> next_{};  // of the same chain
+  std::array<Row, kRows> rows_{};
   std::array<std::uint16_t, kChains> chains_{};
   std::size_t added_ = 0;
 };

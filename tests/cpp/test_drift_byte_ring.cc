@@ -83,6 +83,21 @@ TEST(drift_byte_ring, refuses_what_never_fits_and_forgets_what_is_not_committed)
   }
 }
 
+TEST(drift_byte_ring, is_half_full_until_that_is_released) {
+  ByteRing ring(1024);
+  for (int turn = 0; turn < 10; ++turn) {
+    for (int i = 0; i < 5; ++i) {
+      EXPECT(!ring.is_half_full());
+      EXPECT(push(ring, 0, 100));
+    }
+    EXPECT(ring.is_half_full());
+    while (!ring.next().empty()) {
+    }
+    EXPECT(ring.is_half_full());
+    ring.release();
+  }
+}
+
 TEST(drift_byte_ring, carries_records_from_one_thread_to_another) {
   constexpr std::uint32_t kRecords = 50'000;
   ByteRing ring(4096);

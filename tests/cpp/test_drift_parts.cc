@@ -121,6 +121,15 @@ TEST(drift_recent_rows, are_the_last_1024) {
   }
 }
 
+TEST(drift_recent_rows, take_no_longer_where_all_are_alike) {
+  drift::RecentRows recent;
+  EXPECT(!recent.add(7));
+  for (int i = 0; i < 100'000; ++i) {
+    if (!recent.add(7)) EXPECT(false);
+  }
+  EXPECT(!recent.add(8));
+}
+
 TEST(drift_tick_keys, admit_ten_rows_of_a_key_and_test_it_once_in_a_tick) {
   drift::TickKeys keys;
   std::map<std::uint64_t, std::uint32_t> before;

@@ -19,6 +19,7 @@ from google.protobuf.message import Message
 from h2.settings import SettingCodes
 from hyperframe.frame import ContinuationFrame, Frame, HeadersFrame, PriorityFrame
 from tests.fuzz.artifact_seeds import artifact_seeds
+from tests.fuzz.drift_seeds import drift_seeds
 from tests.fuzz.rest_seeds import (
     C_CONSUMED,
     C_FINISH,
@@ -368,6 +369,7 @@ def make() -> Corpus:
         "forced_arm": forced_arm_seeds(),
         "arms": arms_seeds(),
         "judge": judge_seeds(),
+        "drift": drift_seeds(),
     }
 
 
