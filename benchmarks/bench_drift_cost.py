@@ -4,7 +4,8 @@
 Natively, on one pinned core: ns per value of the thread that answers (one copy into a ring) and of
 the thread that counts (bins, moments, what is outside, repeated rows), of 100 features with 63
 edges, beside the sketches of datasketches, which are given the same values as an array, so that
-Python is no part of it; each must find the median's rank. Of each case the best of many trials counts.
+Python is no part of it; each must find the median's rank. Of each case the best of many trials
+counts.
 
 Served: identity of [1,100] floats, `watched` beside `plain` in one server with one io thread: p50
 and p99, the CPU time of the io thread and of the whole server a request, one request at a time,

@@ -20,7 +20,7 @@ class TickKeys {
     std::uint32_t rows = 0;  // that may be counted
     bool is_tested = false;  // one of them
   };
-  // `rows` more of a key, by its hash.
+  // `rows` more of a key, by its hash: the low bits are as good as random.
   Admitted admit(std::uint64_t key, std::uint32_t rows);
   // The next tick begins.
   void clear();

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "drift/category_map.h"
+#include "drift/fingerprint.h"
 #include "drift/moments.h"
 #include "drift/projection.h"
 #include "drift/recent_rows.h"
@@ -151,17 +152,18 @@ TEST(drift_tick_keys, admit_ten_rows_of_a_key_and_test_it_once_in_a_tick) {
 
 TEST(drift_tick_keys, beyond_those_that_it_knows_keys_are_shown_and_not_tested) {
   drift::TickKeys keys;
-  for (std::uint64_t key = 1; key <= drift::TickKeys::kKeysMax; ++key) keys.admit(key, 1);
+  for (std::uint64_t key = 1; key <= drift::TickKeys::kKeysMax; ++key)
+    keys.admit(drift::mixed(key), 1);
   const std::size_t bytes = keys.bytes();
-  for (std::uint64_t key = 1; key < 200'000; ++key) {
-    const auto admitted = keys.admit(drift::TickKeys::kKeysMax + key, 20);
+  for (std::uint64_t key = 1; key < 20'000; ++key) {
+    const auto admitted = keys.admit(drift::mixed(drift::TickKeys::kKeysMax + key), 20);
     EXPECT_EQ(admitted.rows, 20);
     EXPECT(!admitted.is_tested);
   }
   EXPECT_EQ(keys.bytes(), bytes);
-  EXPECT_EQ(keys.admit(1, 20).rows, 9);
+  EXPECT_EQ(keys.admit(drift::mixed(1), 20).rows, 9);
   keys.clear();
-  EXPECT(keys.admit(drift::TickKeys::kKeysMax + 1, 1).is_tested);
+  EXPECT(keys.admit(drift::mixed(drift::TickKeys::kKeysMax + 1), 1).is_tested);
 }
 
 TEST(drift_projection, is_a_signed_sum_over_the_root_of_the_length) {
