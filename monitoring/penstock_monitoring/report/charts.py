@@ -19,6 +19,8 @@ from penstock_monitoring.report.words import (
 __all__ = ["bars", "effect_meter", "line", "lying_bars"]
 
 WIDTH = 560
+#: Of a bin, where there are few.
+STEP_MAX = 72
 #: Of the bars' plot.
 HEIGHT = 150
 TOP, BOTTOM, LEFT, RIGHT = 12, 24, 40, 6
@@ -45,7 +47,7 @@ def bars(
     """Bins of numbers from left to right: the reference's bars, and the live ones within them."""
     top = max((*live, *reference, 1e-9))
     count = len(names)
-    step = (WIDTH - LEFT - RIGHT) / count
+    step = min(STEP_MAX, (WIDTH - LEFT - RIGHT) / count)
     floor = TOP + HEIGHT
     parts = [_grid(top, floor)]
     for place, name in enumerate(names):
@@ -197,8 +199,8 @@ def _labels(names: Sequence[str]) -> list[tuple[int, str]]:
     """Some bins' places, and what stands below them: where they begin, or what they are."""
     regular = [place for place, name in enumerate(names) if name not in SPECIALS]
     specials = [(place, name) for place, name in enumerate(names) if name in SPECIALS]
-    every = max(1, -(-len(regular) // (LABELS_MAX - len(specials))))
-    chosen = regular[::every]
+    most = min(len(regular), LABELS_MAX - len(specials))
+    chosen = [regular[place * (len(regular) - 1) // max(1, most - 1)] for place in range(most)]
     if specials and chosen and chosen[-1] + 2 > specials[0][0] and len(chosen) > 1:
         chosen.pop()
     return [(place, _begin(names[place])) for place in chosen] + specials

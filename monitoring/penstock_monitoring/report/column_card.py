@@ -181,7 +181,7 @@ def _facts(column: ColumnDrift, side: str, onset: float | None, p_value: str) ->
         _table(("Effect", "Size", "95% interval"), effects)
         + _table(("Rate", side.capitalize(), "Reference"), rates)
         + _quantiles(column, side)
-        + _evidence(column, onset, p_value)
+        + _evidence(column, side, onset, p_value)
     )
 
 
@@ -204,11 +204,13 @@ def _quantiles(column: ColumnDrift, side: str) -> str:
     )
 
 
-def _evidence(column: ColumnDrift, onset: float | None, p_value: str) -> str:
+def _evidence(column: ColumnDrift, side: str, onset: float | None, p_value: str) -> str:
+    is_anew = side == "live" and column.state == "alarm"
+    evidence = "Since the alarm evidence is gathered anew:" if is_anew else "Evidence"
     told = [
         f"{plural(column.rows, 'row')} beside {shown_count(column.reference_rows)} of "
         f"{'the reference' if column.against == 'reference' else 'the same hours last week'}.",
-        f"Evidence ln E {shown_number(column.log_e)}; alone it would need "
+        f"{evidence} ln E {shown_number(column.log_e)}; alone it would need "
         f"{shown_number(column.log_limit)}.",
         f"The least PSI that so many rows show: {shown_number(column.smallest_psi)}.",
     ]
