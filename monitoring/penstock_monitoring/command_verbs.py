@@ -9,8 +9,6 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from penstock.commands.drift.told import status_told
-from penstock.control.drift_messages import status_of_json
 from penstock.errors import ProfileError
 from penstock_client.drift import DriftStatus
 from penstock_monitoring.profile import write_profile
@@ -61,7 +59,7 @@ def show_comparison(
 
 def write_report(console: Console, status: DriftStatus, out: Path) -> DriftReport:
     """Write what a server has said as a page. Raises MonitoringError."""
-    report = DriftReport(status_of_json(status_told(status)))
+    report = DriftReport.from_client(status)
     report.save(out)
     console.print(Text(f"{out}: {report.verdict}"))
     return report

@@ -23,6 +23,7 @@ from typer.testing import CliRunner
 from penstock.cli import app
 from penstock.drift import DriftStatus, Effect
 from penstock.errors import MonitoringError
+from penstock_client import Client
 from penstock_monitoring import DriftReport, compare
 from penstock_monitoring.commands import add_to
 from penstock_monitoring.report.charts import bars, line
@@ -285,6 +286,8 @@ def test_the_command_writes_what_a_server_says(server: AdminServer, tmp_path: Pa
     done = runner.invoke(app, arguments)
     assert done.exit_code == 1, done.output
     assert out.read_text() == DriftReport(DRIFTED).to_html()
+    with Client(server.address) as client:
+        assert DriftReport.from_client(client.drift.status("fraud")).status == DRIFTED
     refused = runner.invoke(app, ["drift", "report", "nobody", "--url", server.address])
     assert refused.exit_code == 4
 

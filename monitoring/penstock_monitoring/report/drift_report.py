@@ -5,11 +5,15 @@ import json
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from penstock.drift import DriftStatus
 from penstock.errors import MonitoringError
 from penstock_monitoring.report.page import page_html
 from penstock_monitoring.report.verdict import verdict_of
+
+if TYPE_CHECKING:
+    from penstock_client.drift import DriftStatus as ToldStatus
 
 __all__ = ["DriftReport"]
 
@@ -38,6 +42,14 @@ class DriftReport:
         if not isinstance(told, dict):
             raise MonitoringError("it is no JSON object: wanted how a version stands.")
         return cls(status_of_json(told))
+
+    @classmethod
+    def from_client(cls, told: "ToldStatus") -> "DriftReport":
+        """What `Client.drift.status()` has given."""
+        from penstock.commands.drift.told import status_told
+        from penstock.control.drift_messages import status_of_json
+
+        return cls(status_of_json(status_told(told)))
 
     def to_json(self) -> str:
         """The status, as REST has it."""
