@@ -181,6 +181,15 @@ def test_a_name_cannot_be_markup() -> None:
     assert found.text.count("alert(1)") >= 6
 
 
+@pytest.mark.parametrize("key", ["reference", "kind", "state", "against", "effect"])
+def test_a_word_that_is_not_known_is_refused_and_never_markup(key: str) -> None:
+    told = json.loads(DriftReport(DRIFTED).to_json())
+    place = {"reference": told, "effect": told["columns"][0]["effects"][0]}
+    place.get(key, told["columns"][0])["name" if key == "effect" else key] = "<b>"
+    with pytest.raises(MonitoringError, match=f"it says {key} '<b>': wanted one of "):
+        DriftReport.from_json(json.dumps(told))
+
+
 def test_every_picture_says_what_it_shows_and_has_its_numbers_beside_it() -> None:
     found = page(DRIFTED)
     pictures = found.all("svg")

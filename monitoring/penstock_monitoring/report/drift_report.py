@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from penstock.drift import DriftStatus
 from penstock.errors import MonitoringError
+from penstock_monitoring.report.known_words import check_words
 from penstock_monitoring.report.page import page_html
 from penstock_monitoring.report.verdict import verdict_of
 
@@ -41,15 +42,15 @@ class DriftReport:
             raise MonitoringError("it is not JSON: wanted how a version stands.") from None
         if not isinstance(told, dict):
             raise MonitoringError("it is no JSON object: wanted how a version stands.")
-        return cls(status_of_json(told))
+        return cls(check_words(status_of_json(told)))
 
     @classmethod
     def from_client(cls, told: "ToldStatus") -> "DriftReport":
-        """What `Client.drift.status()` has given."""
+        """What `Client.drift.status()` has given. Raises MonitoringError as from_json() does."""
         from penstock.commands.drift.told import status_told
         from penstock.control.drift_messages import status_of_json
 
-        return cls(status_of_json(status_told(told)))
+        return cls(check_words(status_of_json(status_told(told))))
 
     def to_json(self) -> str:
         """The status, as REST has it."""
