@@ -109,6 +109,8 @@ def _detail(status: DriftStatus) -> str:
         "learning": "nothing yet: a reference is being gathered",
     }[status.reference]
     rows = plural(status.rows, "row")
+    if is_of_tables(status):
+        return f"{rows} beside {plural(status.reference_rows, 'row')} of the reference."
     if status.reference == "learning":
         return f"{rows} beside {reference}."
     return f"{rows} beside {plural(status.reference_rows, 'row')} of the reference: {reference}."
