@@ -206,6 +206,9 @@ def test_a_monitor_that_fails_is_told_and_tried_again_later(
         with pytest.raises(MonitoringError):
             await rig.controller.status(MODEL)
         assert len(rig.process.asked) == asked  # it is left alone for a while
+        rig.clock.pass_s(3.0)
+        rig.watch.rows = 9
+        assert (await rig.look()).rows == 49  # without what it failed at
         await rig.controller.close()
 
     do(story())

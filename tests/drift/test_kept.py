@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from penstock.drift.kept import FILE_NAME, KeptMonitors, open_kept
+from penstock.drift.kept import FILE_NAME, UPGRADES, Kept, KeptMonitors, open_kept
+from penstock.errors import StoreError
 
 MODEL = "fraud"
 
@@ -26,6 +27,38 @@ def test_a_damaged_state_is_moved_aside_and_told(
     kept.close()
     assert events(caplog) == ["drift_state_damaged"]
     assert (tmp_path / f"{FILE_NAME}.damaged").is_file()
+
+
+def test_a_file_is_upgraded_and_one_of_a_newer_penstock_is_refused(tmp_path: Path) -> None:
+    kept = KeptMonitors(tmp_path)
+    kept.begin(MODEL, 1, "a", 0, profile="{}")
+    kept.add(MODEL, 1, [b"x", b"y"], 0)
+    kept.close()
+    upgrades = (*UPGRADES, "ALTER TABLE ticks ADD COLUMN more TEXT")
+    newer = KeptMonitors(tmp_path, upgrades=upgrades)
+    assert newer.get(MODEL, 1) == Kept(identity="a", profile="{}", frames=(b"x", b"y"))
+    newer.close()
+    with pytest.raises(StoreError, match="of a newer Penstock"):
+        open_kept(tmp_path)
+
+
+def test_a_snapshot_takes_the_place_of_what_came_before_it(tmp_path: Path) -> None:
+    kept = KeptMonitors(tmp_path)
+    kept.begin(MODEL, 1, "a", 0)
+    kept.add(MODEL, 1, [b"x"], 0)
+    kept.save(MODEL, 1, b"snapshot", 0)
+    kept.add(MODEL, 1, [b"y"], 0)
+    assert kept.get(MODEL, 1) == Kept(identity="a", snapshot=b"snapshot", frames=(b"y",))
+    kept.begin(MODEL, 1, "b", 0)
+    assert kept.get(MODEL, 1) == Kept(identity="b")
+    kept.close()
+
+
+def test_two_servers_want_two_folders(tmp_path: Path) -> None:
+    kept = KeptMonitors(tmp_path)
+    with pytest.raises(StoreError, match="is in use by another server"):
+        open_kept(tmp_path)
+    kept.close()
 
 
 def test_what_nobody_watches_any_more_is_forgotten(tmp_path: Path) -> None:

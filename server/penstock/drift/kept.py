@@ -13,7 +13,7 @@ from pathlib import Path
 from penstock.errors import DamagedError
 from penstock.state_file import StateFile
 
-__all__ = ["FILE_NAME", "Kept", "KeptMonitors", "open_kept"]
+__all__ = ["FILE_NAME", "UPGRADES", "Kept", "KeptMonitors", "open_kept"]
 
 log = logging.getLogger(__name__)
 

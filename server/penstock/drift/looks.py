@@ -17,7 +17,7 @@ from penstock.drift.own_thread import OwnThread
 from penstock.drift.ports import Clock, MonitorGone, Watch, Watches
 from penstock.drift.tick import Tick
 from penstock.drift.watched import LEARNING_ROWS, SAMPLE_ROWS, Watched
-from penstock.errors import EngineError, PenstockError, StoreError
+from penstock.errors import EngineError, MonitoringError, PenstockError, StoreError
 
 __all__ = ["Looks", "log_begun", "named"]
 
@@ -113,7 +113,9 @@ class Looks:
         """Its monitor begins anew from what is kept, after a while that grows."""
         watched.start = 0
         watched.failures += 1
-        watched.retry_s = self._clock.monotonic_s() + min(RETRY_MAX_S, 2.0**watched.failures)
+        watched.retry_s = self._clock.monotonic_s() + min(
+            RETRY_MAX_S, 2.0 ** min(watched.failures, 10)
+        )
         reason = str(error) or type(error).__name__
         log.warning("monitor_failed", extra={**named(watched), "reason": reason})
 
@@ -139,8 +141,11 @@ class Looks:
                 self._kept.add, watched.model, watched.version, frames, self._clock.wall_ms()
             )
         except StoreError as error:
-            log.warning("drift_not_kept", extra={**named(watched), "reason": str(error)})
+            if not watched.is_unkept:  # once, until it is again
+                log.warning("drift_not_kept", extra={**named(watched), "reason": str(error)})
+            watched.is_unkept = True
         else:
+            watched.is_unkept = False
             del watched.recent[: len(frames)]
 
     async def _give(
@@ -151,7 +156,13 @@ class Looks:
             await self._reopen(watched, judge)
             watched.start = start
         frames, watched.queue = watched.queue, []
-        has_changed = bool(frames) and await judge.take(watched, frames)
+        try:
+            has_changed = bool(frames) and await judge.take(watched, frames)
+        except MonitorGone:
+            raise
+        except MonitoringError:
+            watched.recent = []  # it would fail at them again
+            raise
         watched.failures = 0
         if has_changed or has_ended:
             log_alarms(watched, *watched.told(await judge.short_status(watched)))

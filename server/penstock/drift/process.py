@@ -160,7 +160,7 @@ class MonitorProcess:
         now = self._clock.monotonic_s()
         if now - self._started_s >= STEADY_S:
             self._failures = 0
-        seconds = min(PAUSE_MAX_S, PAUSE_S * 2.0**self._failures)
+        seconds = min(PAUSE_MAX_S, PAUSE_S * 2.0 ** min(self._failures, 10))
         self._failures += 1
         self._not_before_s = now + seconds
         return seconds

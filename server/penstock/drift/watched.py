@@ -79,6 +79,7 @@ class Watched:
     pause_s: float = 0.0
     since: float | None = None
     is_closed: bool = False
+    is_unkept: bool = False
     #: Whether its monitor is needed: rows came, or are kept, or somebody has asked.
     wants_monitor: bool = False
 

@@ -86,7 +86,7 @@ class MonitorDesk:
         for frame in kept:
             try:
                 monitor.take(taken_of(frame))
-            except (PenstockError, ValueError):  # damaged, or of another layout
+            except Exception:  # damaged, of another layout, or what it failed at before
                 lost += 1
         self._open[asked["key"]] = monitor
         return {"lost": lost}, ()
