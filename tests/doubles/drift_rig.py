@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,26 @@ from tests.doubles.watches import ScriptedWatch, ScriptedWatches, SetClock, smal
 
 from penstock.drift.controller import DriftController
 from penstock.drift.judge import Judge
-from penstock.drift.kept import KeptMonitors, open_kept
+from penstock.drift.kept import KeptMonitors
 from penstock.drift.served import ServedVersion
 from penstock.errors import StoreError
 from penstock.repository.plan import TensorPlan
 from penstock_monitoring.profile import write_profile
 
-__all__ = ["MODEL", "Rig"]
+__all__ = ["MODEL", "FullDisk", "Rig"]
 
 MODEL = "fraud"
+
+
+class FullDisk(KeptMonitors):
+    """What is kept, on a disk that a test fills."""
+
+    is_full = False
+
+    def add(self, model: str, version: int, frames: Sequence[bytes], now_ms: int) -> None:
+        if self.is_full:
+            raise StoreError("The disk is full.")
+        super().add(model, version, frames, now_ms)
 
 
 class Rig:
@@ -34,7 +46,7 @@ class Rig:
         self.watches = ScriptedWatches()
         self.process = InlineProcess()
         self.has_judge = has_judge
-        self.kept: KeptMonitors = open_kept(self.state)
+        self.kept = FullDisk(self.state)
         self.controller = self._made()
 
     def _made(self) -> DriftController:
@@ -46,7 +58,7 @@ class Rig:
         with contextlib.suppress(StoreError):
             self.kept.close()
         self.process, self.watches = InlineProcess(), ScriptedWatches()
-        self.kept = open_kept(self.state)
+        self.kept = FullDisk(self.state)
         self.controller = self._made()
 
     def version(self, number: int = 1, *, dims: tuple[int, ...] = (2,)) -> ServedVersion:

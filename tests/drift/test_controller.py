@@ -214,6 +214,32 @@ def test_a_monitor_that_fails_is_told_and_tried_again_later(
     do(story())
 
 
+def test_a_disk_that_is_full_stops_no_alarm_and_is_made_up_for(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig.write()
+
+    async def before() -> None:
+        await rig.serve()
+        rig.kept.is_full = True
+        await rig.tick(1000)
+        await rig.tick(1000)
+        assert events(caplog).count("drift_alarm") == 2
+        assert events(caplog).count("drift_not_kept") == 1
+        rig.kept.is_full = False
+        await rig.tick(1000)
+
+    async def after() -> None:
+        await rig.serve()
+        status = await rig.look()
+        assert (status.rows, status.ticks) == (3000, 3)
+        await rig.controller.close()
+
+    do(before())
+    rig.start_again()
+    do(after())
+
+
 def test_first_live_rows_become_the_reference_where_there_is_none(rig: Rig) -> None:
     rig.write(has_profile=False, settings="self_reference_rows = 100")
 
