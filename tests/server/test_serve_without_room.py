@@ -79,7 +79,12 @@ def test_a_full_log_device_stops_nothing(repository: Path) -> None:
 
 def test_log_lines_lost_to_a_full_disk_are_told_of_when_there_is_room(repository: Path) -> None:
     """A limit of the file's size stands for the disk's: the kernel refuses as it does there."""
-    flags = ("--connections-max=1", "--grpc-infer-thread-count=1", "--log-format=json")
+    flags = (
+        "--connections-max=1",
+        "--grpc-infer-thread-count=1",
+        "--log-format=json",
+        "--monitoring=off",  # nothing else has a line to write
+    )
     with RunningServer(repository, flags=flags) as server:
         with lowered(server, resource.RLIMIT_FSIZE, 1), H2Peer(server.grpc) as peer:
             peer.round_trip()
