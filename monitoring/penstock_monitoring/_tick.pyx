@@ -7,7 +7,7 @@ from libc.stdint cimport int64_t
 
 cdef extern from *:
     """
-    /* Two loops, compiled for what the processor has: the rest of the module runs anywhere. */
+    /* The loops, compiled for what the processor has: the rest of the module runs anywhere. */
     #if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__)
     #define FOR_THIS_PROCESSOR \
         __attribute__((target_clones("arch=haswell", "default"), optimize("O3", "fast-math")))
@@ -18,11 +18,32 @@ cdef extern from *:
     FOR_THIS_PROCESSOR static void add_rows(
         const float *table, const int64_t *counts, Py_ssize_t places, Py_ssize_t rows, float *sums
     ) {
+        /* Places without rows are added too: to guess which those are costs more. */
         for (Py_ssize_t place = 0; place < places; ++place) {
-            if (counts[place] == 0) continue;
             const float count = (float)counts[place];
             const float *gains = table + place * rows;
             for (Py_ssize_t row = 0; row < rows; ++row) sums[row] += count * gains[row];
+        }
+    }
+
+    FOR_THIS_PROCESSOR static double begin_or_go_on(
+        const float *gained, Py_ssize_t rows, double begin, double *sums, double *onsets
+    ) {
+        double most = -1e300;
+        for (Py_ssize_t row = 0; row < rows; ++row) {
+            onsets[row] = sums[row] > 0.0 ? onsets[row] : begin;
+            sums[row] = (sums[row] > 0.0 ? sums[row] : 0.0) + (double)gained[row];
+            most = sums[row] > most ? sums[row] : most;
+        }
+        return most;
+    }
+
+    FOR_THIS_PROCESSOR static void below_most(
+        const double *sums, Py_ssize_t rows, double most, float *below
+    ) {
+        for (Py_ssize_t row = 0; row < rows; ++row) {
+            const float value = (float)(sums[row] - most);
+            below[row] = value > -20.0f ? value : -20.0f;
         }
     }
 
@@ -45,27 +66,17 @@ cdef extern from *:
     void add_rows(
         const float* table, const int64_t* counts, Py_ssize_t places, Py_ssize_t rows, float* sums
     ) noexcept nogil
+    double begin_or_go_on(
+        const float* gained, Py_ssize_t rows, double begin, double* sums, double* onsets
+    ) noexcept nogil
+    void below_most(
+        const double* sums, Py_ssize_t rows, double most, float* below
+    ) noexcept nogil
     float sum_of_exps(const float* values, Py_ssize_t size) noexcept nogil
 
-# Evidence that is less than e^-20 of the largest changes no digit that is told.
-cdef double NEGLIGIBLE = -20.0
 # Bets of a column.
 cdef enum:
     ROWS_MAX = 256
-
-
-cdef double _log_mean_exp(const double* sums, Py_ssize_t size, int64_t* leader) noexcept nogil:
-    cdef Py_ssize_t row
-    cdef float below[ROWS_MAX]
-    cdef double most = sums[0]
-    leader[0] = 0
-    for row in range(1, size):
-        if sums[row] > most:
-            most = sums[row]
-            leader[0] = row
-    for row in range(size):
-        below[row] = <float>max(sums[row] - most, NEGLIGIBLE)
-    return most + log(sum_of_exps(below, size) / size)
 
 
 def advance(
@@ -83,7 +94,9 @@ def advance(
     """As tick.advance_in_numpy."""
     cdef Py_ssize_t columns = log_e.shape[0]
     cdef Py_ssize_t column, row, size, first
+    cdef double most
     cdef float gained[ROWS_MAX]
+    cdef float below[ROWS_MAX]
     if (
         begins.shape[0] != columns + 1
         or places.shape[0] != columns + 1
@@ -113,9 +126,10 @@ def advance(
                 size,
                 gained,
             )
+            most = begin_or_go_on(gained, size, begin, &sums[first], &onsets[first])
+            below_most(&sums[first], size, most, below)
+            log_e[column] = most + log(sum_of_exps(below, size) / size)
             for row in range(size):
-                if sums[first + row] <= 0.0:
-                    sums[first + row] = 0.0
-                    onsets[first + row] = begin
-                sums[first + row] += gained[row]
-            log_e[column] = _log_mean_exp(&sums[first], size, &leaders[column])
+                if sums[first + row] == most:
+                    leaders[column] = row
+                    break
