@@ -155,7 +155,12 @@ def _by_hour(places: Places, count: int, hours: Places) -> list[list[int]]:
 
 
 def _overdispersion(places: Places, count: int) -> float | None:
-    """The variance of ticks' counts over a multinomial's, summed over places."""
+    """How much more counts vary from tick to tick than those of rows drawn independently.
+
+    The variance of ticks' counts over a multinomial's, summed over places; or the same of the
+    mean rank of a tick's rows, or of how far out they are, where that is surely more: rows whose
+    mean wanders make little of each place's counts, and much of all of them together.
+    """
     ticks = len(places) // TICK_ROWS
     if ticks < TICKS_MIN:
         return None
@@ -164,5 +169,14 @@ def _overdispersion(places: Places, count: int) -> float | None:
     counts = np.bincount(cells, minlength=ticks * count).reshape(ticks, count)
     shares = counts.sum(axis=0) / len(used)
     wanted = float((TICK_ROWS * shares * (1 - shares)).sum())
-    # A column of one value varies as much as it should.
-    return rounded(float(counts.var(axis=0, ddof=1).sum()) / wanted) if wanted > 0 else 1.0
+    if wanted <= 0:
+        return 1.0  # a column of one value varies as much as it should
+    found = float(counts.var(axis=0, ddof=1).sum()) / wanted
+    ranks = 2 * (np.cumsum(shares) - shares / 2) - 1
+    by_chance = 1 + 3 * (2 / (ticks - 1)) ** 0.5
+    for scores in (ranks, np.abs(ranks)):
+        variance = float(shares @ (scores - shares @ scores) ** 2)
+        means = counts @ scores / TICK_ROWS
+        ratio = float(means.var(ddof=1)) * TICK_ROWS / variance if variance > 0 else 1.0
+        found = max(found, ratio) if ratio > by_chance else found
+    return rounded(found)

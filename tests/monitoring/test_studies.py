@@ -21,6 +21,7 @@ from benchmarks.drift.streams import Change, streams_of
 from tests.doubles.live_rows import BEGIN, LiveRows, layout_of, profile_of_values, taken_of
 
 from penstock.drift import WatchedColumn
+from penstock.profile import NumericFeature
 from penstock_monitoring.calibration import calibrated_limit, ticks_to
 from penstock_monitoring.detector import Detector
 from penstock_monitoring.effects import Pair, compare
@@ -305,3 +306,38 @@ def test_a_quiet_month_that_swings_by_the_hour_of_the_week_raises_no_alarm(
     record_property("alarms_of_later_weeks", len(late))
     assert late == []
     assert not has_hours or alarms == ()
+
+
+def test_rows_that_come_in_clumps_keep_the_bound_by_their_overdispersion(
+    record_property: Record,
+) -> None:
+    """Each tick of 32 rows has a mean of its own, N(0, 0.3^2): phi is of 200 ticks of a reference.
+
+    200 streams of 4688 ticks.
+    """
+    streams = 200
+    random = np.random.default_rng(9)
+    edges = edges_for()
+
+    def tick(n: int) -> Floats:
+        return random.normal(size=(n, 1)) * 0.3 + 0.954 * random.normal(size=(n, 32))
+
+    values = tick(200)
+    profile = profile_of_values({"x": values.ravel()}, is_in_time_order=True)
+    feature = profile.features[0]
+    assert isinstance(feature, NumericFeature) and feature.overdispersion is not None
+    phi = feature.overdispersion
+    record_property("phi", phi)
+    reference = tick_counts(values, edges)
+    scores = scores_of(reference.sum(axis=0), "number", 0.02)
+    for name, dispersion in (("with_phi", phi), ("without", 1.0)):
+        detector = Detector([bets_of(scores, dispersion)] * streams)
+        alarms = 0
+        for _ in range(ARL0_TICKS):
+            detector.update(tick_counts(tick(streams), edges).ravel(), 0.0)
+            reached = np.flatnonzero(detector.log_e >= np.log(ARL0_TICKS))
+            alarms += len(reached)
+            detector.restart(reached.tolist())
+        record_property(f"alarms_{name}", alarms)
+        is_bounded = alarms <= streams + 2.6 * streams**0.5
+        assert is_bounded == (name == "with_phi")
