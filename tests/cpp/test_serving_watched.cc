@@ -145,6 +145,44 @@ TEST(serving_watched, rows_of_a_route_s_key_are_capped_and_an_id_is_no_key) {
   EXPECT_EQ(counts.tested_rows, 15);
 }
 
+TEST(serving_watched, what_a_canary_failed_is_counted_where_it_was_answered) {
+  FrontRig rig;
+  const auto stable = rig.serve({.name = "m", .number = 1, .lane = Lane::kInline}, x_to_y());
+  const auto canary = rig.serve({.name = "m", .number = 2, .lane = Lane::kInline}, x_to_y(),
+                                [](const model::ExecutorBatch&, std::vector<base::Tensor>&) {
+                                  return base::fail(base::Code::kInternal, "broken");
+                                });
+  const base::EventFd wake = *base::EventFd::open();
+  const std::shared_ptr<serving::Trial> trial = *serving::Trial::open({.retries = true}, 1, wake);
+  EXPECT(trial->begin_epoch(0, {.bp = {5000, 0, 5000}}));
+  routing::RouteSpec spec;
+  spec.name = "m";
+  for (const bool is_canary : {false, true}) {
+    routing::Arm& arm = spec.arms.emplace_back();
+    arm.name = is_canary ? "canary" : "stable";
+    arm.model = "m";
+    arm.version = is_canary ? "2" : "1";
+    arm.role = is_canary ? routing::Role::kCanary : routing::Role::kStable;
+    arm.intervals = {is_canary ? routing::Interval{5000, 10'000} : routing::Interval{0, 5000}};
+  }
+  auto table = std::make_shared<serving::RouteTable>();
+  table->set(std::make_shared<const serving::RoutedModel>(serving::RoutedModel{
+      .route = *routing::Route::make(std::move(spec)), .trial = trial, .epoch = 0}));
+  rig.routes.publish(std::move(table));
+  const auto of_stable = watch(rig, *stable);
+  const auto of_canary = watch(rig, *canary);
+  Link& link = rig.connect();
+  for (int i = 0; i < 40; ++i) {
+    const std::int32_t id =
+        link.infer(infer_x("m", {1}, sized_field(3, "id " + std::to_string(i))));
+    rig.await(link, id);
+    EXPECT_EQ(link.status(id), "0");
+  }
+  EXPECT(trial->counts().retried > 0);
+  EXPECT_EQ(rig.drift->take(*of_stable, true)->shown[1], 40);
+  EXPECT_EQ(rig.drift->take(*of_canary, true)->requests, 0);
+}
+
 TEST(serving_watched, a_share_of_requests_is_watched_by_their_ids_or_by_chance) {
   FrontRig rig;
   const auto version = rig.serve({.name = "m", .lane = Lane::kInline}, x_to_y());
