@@ -7,7 +7,7 @@ import asyncio
 import json
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -280,3 +280,20 @@ def test_an_engine_without_a_watch_has_no_ring(tmp_path: Path) -> None:
             return EngineWatches(other.engine.drift).ring_bytes
 
     assert asyncio.run(look()) == 0
+
+
+def test_projections_are_those_that_the_document_computes(served: InProcess) -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "monitoring.md").read_text()
+    (code,) = [block for block in text.split("```python\n") if "def projections" in block]
+    names: dict[str, Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float64]]] = {}
+    exec(code.partition("```")[0], names)
+    columns = tuple(
+        WatchedColumn(name=f"p{k}", tensor="x", reading="projection", element=k) for k in range(16)
+    )
+    watch = watched(served, "wide", Layout(columns=columns), sample_rows=1)
+    row = np.random.default_rng(3).standard_normal((1, 300)).astype(np.float32)
+    with client(served) as asking:
+        asking.infer("wide", {"x": row})
+    sample = watch.take(time.time(), ends_tick=True).sample
+    assert sample is not None
+    assert sample.numbers[0] == pytest.approx(names["projections"](row[0]), rel=1e-6)
