@@ -228,6 +228,19 @@ def test_rows_that_are_too_narrow_are_missing(served: InProcess) -> None:
     assert watch.unfit_rows == 2
 
 
+def test_a_request_that_is_too_large_to_copy_is_dropped_whole_and_counted(
+    served: InProcess,
+) -> None:
+    column = WatchedColumn(name="x[2]", tensor="x", reading="number", element=2, edges=(0.0,))
+    watch = watched(served, "wide", Layout(columns=(column,)))
+    with client(served) as asking:
+        asking.infer("wide", {"x": np.ones((8, 100_000), np.float32)})
+        asking.infer("wide", {"x": np.ones((8, 10), np.float32)})
+        taken = watch.take(time.time(), ends_tick=True)
+    assert (taken.requests, taken.rows, taken.dropped_rows) == (1, 8, 8)
+    assert taken.shown.sum() == 8
+
+
 def test_a_watch_ends_with_its_version_and_keeps_what_it_had(served: InProcess) -> None:
     column = WatchedColumn(name="x[0]", tensor="x", reading="number", edges=(0.0,))
     watch = watched(served, "affine", Layout(columns=(column,)))
