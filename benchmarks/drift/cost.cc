@@ -146,6 +146,42 @@ void time_counting(std::string_view name, const Numbers& numbers, std::uint32_t 
   sink = accumulator.take(true).rows;
 }
 
+// The same 100 numbers, each an input of its own.
+void time_inputs(const Numbers& numbers) {
+  base::Signature signature{.inputs = {}, .outputs = {}, .batch_rows_max = 64};
+  std::vector<drift::ColumnSpec> columns;
+  for (std::size_t i = 0; i < kFeatures; ++i) {
+    const std::string name = "x" + std::to_string(i);
+    signature.inputs.push_back({.name = name, .dtype = base::DType::kFp32, .dims = {1}});
+    columns.push_back(testing::column(name, Reading::kNumber, 0, numbers.edges[i]));
+  }
+  const drift::Plan plan = testing::plan_of(columns, signature);
+  drift::Accumulator accumulator(plan, 1);
+  std::vector<std::span<const std::byte>> tensors(kFeatures);
+  std::vector<std::span<const std::byte>> read(kFeatures);
+  const auto fill = [&](std::size_t row) {
+    for (std::size_t i = 0; i < kFeatures; ++i) {
+      tensors[i] = std::as_bytes(std::span(&numbers.values[row * kFeatures + i], 1));
+    }
+    return drift::Rows{.rows = 1, .tensors = tensors};
+  };
+  std::vector<std::byte> record(drift::record_bytes(fill(0)));
+  std::size_t at = 0;
+  time_case("tap, a row of 100 inputs into the ring", kFeatures, [&] {
+    drift::write_record(1, fill(at = (at + 1) % kRows), record.data());
+    asm volatile("" ::"r"(record.data()) : "memory");
+  });
+  std::vector<std::vector<std::byte>> records(256, record);
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    drift::write_record(1, fill(i), records[i].data());
+  }
+  time_case("counting, rows of 100 inputs", records.size() * kFeatures, [&] {
+    for (const auto& one : records) accumulator.add(drift::read_record(one, read));
+    accumulator.flush();
+  });
+  sink = accumulator.take(true).rows;
+}
+
 void time_texts() {
   auto words = testing::column("t", Reading::kCategory);
   std::vector<std::string> names;
@@ -198,6 +234,7 @@ int main() {
   time_counting("counting, one row a request", whole, 1);
   time_counting("counting, one row a request, a tenth missing", holed, 1);
   time_counting("counting, 64 rows a request", whole, 64);
+  time_inputs(whole);
   time_texts();
   time_embeddings(whole);
 }

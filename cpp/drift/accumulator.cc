@@ -2,12 +2,14 @@
 #include "drift/accumulator.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
 #include <utility>
 
 #include "base/bytes_elements.h"
+#include "drift/byte_ring.h"
 #include "drift/projection.h"
 
 namespace penstock::drift {
@@ -31,7 +33,7 @@ std::uint64_t texts_in(std::span<const std::byte> rest) {
 
 Accumulator::Accumulator(const Plan& plan, std::uint64_t seed, std::size_t sample_rows)
     : plan_(plan),
-      starts_(plan.tensors.size() * kBlockRows),
+      starts_(plan.tensors.size() * kStartsStride),
       places_(2 * std::size_t{plan.places}),
       sample_(plan, sample_rows),
       chance_(seed) {
@@ -119,9 +121,12 @@ bool Accumulator::begin(Tensor& tensor, std::span<const std::byte> bytes, std::u
     elements = tensor.row_texts = all / rows;
     tensor.rest = bytes;
   } else {
-    const std::size_t row_bytes = bytes.size() / rows;
-    if (bytes.size() % rows != 0 || row_bytes % tensor.element_bytes != 0) return false;
-    elements = row_bytes / tensor.element_bytes;
+    // Mostly it is one row, and divisions are slow.
+    const std::size_t row_bytes = rows == 1 ? bytes.size() : bytes.size() / rows;
+    if (rows * row_bytes != bytes.size() || (row_bytes & (tensor.element_bytes - 1)) != 0) {
+      return false;
+    }
+    elements = row_bytes >> std::countr_zero(tensor.element_bytes);
     tensor.row_bytes = row_bytes;
   }
   const std::uint64_t known = tensor.plan.elements;
@@ -140,7 +145,7 @@ void Accumulator::add_row(bool is_tested) {
   const std::byte** start = &starts_[filled_];
   for (Tensor& tensor : tensors_) {
     *start = tensor.at;
-    start += kBlockRows;
+    start += kStartsStride;
     if (!tensor.texts.empty()) {
       read_texts(tensor, drawn);
       continue;
@@ -163,7 +168,7 @@ void Accumulator::hash_row(const Tensor& tensor, std::span<const std::byte> row)
     row_hash_ = fingerprint(row, row_hash_);
     return;
   }
-  std::memcpy(&small, row.data(), row.size());
+  copy_small(&small, row);
   row_hash_ = mixed((row_hash_ ^ small) + kMixStep);
 }
 
@@ -226,7 +231,7 @@ void Accumulator::stage(std::uint32_t index, float value, const Drawn& drawn) {
 void Accumulator::draw_elements(std::size_t drawn) {
   for (std::uint32_t i = 0; i < columns_.size(); ++i) {
     const Column& column = columns_[i];
-    const std::byte* const row = starts_[column.tensor * kBlockRows + filled_];
+    const std::byte* const row = starts_[column.tensor * kStartsStride + filled_];
     if (column.is_text || row == nullptr) continue;
     if (column.reading == Reading::kNumber) {
       sample_.set_number(drawn, i, column.number(row + column.offset));
@@ -246,7 +251,7 @@ void Accumulator::flush() {
 }
 
 void Accumulator::flush_column(Column& column) {
-  const std::byte* const* const rows = &starts_[column.tensor * kBlockRows];
+  const std::byte* const* const rows = &starts_[column.tensor * kStartsStride];
   Block block;
   switch (column.reading) {
     case Reading::kNumber:

@@ -72,6 +72,9 @@ class Accumulator {
     std::uint64_t row_texts = 0;
     std::span<const std::byte> rest;  // of texts
   };
+  // From one tensor's starts to the next one's: a power of two would put all into a few sets of the
+  // cache.
+  static constexpr std::size_t kStartsStride = kBlockRows + 8;
   using Drawn = std::optional<std::size_t>;  // the row's place in the sample
 
   void add_column(const PlannedColumn& planned, std::uint32_t index);

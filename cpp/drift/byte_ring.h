@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <span>
 
@@ -11,6 +12,16 @@ namespace penstock::drift {
 
 // Bytes, filled up to a multiple of 8.
 constexpr std::size_t whole_words(std::size_t bytes) { return (bytes + 7) & ~std::size_t{7}; }
+
+// As memcpy, which is called for no number of its own: many inputs have but one.
+inline void copy_small(void* to, std::span<const std::byte> from) {
+  switch (from.size()) {
+    case 0: break;
+    case 4: std::memcpy(to, from.data(), 4); break;
+    case 8: std::memcpy(to, from.data(), 8); break;
+    default: std::memcpy(to, from.data(), from.size());
+  }
+}
 
 // A bounded line of records of bytes from one thread to one other, without a lock: neither waits
 // for the other. A record lies in one piece, aligned to 8 bytes, until the consumer releases it.

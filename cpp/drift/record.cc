@@ -32,7 +32,7 @@ void write_record(std::uint64_t watch, const Rows& rows, std::byte* record) {
     const std::uint32_t length = is_absent ? kAbsent : static_cast<std::uint32_t>(tensor.size());
     std::memcpy(lengths, &length, sizeof length);
     lengths += sizeof length;
-    if (!tensor.empty()) std::memcpy(at, tensor.data(), tensor.size());
+    copy_small(at, tensor);
     at += whole_words(tensor.size());
   }
 }
