@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Coroutine
 from pathlib import Path
@@ -15,7 +14,6 @@ from tests.doubles.drift_rig import MODEL, Rig
 from tests.doubles.watches import small_profile
 
 from penstock.drift.metrics import drift_metrics_text
-from penstock.drift.watched import IDLE_S_MAX
 from penstock.errors import EngineError, MonitoringError
 from penstock_monitoring.profile import write_profile
 
@@ -422,54 +420,6 @@ def test_an_engine_that_has_ended_is_no_failure(rig: Rig, caplog: pytest.LogCapt
         rig.start_again()
         await rig.serve()
         assert (await rig.look()).rows == 5
-        await rig.controller.close()
-
-    do(story())
-
-
-def test_no_process_is_started_for_a_version_that_nobody_asks(rig: Rig) -> None:
-    rig.write()
-
-    async def story() -> None:
-        await rig.serve()
-        looks = 0
-
-        async def pause(seconds: float) -> None:
-            nonlocal looks
-            rig.clock.pass_s(seconds)
-            looks += 1
-            if looks == 30:
-                rig.watch.rows = 1
-            if looks == 60:
-                raise asyncio.CancelledError
-            assert rig.process.starts == (rig.controller.watched[0].totals.rows > 0)
-
-        with contextlib.suppress(asyncio.CancelledError):
-            await rig.controller.run(pause)
-        assert rig.process.starts == 1
-        await rig.controller.close()
-
-    do(story())
-
-
-def test_a_quiet_version_is_looked_at_rarely(rig: Rig) -> None:
-    rig.write()
-
-    async def story() -> None:
-        await rig.serve()
-        looks = 0
-
-        async def pause(seconds: float) -> None:
-            nonlocal looks
-            rig.clock.pass_s(seconds)
-            looks += 1
-            if looks == 100:
-                raise asyncio.CancelledError
-            await asyncio.sleep(0)
-
-        with contextlib.suppress(asyncio.CancelledError):
-            await rig.controller.run(pause)
-        assert 100 / IDLE_S_MAX <= len(rig.watch.taken) < 20
         await rig.controller.close()
 
     do(story())

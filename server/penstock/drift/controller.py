@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 LOOK_S = 1.0
 #: The least between two looks, however often somebody asks.
 LOOK_S_MIN = 0.1
+#: Between two looks at what nobody watches any more.
+FORGET_S = 86_400.0
 #: For everything to be kept when the server ends.
 CLOSE_SECONDS = 5.0
 
@@ -129,11 +131,14 @@ class DriftController:
         self, pause: Callable[[float], Coroutine[Any, Any, None]] = asyncio.sleep
     ) -> None:
         """Looks at all versions, for ever. `pause` waits for so many seconds."""
-        with suppress(StoreError):
-            await self._thread.do(self._kept.forget_old, self._clock.wall_ms())
+        forget_s = self._clock.monotonic_s()
         while True:
             watched = list(self._watched.values())
             now = self._clock.monotonic_s()
+            if now >= forget_s:
+                forget_s = now + FORGET_S
+                with suppress(StoreError):
+                    await self._thread.do(self._kept.forget_old, self._clock.wall_ms())
             due = [one for one in watched if one.is_due(now, _interval(one))]
             await asyncio.gather(*map(self._looks.look, due))
             await pause(min([LOOK_S, *map(_interval, watched)]))

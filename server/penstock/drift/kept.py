@@ -34,7 +34,7 @@ UPGRADES = (
 )
 #: Versions that nobody has watched for so long are forgotten; of more than so many, the oldest.
 KEPT_MS = 60 * 86_400_000
-VERSIONS_MAX = 1000
+VERSIONS_MAX = 10_000
 #: Of one version.
 FRAMES_MAX = 5000
 
