@@ -22,6 +22,7 @@ __all__ = [
     "Broken",
     "broken_rules",
     "factor_told",
+    "is_other",
     "is_repeating",
     "is_silent",
     "unit_factor",
@@ -33,7 +34,7 @@ MOSTLY = 0.5
 RARE = 0.1
 INFINITE_SHARE = 0.01
 OUTSIDE_SHARE = 0.05
-#: Logarithm of the chance that a column of the reference is of one value by chance.
+#: Logarithm of the chance of what a rule tells of, were the rows as the reference's.
 _LOG_CHANCE = 15.0
 #: Rows back to which repeated ones are looked for, and the share of them.
 _REPEATED_AMONG = 1024
@@ -43,10 +44,13 @@ DECILES = tuple(np.arange(1, 10) / 10)
 _UNIT_SPREAD = 0.05
 _UNIT_MIN = 1.5
 UNIT_ROWS_MIN = 200
+#: And cumulative shares are off by so many standard errors somewhere.
+_OTHER_ERRORS = 6.0
 #: Rows that should have come by now, by the slowest hour of a day, and at least so many seconds.
 _SILENT_ROWS = 50.0
 _SILENT_S = 300.0
 
+Counts = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
 
 
@@ -70,13 +74,21 @@ def broken_rules(
     `sampled`: (rows, columns) of late, for what counts by the reference's bins cannot tell.
     """
     found = []
+    # Rows of one request are not independent of each other.
+    independent = min(1.0, window.scalars["tested_rows"] / max(1, window.rows))
     for place, (column, baseline) in enumerate(zip(layout.columns, baselines, strict=True)):
         counts = window.counts[layout.offsets[place] : layout.offsets[place + 1]]
         if counts.sum() < ROWS_MIN or baseline.rows == 0:
             continue
         values = None if sampled is None else sampled[:, place]
         rules = _rules(
-            column, baseline, counts, window.outside[place], window.moments[place], values
+            column,
+            baseline,
+            counts,
+            window.outside[place],
+            window.moments[place],
+            values,
+            independent,
         )
         first = next(rules, None)
         if first is not None:
@@ -91,18 +103,22 @@ def _rules(
     outside: npt.NDArray[Any],
     moments: Floats,
     values: npt.NDArray[np.float32] | None,
+    independent: float,
 ) -> Iterator[tuple[str, str]]:
+    rows = float(counts.sum()) * independent / baseline.dispersion
     live, reference = counts / counts.sum(), baseline.counts / baseline.rows
     is_number = column.reading not in ("category", "present")
     missing = len(column.edges) + 1 if is_number else len(counts) - 1
     if live[missing] >= MOSTLY and reference[missing] <= RARE:
         yield "missing", _said("missing", live[missing], reference[missing])
     if is_number:
-        factor = _factor(column, baseline, values)
+        factor = _factor(column, baseline, values, independent)
         if factor is not None and not column.is_sensitive:
             yield "unit", f"{factor_told(factor)} times what the reference has, as of another unit,"
         infinite = missing + 1
-        if live[infinite] >= INFINITE_SHARE and baseline.counts[infinite] == 0:
+        is_new = bool(baseline.counts[infinite] == 0)
+        is_new &= _is_beyond(live[infinite] * rows, rows, baseline.rows)
+        if is_new and live[infinite] >= INFINITE_SHARE:
             yield "infinite", _said("infinite", live[infinite], 0.0)
     if column.reading == "category":
         other = len(column.categories)
@@ -111,12 +127,13 @@ def _rules(
     if column.reading != "present":
         is_one = bool(moments[2] == moments[3]) if is_number else bool(live.max() == 1.0)
         regular = reference[:missing]
-        if is_one and -counts.sum() * np.log(max(float(regular.max()), 1e-9)) > _LOG_CHANCE:
+        if is_one and -rows * np.log(max(float(regular.max()), 1e-9)) > _LOG_CHANCE:
             yield "constant", "one value in all rows"
     if is_number:
         finite = float(counts[:missing].sum())
         share = float(outside.sum()) / finite if finite else 0.0
-        if share >= max(OUTSIDE_SHARE, 20 / (baseline.rows + 1)):
+        inside = rows * finite / float(counts.sum())
+        if share >= OUTSIDE_SHARE and _is_beyond(share * inside, inside, baseline.rows):
             yield "range", _said("outside of the reference's range", share, 0.0)
 
 
@@ -124,16 +141,52 @@ def _said(what: str, live: float, reference: float) -> str:
     return f"{live:.3g} of rows {what}, {reference:.2g} in the reference,"
 
 
+def _is_beyond(found: float, rows: float, reference_rows: int) -> bool:
+    """Whether `found` of live `rows` have what no row of the reference has, against all chance.
+
+    Were rows of both alike, all that have it would be live ones with the chance (n / (n + m))^k;
+    of what lies outside of two ends there are k + 1 ways.
+    """
+    if found <= 0:
+        return False
+    log_chance = found * math.log1p(reference_rows / rows) - math.log1p(found)
+    return log_chance > _LOG_CHANCE
+
+
 def _factor(
-    column: WatchedColumn, baseline: Baseline, values: npt.NDArray[np.float32] | None
+    column: WatchedColumn,
+    baseline: Baseline,
+    values: npt.NDArray[np.float32] | None,
+    independent: float,
 ) -> float | None:
     if values is None:
         return None
     finite = values[np.isfinite(values)].astype(np.float64)
-    if len(finite) < UNIT_ROWS_MIN:
+    rows = len(finite) * independent / baseline.dispersion
+    if len(finite) < UNIT_ROWS_MIN or not is_other(column, baseline.counts, finite, rows=rows):
         return None
     reference = quantiles_of(column, baseline.counts, DECILES)
     return unit_factor(reference, np.quantile(finite, DECILES).tolist(), rows=len(finite))
+
+
+def is_other(
+    column: WatchedColumn, counts: Counts, values: Floats, *, rows: float | None = None
+) -> bool:
+    """Whether values (n,) lie otherwise than a reference's counts (places,), against all chance.
+
+    Deciles alone do not tell: of a heavy tail the largest is off by a factor now and then. Of
+    `rows` independent ones.
+    """
+    edges = np.asarray(column.edges, dtype=np.float64)
+    bins = counts[: len(edges) + 1]
+    n, m = float(len(values) if rows is None else rows), float(bins.sum())
+    if len(edges) == 0 or n <= 0 or m <= 0:
+        return False
+    was = np.cumsum(bins)[:-1] / m
+    now = np.searchsorted(np.sort(values), edges) / len(values)
+    pooled = (n * now + m * was) / (n + m)
+    errors = np.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
+    return bool((np.abs(now - was) > _OTHER_ERRORS * errors).any())
 
 
 def unit_factor(

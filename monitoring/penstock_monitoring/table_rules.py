@@ -8,7 +8,7 @@ import numpy as np
 
 from penstock.profile import NumericFeature, ReferenceProfile
 from penstock_monitoring.baseline import Baseline
-from penstock_monitoring.quality import DECILES, factor_told, unit_factor
+from penstock_monitoring.quality import DECILES, factor_told, is_other, unit_factor
 from penstock_monitoring.quantiles import quantiles_of
 from penstock_monitoring.table_counts import ColumnCounts
 from penstock_monitoring.table_evidence import log_p_of_rate
@@ -74,13 +74,15 @@ def _whole_column(
         feature = next((f for f in profile.features if f.name == name), None)
         known = feature if isinstance(feature, NumericFeature) else None
         if one.least == one.greatest and known is not None and (known.variance or 0) > 0:
+            log_p = _log_p_of_one(one, baseline, len(column.edges) + 1)
             yield Finding(
-                column=name, kind="constant", log_p=CERTAIN, what=f"is always {one.least:g}"
+                column=name, kind="constant", log_p=log_p, what=f"is always {one.least:g}"
             )
         sample = one.sample()
         before = quantiles_of(column, baseline.counts, DECILES)
         after = np.quantile(sample.astype(np.float64), DECILES).tolist()
-        factor = unit_factor(before, after, rows=len(sample)) if before else None
+        is_moved = is_other(column, baseline.counts, sample.astype(np.float64))
+        factor = unit_factor(before, after, rows=len(sample)) if before and is_moved else None
         if factor is not None:
             yield Finding(
                 column=name,
@@ -98,9 +100,15 @@ def _whole_column(
             yield Finding(
                 column=name,
                 kind="constant",
-                log_p=CERTAIN,
+                log_p=_log_p_of_one(one, baseline, len(baseline.counts)),
                 what=f"is always {names[int(used[0])]}",
             )
+
+
+def _log_p_of_one(one: ColumnCounts, baseline: Baseline, places: int) -> float:
+    """That all rows fall to one place by chance: the commonest of the reference's."""
+    most = (float(baseline.counts[:places].max(initial=0)) + 1) / (baseline.rows + 1)
+    return float(one.counts.sum() / baseline.dispersion * np.log(most))
 
 
 def _counts(one: ColumnCounts, baseline: Baseline) -> Iterator[tuple[str, int, int | None]]:

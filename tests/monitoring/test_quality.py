@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rules of data quality: what breaks them, and what only looks as if it did."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -164,3 +165,49 @@ def test_a_factor_is_told_as_people_say_it() -> None:
     assert [factor_told(one) for one in factors] == [
         "1000", "1/1000", "2.54", "1/60", "1.5", "25400", "10",
     ]  # fmt: skip
+
+
+def awkward(n: int, draws: np.random.Generator) -> dict[str, Any]:
+    """Heavy tails, many zeros, few values that are infinite."""
+    few = draws.normal(size=n)
+    few[draws.random(n) < 0.003] = np.inf
+    return {
+        "heavy": np.exp(draws.normal(0, 3, n)),
+        "zeros": np.where(draws.random(n) < 0.7, 0.0, draws.exponential(size=n)),
+        "few": few,
+    }
+
+
+@pytest.mark.parametrize("reference_rows", [60, 300, 1000])
+def test_no_rule_takes_a_small_reference_or_a_heavy_tail_for_a_broken_unit(
+    reference_rows: int,
+) -> None:
+    draws = np.random.default_rng(reference_rows)
+    profile = profile_of_values(awkward(reference_rows, draws))
+    layout = layout_of(profile)
+    monitor = monitors.open(
+        model="m",
+        version=1,
+        layout=layout,
+        profile=profile,
+        is_self_reference=True,
+        settings=MonitoringSettings(),
+        saved=None,
+    )
+    for tick in range(800):
+        at = BEGIN + 10 * tick
+        monitor.take(taken_of(layout, awkward(64, draws), at=at + 10, since=at))
+    assert monitor.status().alarms == ()
+
+
+def test_rows_of_one_request_that_are_alike_are_no_constant_column() -> None:
+    stream = Stream()
+    values = {name: np.repeat(value, 64) for name, value in drawn(1, 4).items()}
+    for request in range(6):
+        taken = taken_of(stream.layout, values, at=stream.at + 60 * request + 60, since=stream.at)
+        alone = replace(taken, tested=taken.tested // 64, requests=1, tested_rows=1)
+        stream.monitor.take(alone)
+        values = {name: np.repeat(value, 64) for name, value in drawn(1, 5 + request).items()}
+        if request == 0:
+            assert stream.kinds() == set()
+    assert "constant" not in stream.kinds()
