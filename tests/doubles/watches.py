@@ -54,15 +54,17 @@ class ScriptedWatch:
     rows: int = 0
     since: float = 0.0
     has_ended: bool = False
+    keys_forgotten: int = 0
     taken: list[Taken] = field(default_factory=list)
 
-    def take(self, now: float, *, ends_tick: bool) -> Taken:
+    def take(self, now: float, *, ends_tick: bool, forgets_keys: bool = False) -> Taken:
         if self.has_ended:
             raise EngineError("The engine has stopped.", code="UNAVAILABLE")
         offsets = self.layout.offsets
         counts = np.zeros(offsets[-1], np.uint32)
         counts[list(offsets[:-1])] = self.rows
         columns = len(self.layout.columns)
+        self.keys_forgotten += ends_tick or forgets_keys
         taken = Taken(
             at=now,
             since=self.since,

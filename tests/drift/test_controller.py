@@ -423,3 +423,20 @@ def test_an_engine_that_has_ended_is_no_failure(rig: Rig, caplog: pytest.LogCapt
         await rig.controller.close()
 
     do(story())
+
+
+def test_a_tick_of_few_sticky_keys_goes_on_until_it_can_end(rig: Rig) -> None:
+    rig.write()
+
+    async def story() -> None:
+        await rig.serve()
+        status = None
+        for _ in range(8):
+            # What ten keys may bring, once they are forgotten.
+            status = await rig.tick(10)
+        assert rig.watch.keys_forgotten >= 8
+        assert status is not None
+        assert status.ticks == 2
+        await rig.controller.close()
+
+    do(story())

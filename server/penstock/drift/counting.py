@@ -33,14 +33,15 @@ class Watch:
         self._takes_sample = sample_rows > 0
         self._unfit_rows = 0
 
-    def take(self, now: float, *, ends_tick: bool) -> Taken:
+    def take(self, now: float, *, ends_tick: bool, forgets_keys: bool = False) -> Taken:
         """What was counted since the last call; `now`: seconds since 1970, UTC.
 
+        `forgets_keys`: each sticky key may bring rows again, as after the end of a tick.
         Waits until all that was answered before the call is counted, some milliseconds, without
         the interpreter's lock. Raises EngineError once the engine has stopped.
         """
         try:
-            counts = self._core.take(ends_tick)
+            counts = self._core.take(ends_tick or forgets_keys)
         except CoreError as error:
             raise EngineError(str(error), code=error.code) from None
         since, self._since = self._since, now

@@ -34,8 +34,11 @@ class Watch(Protocol):
     layout: Layout
     share: float
 
-    def take(self, now: float, *, ends_tick: bool) -> Taken:
-        """What was counted since the last time. Raises EngineError once the engine has ended."""
+    def take(self, now: float, *, ends_tick: bool, forgets_keys: bool = False) -> Taken:
+        """What was counted since the last time. Raises EngineError once the engine has ended.
+
+        `forgets_keys`: each sticky key may bring rows again, as after the end of a tick.
+        """
 
     def keep_sample(self, rows: int) -> None:
         """At most so many rows of each span from now on; 0: none."""

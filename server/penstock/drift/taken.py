@@ -31,7 +31,7 @@ class Taken:
     """Counts of one span of time, at the places of a Layout.
 
     `shown` has every row that was seen. `tested` has one row, drawn by chance, of each request, and
-    one of each sticky key in a tick: rows of one request are not independent of each other.
+    one of each sticky key in `tick_s`: rows of one request are not independent of each other.
     """
 
     #: Seconds since 1970, UTC: when it was taken, and when the span began.
@@ -52,7 +52,7 @@ class Taken:
     dropped_rows: int
     #: Rows that were equal to another one among the last 1024.
     repeated_rows: int
-    #: Rows beyond what one sticky key may bring in a tick, which are in no count.
+    #: Rows beyond what one sticky key may bring in `tick_s`, which are in no count.
     capped_rows: int
     #: The share of requests that are looked at.
     share: float

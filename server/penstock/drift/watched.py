@@ -101,9 +101,11 @@ class Watched:
 
     def look(self, now: float, wall_s: float) -> None:
         """Takes what was counted since the last look. Blocks for moments; any thread."""
-        ends = self.tick.ends(now, self.course.settings.tick_s)
-        taken = self.watch.take(wall_s, ends_tick=ends)
-        self.tick = self.tick.after(taken.tested_rows, now, has_ended=ends)
+        tick_s = self.course.settings.tick_s
+        ends = self.tick.ends(now, tick_s)
+        forgets = self.tick.forgets_keys(now, tick_s)
+        taken = self.watch.take(wall_s, ends_tick=ends, forgets_keys=forgets)
+        self.tick = self.tick.after(taken.tested_rows, now, has_ended=ends, has_forgotten=forgets)
         self.totals.add(taken)
         self.wants_monitor |= taken.rows > 0
         is_quiet = not (taken.requests or taken.dropped_rows or ends)
