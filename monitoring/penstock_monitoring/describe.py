@@ -74,33 +74,43 @@ def history_of(
     windows: Sequence[Window],
 ) -> tuple[HistoryPoint, ...]:
     """A column's past windows; its counts are `begin` to `end` of all."""
-    parts = [window.counts[begin:end] for window in windows]
-    if not parts:
+    if not windows:
         return ()
+    parts = np.array([window.counts[begin:end] for window in windows])
+    rows = parts.sum(axis=1)
     # The same bins throughout, as large as the window of fewest rows needs.
-    fewest = min(parts, key=lambda part: int(part.sum()))
-    bins = bins_of_rows(column, baseline.counts, fewest)
-    live = np.array([bins.sums(part) for part in parts]) + 0.5
-    reference = bins.sums(baseline.counts) + 0.5
-    psi = debiased_psi(reference[None, :], live, dispersion=baseline.dispersion)
-    found = []
-    for at, (window, part) in enumerate(zip(windows, parts, strict=True)):
-        rows = int(part.sum())
-        missing = rates_of(column, baseline, part, window.outside[place])[0].live
-        is_number = column.reading not in ("category", "present")
-        finite = int(part[: len(column.edges) + 1].sum()) if is_number else 0
-        mean = float(window.moments[place, 0]) / finite + column.shift if finite else None
-        found.append(
-            HistoryPoint(
-                begin=window.begin,
-                end=window.end,
-                rows=rows,
-                psi=max(0.0, float(psi[at])),
-                missing=missing,
-                mean=None if column.is_sensitive else mean,
-            )
+    bins = bins_of_rows(column, baseline.counts, parts[int(rows.argmin())])
+    is_in = bins.of_place[:, None] == np.arange(len(bins.names))
+    psi = debiased_psi(
+        bins.sums(baseline.counts)[None, :] + 0.5,
+        parts @ is_in.astype(np.float64) + 0.5,
+        dispersion=baseline.dispersion,
+    )
+    is_number = column.reading not in ("category", "present")
+    missing = parts[:, len(column.edges) + 1 if is_number else -1] / np.maximum(rows, 1)
+    finite = parts[:, : len(column.edges) + 1].sum(axis=1) if is_number else rows * 0
+    sums = np.array([window.moments[place, 0] for window in windows])
+    means = sums / np.maximum(finite, 1) + column.shift
+    has_mean = (finite > 0) & (not column.is_sensitive)
+    return tuple(
+        HistoryPoint(
+            begin=window.begin,
+            end=window.end,
+            rows=n,
+            psi=max(0.0, off),
+            missing=share,
+            mean=mean if is_told else None,
         )
-    return tuple(found)
+        for window, n, off, share, mean, is_told in zip(
+            windows,
+            rows.tolist(),
+            psi.tolist(),
+            missing.tolist(),
+            means.tolist(),
+            has_mean.tolist(),
+            strict=True,
+        )
+    )
 
 
 def column_drift(

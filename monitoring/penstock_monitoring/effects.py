@@ -23,6 +23,7 @@ from penstock_monitoring.bins import BINS_MAX, Bins, bins_of_rows
 __all__ = [
     "ALARM",
     "Comparison",
+    "DRAWS",
     "Pair",
     "WARN",
     "compare",
@@ -35,6 +36,7 @@ __all__ = [
 WARN = 0.05
 ALARM = 0.1
 
+#: Of each bootstrap.
 DRAWS = 200
 #: Columns whose draws are held in memory at once.
 _CHUNK = 64

@@ -17,7 +17,7 @@ from penstock.digests import digest_of
 from penstock.drift import DriftStatus, Layout, Monitor, MonitoringSettings, Sample, Taken
 from penstock.profile import ReferenceProfile
 from penstock_monitoring.baseline import Baseline, baselines_of
-from penstock_monitoring.effects import Comparison, compare
+from penstock_monitoring.effects import DRAWS, Comparison, compare
 from penstock_monitoring.evidence import Evidence, put
 from penstock_monitoring.judging import Judge, judged_window
 from penstock_monitoring.multiplicity import alpha_of
@@ -32,6 +32,9 @@ from penstock_monitoring.windows import Window, Windows
 __all__ = ["ProfileMonitors", "VersionMonitor", "monitors"]
 
 _LOOK_S = 60.0
+#: Of all columns' intervals together: wide layouts have fewer for each.
+_DRAWS_OF_ALL = 100_000
+_DRAWS_MIN = 40
 #: A clock that is set back by more is believed, and windows begin anew.
 _BACK_MAX_S = 3600.0
 
@@ -161,7 +164,9 @@ class VersionMonitor:
         return self._rules.look(self._judge.episodes, self._at, recent)
 
     def _compared(self, window: Window) -> list[Comparison]:
-        return compare([self._judge.pair(place, window) for place in range(len(self._baselines))])
+        columns = range(len(self._baselines))
+        draws = max(_DRAWS_MIN, min(DRAWS, _DRAWS_OF_ALL // max(1, len(columns))))
+        return compare([self._judge.pair(place, window) for place in columns], draws=draws)
 
     def status(self, *, window_s: float | None = None) -> DriftStatus:
         """See Monitor.status."""
