@@ -125,7 +125,7 @@ class VersionMonitor:
         self._share = taken.share
         self._windows.add(at, taken)
         if taken.rows or self._rules.row_at is None:
-            self._rules.row_at = at
+            self._rules.came(at)
         if taken.sample is not None and taken.rows:
             self._sketches.add(taken.sample, at)
         self._tested += taken.tested

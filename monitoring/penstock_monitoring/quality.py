@@ -49,6 +49,8 @@ _OTHER_ERRORS = 6.0
 #: Rows that should have come by now, by the slowest hour of a day, and at least so many seconds.
 _SILENT_ROWS = 50.0
 _SILENT_S = 300.0
+#: And so many times the longest usual pause.
+_SILENT_PAUSES = 2.0
 
 Counts = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
@@ -238,11 +240,13 @@ def is_repeating(baselines: Sequence[Baseline], window: Window) -> bool:
     )
 
 
-def is_silent(rows_by_hour: Sequence[int], silent_s: float) -> bool:
+def is_silent(rows_by_hour: Sequence[int], silent_s: float, pauses_s: Sequence[float] = ()) -> bool:
     """Whether rows should have come in `silent_s`: by the slowest of the last 24 whole hours.
 
-    `rows_by_hour`: of those; with fewer of them nobody knows what a night is like.
+    `rows_by_hour`: of those; with fewer of them nobody knows what a night is like. `pauses_s`: the
+    longest without rows in each, for rows may come in batches; the longest of all may be a fault.
     """
-    if len(rows_by_hour) < 23 or silent_s < _SILENT_S:
+    usual_s = max(sorted(pauses_s)[:-1], default=0.0)
+    if len(rows_by_hour) < 23 or silent_s < max(_SILENT_S, _SILENT_PAUSES * usual_s):
         return False
     return min(rows_by_hour) / 3600 * silent_s >= _SILENT_ROWS

@@ -17,6 +17,7 @@ __all__ = ["Rules"]
 #: The shortest window of so many rows is looked at, or the longest.
 _WINDOWS_S = (60.0, 300.0, 3600.0)
 _ROWS = 200
+_HOUR_S = 3600
 #: Looks one after the other at which a rule must hold again.
 CLEAR_LOOKS = 5
 #: Rules that say no more than an alarm of evidence does that goes on for the column.
@@ -36,6 +37,16 @@ class Rules:
         self.held: dict[tuple[str, str], int] = {}
         #: When the last row came.
         self.row_at: float | None = None
+        #: By hour since 1970, of a day: the longest time without rows that ended in it.
+        self.pauses_s: dict[int, float] = {}
+
+    def came(self, at: float) -> None:
+        """Rows came, or are waited for from now on."""
+        if self.row_at is not None:
+            hour = int(at // _HOUR_S)
+            self.pauses_s[hour] = max(self.pauses_s.get(hour, 0.0), at - self.row_at)
+            self.pauses_s = {one: s for one, s in self.pauses_s.items() if one > hour - 24}
+        self.row_at = at
 
     def look(self, episodes: Episodes, at: float, recent: npt.NDArray[Any]) -> bool:
         """Looks at the last minutes; True: an alarm was raised or cleared."""
@@ -47,7 +58,9 @@ class Rules:
             share = window.scalars["repeated_rows"] / window.rows
             said = f"{share:.2g} of rows repeat another one of the last 1024,"
             found["repeated", ""] = (Broken(column=-1, kind="repeated", said=said), window.begin)
-        if self.row_at is not None and is_silent(self._hours(at), at - self.row_at):
+        if self.row_at is not None and is_silent(
+            self._hours(at), at - self.row_at, list(self.pauses_s.values())
+        ):
             found["silence", ""] = (
                 Broken(column=-1, kind="silence", said="no rows"),
                 self.row_at,

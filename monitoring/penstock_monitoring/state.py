@@ -33,6 +33,7 @@ def content_of(judge: Judge, rules: Rules) -> dict[str, Any]:
         "episodes_ever": judge.episodes.count,
         "held": [[*key, looks] for key, looks in rules.held.items()],
         "row_at": rules.row_at,
+        "pauses_s": [[*one] for one in rules.pauses_s.items()],
     }
 
 
@@ -54,3 +55,4 @@ def restore_content(
     judge.episodes = Episodes.of_content(content["episodes"], content["episodes_ever"])
     rules.held = {(kind, column): looks for kind, column, looks in content["held"]}
     rules.row_at = content["row_at"]
+    rules.pauses_s = {int(hour): float(s) for hour, s in content.get("pauses_s", ())}

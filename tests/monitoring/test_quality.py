@@ -109,9 +109,9 @@ def test_rows_that_repeat_each_other_are_told_of_once() -> None:
 
 def test_silence_is_told_of_once_a_day_is_known() -> None:
     stream = Stream()
-    for hour in range(26):
-        stream.at = BEGIN + hour * 3600
-        stream.live(1, rows=1000)
+    for minute in range(0, 26 * 60, 5):
+        stream.at = BEGIN + minute * 60
+        stream.live(1)
     for minute in range(12):
         stream.at = BEGIN + 26 * 3600 + minute * 60
         stream.monitor.take(
@@ -211,3 +211,35 @@ def test_rows_of_one_request_that_are_alike_are_no_constant_column() -> None:
         if request == 0:
             assert stream.kinds() == set()
     assert "constant" not in stream.kinds()
+
+
+def test_a_pause_between_batches_is_no_silence() -> None:
+    busy = [3600] * 23
+    assert is_silent(busy, 400.0)
+    assert is_silent(busy, 400.0, [20.0] * 23)
+    assert not is_silent(busy, 800.0, [900.0] * 23)
+    assert is_silent(busy, 2000.0, [900.0] * 23)
+    # What was silent once is not usual.
+    assert is_silent(busy, 400.0, [20.0] * 23 + [10_000.0])
+
+
+def test_rows_that_come_in_batches_raise_no_alarm_between_them_after_a_restart_either() -> None:
+    draws = np.random.default_rng(1)
+    profile = profile_of_values({"x": draws.normal(size=1000)})
+    layout = layout_of(profile)
+    given: dict[str, Any] = {
+        "model": "m",
+        "version": 1,
+        "layout": layout,
+        "profile": profile,
+        "is_self_reference": False,
+        "settings": MonitoringSettings(),
+    }
+    monitor = monitors.open(**given, saved=None)
+    for minute in range(26 * 60):
+        values = {"x": draws.normal(size=300)} if minute % 15 == 0 else {}
+        at = BEGIN + 60 * minute
+        if minute == 25 * 60 + 5:
+            monitor = monitors.open(**given, saved=monitor.save())
+        monitor.take(taken_of(layout, values, at=at + 60, since=at, ends_tick=bool(values)))
+    assert monitor.status().alarms == ()
