@@ -51,13 +51,14 @@ class Rules:
     def look(self, episodes: Episodes, at: float, recent: npt.NDArray[Any]) -> bool:
         """Looks at the last minutes; True: an alarm was raised or cleared."""
         window = self._window(at)
+        begin = max(window.begin, self._windows.first_row(at))
         broken = broken_rules(self._layout, self._baselines, window, recent)
         names = [column.name for column in self._layout.columns]
-        found = {(one.kind, names[one.column]): (one, window.begin) for one in broken}
+        found = {(one.kind, names[one.column]): (one, begin) for one in broken}
         if is_repeating(self._baselines, window):
             share = window.scalars["repeated_rows"] / window.rows
             said = f"{share:.2g} of rows repeat another one of the last 1024,"
-            found["repeated", ""] = (Broken(column=-1, kind="repeated", said=said), window.begin)
+            found["repeated", ""] = (Broken(column=-1, kind="repeated", said=said), begin)
         if self.row_at is not None and is_silent(
             self._hours(at), at - self.row_at, list(self.pauses_s.values())
         ):
@@ -68,10 +69,10 @@ class Rules:
         is_changed = False
         going = episodes.going(OF)
         told = {name for _, name in episodes.going(["reference", "last week"])}
-        for key, (one, begin) in found.items():
+        for key, (one, since) in found.items():
             self.held[key] = 0
             if key not in going and not (key[0] in _SAME_CAUSE and key[1] in told):
-                is_changed |= episodes.raise_one(_episode(one, key[1], begin, at, episodes), 60.0)
+                is_changed |= episodes.raise_one(_episode(one, key[1], since, at, episodes), 60.0)
         for key in going - found.keys():
             self.held[key] = self.held.get(key, 0) + 1
             if self.held[key] >= CLEAR_LOOKS:

@@ -170,6 +170,13 @@ class Windows:
         seen = days.spans[(days.spans >= 0) & (days.scalars[:, 1] > 0)]
         return bool(len(seen)) and float(seen.min()) * days.span <= now - seconds
 
+    def first_row(self, now: float) -> float:
+        """When the first row of the last hour came, to the minute; `now`: there is none."""
+        minutes = self.rings[-3]
+        is_recent = minutes.spans > int(now // minutes.span) - len(minutes.spans)
+        seen = minutes.spans[is_recent & (minutes.scalars[:, 1] > 0)]
+        return float(seen.min() * minutes.span) if len(seen) else now
+
     def history(self, now: float) -> Iterator[Window]:
         """Hours with rows, the oldest first; minutes as long as there are fewer than three."""
         minutes, hours = self.rings[-3], self.rings[-2]

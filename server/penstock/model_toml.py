@@ -2,6 +2,7 @@
 """A small TOML file next to a model, read; or one sentence for each thing that is wrong with it."""
 
 import json
+import os
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -38,6 +39,9 @@ WANTED = {
 def tables_at(path: Path, fails: Fails) -> dict[str, Any] | None:
     """The tables of the file at `path`; None: it is not there. Raises what `fails` makes."""
     try:
+        # A pipe would be waited for without end; what a link to nothing should say is not known.
+        if os.path.lexists(path) and not path.is_file() and not path.is_dir():
+            raise fails(f"{path} cannot be read: wanted a file, or a link to one.")
         with path.open("rb") as file:
             read = file.read(TOML_BYTES_MAX + 1)
         if len(read) > TOML_BYTES_MAX:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -62,3 +63,16 @@ def test_a_signature_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "signature.json").write_text("{")
     with pytest.raises(MonitoringError, match="is not JSON"):
         read_version_files(tmp_path, tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link"])
+def test_settings_that_are_a_pipe_or_a_link_to_nothing_are_refused_at_once(
+    tmp_path: Path, kind: str
+) -> None:
+    path = tmp_path / "monitoring.toml"
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(tmp_path / "gone")
+    with pytest.raises(MonitoringError, match="wanted a file, or a link to one"):
+        monitoring_of_folder(tmp_path)

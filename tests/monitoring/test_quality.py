@@ -243,3 +243,12 @@ def test_rows_that_come_in_batches_raise_no_alarm_between_them_after_a_restart_e
             monitor = monitors.open(**given, saved=monitor.save())
         monitor.take(taken_of(layout, values, at=at + 60, since=at, ends_tick=bool(values)))
     assert monitor.status().alarms == ()
+
+
+def test_a_rule_is_not_broken_before_the_first_row() -> None:
+    stream = Stream()
+    stream.at = BEGIN + 7 * 3600 + 1234
+    first = stream.at
+    stream.live(12, lambda rows: rows | {"height": np.full(len(rows["height"]), 170.0)}, rows=16)
+    (alarm,) = [one for one in stream.alarms() if one.kind == "constant"]
+    assert first - 60 <= alarm.onset <= alarm.raised_at
