@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from penstock.errors import ProfileError
+from penstock.plain_text import escaped
 from penstock_client.drift import DriftStatus
 from penstock_monitoring.profile import write_profile
 from penstock_monitoring.reference_table import profile_of_table, remarks_of
@@ -40,7 +41,7 @@ def write_reference(console: Console, table: str, out: Path, **given: Any) -> No
         )
     )
     for remark in remarks_of(profile):
-        console.print(Text(f"Note: {remark}", "yellow"))
+        console.print(Text(f"Note: {escaped(remark)}", "yellow"))
 
 
 def show_comparison(
@@ -61,7 +62,7 @@ def write_report(console: Console, status: DriftStatus, out: Path) -> DriftRepor
     """Write what a server has said as a page. Raises MonitoringError."""
     report = DriftReport.from_client(status)
     report.save(out)
-    console.print(Text(f"{out}: {report.verdict}"))
+    console.print(Text(f"{out}: {escaped(report.verdict)}"))
     return report
 
 

@@ -352,3 +352,20 @@ def test_the_command_tells_of_alarms_and_fails_on_them_if_asked(tmp_path: Path) 
     assert done.exit_code == 0
     assert json.loads(done.output)["alarms"] == []
     assert runner.invoke(app, ["drift", "compare", "none.parquet", paths[0]]).exit_code == 4
+
+
+def test_a_name_commands_no_terminal(tmp_path: Path) -> None:
+    add_to(app)
+    name = "\x1b]0;mine\x07\x1b[2Jred\nline"
+    draws = np.random.default_rng(0)
+    for file, shift in (("reference", 0.0), ("current", 3.0)):
+        table = pd.DataFrame({name: draws.normal(shift, 1.0, 500)})
+        table.to_parquet(tmp_path / f"{file}.parquet")
+    paths = [str(tmp_path / f"{file}.parquet") for file in ("reference", "current")]
+    done = CliRunner(env={"COLUMNS": "200", "TERM": "dumb"}).invoke(
+        app, ["drift", "compare", *paths]
+    )
+    assert done.exit_code == 0, done.stdout
+    assert "\x1b" not in done.stdout
+    assert "\x07" not in done.stdout
+    assert "\\u001b]0;mine" in done.stdout

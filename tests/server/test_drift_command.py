@@ -80,3 +80,11 @@ def test_json_is_that_of_rest(server: AdminServer) -> None:
 def test_a_refusal_is_a_sentence(server: AdminServer) -> None:
     done = run(server, "nobody")
     assert (done.exit_code, "nobody is not watched." in done.stderr) == (4, True)
+
+
+def test_a_name_of_a_column_commands_no_terminal(server: AdminServer) -> None:
+    column = replace(AGE, name="\x1b[2Jage")
+    server.drift.kept = [replace(DRIFTED, columns=(column,))]
+    shown = run(server, "fraud").stdout
+    assert "\x1b" not in shown
+    assert "\\u001b[2Jage" in shown

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from penstock.drift import ColumnDrift
+from penstock.plain_text import escaped
 from penstock_monitoring.main_effect import main_effect
 from penstock_monitoring.report.drift_report import DriftReport
 from penstock_monitoring.report.verdict import by_severity
@@ -33,10 +34,10 @@ def report_picture(report: DriftReport, *, every: bool) -> RenderableType:
     status = report.status
     shown = by_severity(status.columns)
     left_out = 0 if every else max(0, len(shown) - COLUMNS_SHOWN)
-    parts: list[RenderableType] = [Text(report.verdict, "bold")]
+    parts: list[RenderableType] = [Text(escaped(report.verdict), "bold")]
     going_on = [alarm for alarm in status.alarms if alarm.cleared_at is None]
     parts += [
-        Text.assemble(("  ▲ ", "red"), (f"{alarm.kind}: ", "bold"), alarm.message)
+        Text.assemble(("  ▲ ", "red"), (f"{alarm.kind}: ", "bold"), escaped(alarm.message))
         for alarm in going_on
     ]
     parts += [Text(), _columns(shown[: len(shown) - left_out], report)]
@@ -44,7 +45,7 @@ def report_picture(report: DriftReport, *, every: bool) -> RenderableType:
         parts.append(
             Text(f"{plural(left_out, 'column')} that differ less: --all shows them.", "dim")
         )
-    parts += [Text(), *(Text(note, "dim") for note in status.notes)]
+    parts += [Text(), *(Text(escaped(note), "dim") for note in status.notes)]
     return Group(*parts)
 
 
@@ -61,7 +62,7 @@ def _columns(columns: Iterable[ColumnDrift], report: DriftReport) -> Table:
     for one in columns:
         p_value = [] if p_values is None else [shown_p_value(p_values.get(one.name, 0.0))]
         table.add_row(
-            Text(f"{one.name} (output)" if one.is_output else one.name),
+            Text(escaped(one.name) + (" (output)" if one.is_output else "")),
             Text(one.state, STYLES[one.state]),
             _effect(one),
             f"{one.log_e:,.1f} of {one.log_limit:.1f}",

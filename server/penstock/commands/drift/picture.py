@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from penstock.commands.drift.told import effect_of, shown_effect, shown_moment, shown_percent
+from penstock.plain_text import escaped
 from penstock_client.drift import ColumnDrift, DriftAlarm, DriftRate, DriftStatus
 
 __all__ = ["COLUMNS_SHOWN", "list_picture", "status_picture"]
@@ -30,9 +31,11 @@ REFERENCES = {
 def status_picture(status: DriftStatus, *, every: bool) -> RenderableType:
     """One version."""
     parts: list[RenderableType] = [
-        Text.assemble((status.model, "bold"), f" version {status.version}: {_verdict(status)}"),
+        Text.assemble(
+            (escaped(status.model), "bold"), f" version {status.version}: {_verdict(status)}"
+        ),
         *(Text(line) for line in _lines(status)),
-        *(Text(f"Note: {note}", "yellow") for note in status.notes),
+        *(Text(f"Note: {escaped(note)}", "yellow") for note in status.notes),
     ]
     if status.alarms:
         parts += [Text("\nAlarms", "bold"), _alarms(status.alarms[:ALARMS_SHOWN])]
@@ -54,7 +57,7 @@ def list_picture(found: Sequence[DriftStatus]) -> RenderableType:
     for one in found:
         ongoing = _ongoing(one)
         table.add_row(
-            Text(one.model),
+            Text(escaped(one.model)),
             str(one.version),
             f"{one.rows:,}",
             str(len(one.columns)),
@@ -95,7 +98,7 @@ def _alarms(alarms: Sequence[DriftAlarm]) -> Table:
         ended = f"\ncleared {shown_moment(one.cleared_at)}" if one.cleared_at is not None else ""
         style = "dim" if ended else STYLES["alarm"]
         table.add_row(
-            Text(shown_moment(one.onset) + ended), Text(one.kind, style), Text(one.message)
+            Text(shown_moment(one.onset) + ended), Text(one.kind, style), Text(escaped(one.message))
         )
     return table
 
@@ -107,7 +110,7 @@ def _columns(columns: Sequence[ColumnDrift]) -> Table:
     table.add_column("Rates", overflow="fold")
     for one in columns:
         table.add_row(
-            Text(f"{one.name} (output)" if one.is_output else one.name),
+            Text(escaped(one.name) + (" (output)" if one.is_output else "")),
             Text(one.state, STYLES.get(one.state, "")),
             shown_effect(effect_of(one, "psi")),
             f"{one.log_e:.1f} of {one.log_limit:.1f}",
