@@ -46,7 +46,8 @@ def coarse_starts(counts: npt.NDArray[Any], reading: str) -> npt.NDArray[np.int6
 
 def coarse_column(column: WatchedColumn, starts: npt.NDArray[np.int64]) -> WatchedColumn:
     """The column whose places are the runs that coarse_starts() gave."""
-    if column.reading == "present":
+    # Nothing is joined, and of keys, each of them rare, there is no place to name.
+    if column.reading == "present" or len(starts) == column.places:
         return column
     regular = starts[: -len(SPECIALS)].tolist()
     if column.reading != "category":

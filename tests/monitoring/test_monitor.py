@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.doubles.live_rows import BEGIN, LiveRows, layout_of, taken_of
+from tests.doubles.live_rows import BEGIN, LiveRows, layout_of, profile_of_values, taken_of
 
-from penstock.drift import Alarm, ColumnDrift, DriftStatus, Monitor, Sample
+from penstock.drift import Alarm, ColumnDrift, DriftStatus, Monitor, MonitoringSettings, Sample
 from penstock.errors import ProfileError
 from penstock_monitoring.monitor import VersionMonitor, monitors
 
@@ -288,3 +288,29 @@ def test_a_column_takes_less_than_60_kb_however_it_is_asked() -> None:
     monitor = watched.monitor
     assert isinstance(monitor, VersionMonitor)
     assert monitor.nbytes / len(watched.rows.layout.columns) < 60_000
+
+
+def test_keys_of_which_none_is_common_are_watched_beside_other_columns() -> None:
+    draws = np.random.default_rng(0)
+
+    def drawn(n: int, shift: float = 0.0) -> dict[str, Any]:
+        keys = np.array([f"user {one}" for one in draws.integers(0, 1 << 40, n)], dtype=object)
+        return {"key": keys, "x": draws.normal(shift, 1.0, n)}
+
+    profile = profile_of_values(drawn(300))
+    layout = layout_of(profile)
+    assert layout.columns[0].categories == ()
+    monitor = monitors.open(
+        model="m",
+        version=1,
+        layout=layout,
+        profile=profile,
+        is_self_reference=True,
+        settings=MonitoringSettings(),
+        saved=None,
+    )
+    for tick in range(60):
+        at = BEGIN + TICK_S * tick
+        values = drawn(64, shift=2.0 if tick >= 30 else 0.0)
+        monitor.take(taken_of(layout, values, at=at + TICK_S, since=at))
+    assert {name for alarm in monitor.status().alarms for name in alarm.columns} == {"x"}
