@@ -127,7 +127,7 @@ def _rules(
         if live[other] >= MOSTLY and reference[other] <= RARE:
             yield "unseen", _said("unseen", live[other], reference[other])
     if column.reading != "present":
-        is_one = bool(moments[2] == moments[3]) if is_number else bool(live.max() == 1.0)
+        is_one = bool(moments[2] == moments[3]) if is_number else bool(live[:missing].max() == 1.0)
         regular = reference[:missing]
         if is_one and -rows * np.log(max(float(regular.max()), 1e-9)) > _LOG_CHANCE:
             yield "constant", "one value in all rows"

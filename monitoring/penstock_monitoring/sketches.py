@@ -131,7 +131,8 @@ class Sketches:
         sampled = self._texts.get(column, 0)
         if found is None or not sampled:
             return ()
-        kind = self._library.frequent_items_error_type.NO_FALSE_NEGATIVES
+        # Of keys that came once each, the sketch would name any as common.
+        kind = self._library.frequent_items_error_type.NO_FALSE_POSITIVES
         items = sorted(found.get_frequent_items(kind), key=lambda item: -item[1])
         return tuple(
             (str(item[0]), max(1, round(item[1] * rows / sampled))) for item in items[:_UNSEEN_MAX]

@@ -252,3 +252,22 @@ def test_a_rule_is_not_broken_before_the_first_row() -> None:
     stream.live(12, lambda rows: rows | {"height": np.full(len(rows["height"]), 170.0)}, rows=16)
     (alarm,) = [one for one in stream.alarms() if one.kind == "constant"]
     assert first - 60 <= alarm.onset <= alarm.raised_at
+
+
+def test_a_text_that_was_always_missing_is_no_constant_column() -> None:
+    nothing = {"text": np.full(300, "", dtype=object)}
+    profile = profile_of_values(nothing)
+    layout = layout_of(profile)
+    monitor = monitors.open(
+        model="m",
+        version=1,
+        layout=layout,
+        profile=profile,
+        is_self_reference=True,
+        settings=MonitoringSettings(),
+        saved=None,
+    )
+    for tick in range(20):
+        at = BEGIN + 10 * tick
+        monitor.take(taken_of(layout, nothing, at=at + 10, since=at))
+    assert monitor.status().alarms == ()

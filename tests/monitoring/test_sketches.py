@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from tests.doubles.live_rows import BEGIN, LiveRows, taken_of
 
-from penstock.drift import Sample
+from penstock.drift import Layout, Sample, WatchedColumn
 from penstock_monitoring.sketches import RECENT_ROWS, Sketches, datasketches
 
 SHARES = (0.05, 0.5, 0.95)
@@ -93,3 +93,15 @@ def test_without_the_library_the_last_rows_are_kept_and_nothing_else() -> None:
     other = Sketches(rows.layout, datasketches())
     other.restore(sketches.arrays())
     assert other.quantiles(X, SHARES) == ()
+
+
+def test_keys_that_came_once_each_are_named_as_common_by_nobody() -> None:
+    layout = Layout(
+        columns=(WatchedColumn(name="key", tensor="key", reading="category", categories=()),)
+    )
+    sketches = Sketches(layout, datasketches())
+    for span in range(200):
+        texts = [f"user {span} {one}" for one in range(100)]
+        numbers = np.full((100, 1), np.nan, dtype=np.float32)
+        sketches.add(Sample(numbers=numbers, texts={0: texts}), 0.0)
+    assert sketches.unseen(0, 1_000_000) == ()
