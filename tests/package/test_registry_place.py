@@ -4,11 +4,15 @@
 from __future__ import annotations
 
 import socket
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import OperationalError
 
 from penstock.errors import RegistryError
 from penstock.registry.place import check_reachable, registry_place, shown_uri
@@ -91,3 +95,20 @@ def test_mlflow_is_not_imported_to_say_so(tmp_path: Path) -> None:
     command = [sys.executable, "-c", program, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.stdout == "[]\n", done.stderr
+
+
+def test_a_file_that_was_moved_away_is_not_replaced_by_an_empty_registry(tmp_path: Path) -> None:
+    folder = tmp_path / "of 100%20 models? #1"
+    folder.mkdir()
+    place = registry_place("sqlite:///mlflow.db", folder=folder)
+    assert place.file is not None
+    with pytest.raises(OperationalError):
+        create_engine(place.opened_uri).connect()
+    assert not place.file.exists()
+    with closing(sqlite3.connect(place.file)) as database:
+        database.execute("CREATE TABLE models (name)")
+    with create_engine(place.opened_uri).connect() as connection:
+        connection.execute(text("INSERT INTO models VALUES ('iris')"))
+        connection.commit()
+    with closing(sqlite3.connect(place.file)) as database:
+        assert database.execute("SELECT name FROM models").fetchall() == [("iris",)]

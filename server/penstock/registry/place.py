@@ -11,7 +11,7 @@ import tempfile
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from penstock.errors import RegistryError
 
@@ -31,6 +31,15 @@ class RegistryPlace:
 
     uri: str
     file: Path | None = None
+
+    @property
+    def opened_uri(self) -> str:
+        """What MLflow opens. Of an embedded registry in a form with which SQLite makes no empty
+        one in the place of a file that was moved away: that would be a registry of no models.
+        """
+        if self.file is None:
+            return self.uri
+        return f"{_SQLITE}file:{quote(str(self.file))}?mode=rw&uri=true"
 
     @property
     def artifacts(self) -> Path | None:

@@ -60,7 +60,8 @@ class Registry:
         if place.file is not None and not _is_made(place.file):  # else nobody is waited for
             with self.locked():
                 self.asked(_make_database, place.file)
-        self.client: Any = self.asked(client, tracking_uri=place.uri, registry_uri=place.uri)
+        uri = place.opened_uri
+        self.client: Any = self.asked(client, tracking_uri=uri, registry_uri=uri)
 
     # --- what there is ---
 
