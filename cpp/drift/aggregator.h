@@ -24,7 +24,7 @@ namespace penstock::drift {
 // Between one io thread and the aggregator. A request that finds no room is not waited for.
 inline constexpr std::size_t kRingBytes = std::size_t{4} << 20;
 
-// Where rows are counted: one thread for the whole engine, nicer than those that answer.
+// Where rows are counted: one thread for the whole engine, behind all those that answer.
 //
 //   io thread    offer() -> one copy into a ring of its own; commit() once the request is answered
 //   aggregator   rings -> Watch, block by block; looks by itself, and is woken by a ring that is

@@ -39,7 +39,8 @@ class RegistryPlace:
         """
         if self.file is None:
             return self.uri
-        return f"{_SQLITE}file:{quote(str(self.file))}?mode=rw&uri=true"
+        twice = quote(quote(str(self.file)))  # for SQLAlchemy, and for SQLite
+        return f"{_SQLITE}file:{twice}?mode=rw&uri=true"
 
     @property
     def artifacts(self) -> Path | None:
