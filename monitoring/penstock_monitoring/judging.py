@@ -95,7 +95,7 @@ class Judge:
             column=standing.column,
             reference=baseline.counts,
             live=window.counts[begin:end],
-            dispersion=baseline.dispersion,
+            dispersion=max(baseline.dispersion, window.alike),
         )
 
     def _seasonal_pair(self, column: int) -> Pair:

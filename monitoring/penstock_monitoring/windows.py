@@ -48,6 +48,11 @@ class Window:
         """All that were shown."""
         return self.scalars["rows"]
 
+    @property
+    def alike(self) -> float:
+        """Rows for each one that was tested: of one request, or of one key, they may be alike."""
+        return max(1.0, self.rows / max(1, self.scalars["tested_rows"]))
+
 
 class Ring:
     """The last `slots` spans of time of `span` seconds."""

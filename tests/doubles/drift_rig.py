@@ -35,6 +35,13 @@ class FullDisk(KeptMonitors):
             raise StoreError("The disk is full.")
         super().add(model, version, frames, now_ms)
 
+    def begin(
+        self, model: str, version: int, identity: str, now_ms: int, *, profile: str = ""
+    ) -> None:
+        if self.is_full:
+            raise StoreError("The disk is full.")
+        super().begin(model, version, identity, now_ms, profile=profile)
+
 
 class Rig:
     """A controller, and all that it is made of. Without `process`, nothing judges."""

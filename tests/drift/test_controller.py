@@ -238,6 +238,36 @@ def test_a_disk_that_is_full_stops_no_alarm_and_is_made_up_for(
     do(after())
 
 
+def test_a_version_that_came_while_the_disk_was_full_is_watched_once_there_is_room(
+    rig: Rig,
+) -> None:
+    rig.write()
+
+    async def one_round(_: float) -> None:
+        raise asyncio.CancelledError
+
+    async def looked_at() -> None:
+        with pytest.raises(asyncio.CancelledError):
+            await rig.controller.run(one_round)
+        await rig.settled()
+
+    async def story() -> None:
+        rig.kept.is_full = True
+        await rig.serve()
+        with pytest.raises(MonitoringError, match="The disk is full"):
+            await rig.controller.status(MODEL)
+        rig.kept.is_full = False
+        await looked_at()
+        with pytest.raises(MonitoringError, match="The disk is full"):  # it is not always asked
+            await rig.controller.status(MODEL)
+        rig.clock.pass_s(60.0)
+        await looked_at()
+        assert (await rig.tick(40)).rows == 40
+        await rig.controller.close()
+
+    do(story())
+
+
 def test_first_live_rows_become_the_reference_where_there_is_none(rig: Rig) -> None:
     rig.write(has_profile=False, settings="self_reference_rows = 100")
 

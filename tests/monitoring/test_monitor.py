@@ -121,6 +121,18 @@ def test_a_small_shift_is_none_however_many_rows_there_are() -> None:
     assert watched.column("x").state == "ok"
 
 
+def test_requests_of_64_rows_that_are_alike_are_no_drift() -> None:
+    watched = Watched(LiveRows(seed=3))
+    layout, states = watched.rows.layout, set()
+    for _ in range(30):
+        end = watched.at + TICK_S
+        one = taken_of(layout, watched.rows.draw(40), at=end, since=watched.at)
+        watched.monitor.take(replace(one, shown=one.shown * 64, rows=one.rows * 64))
+        watched.at = end
+        states |= {column.state for column in watched.monitor.status().columns}
+    assert states <= {"learning", "ok"}
+
+
 def test_a_rate_of_missing_values_is_an_alarm_of_its_own_kind() -> None:
     watched = Watched()
     watched.live(30)

@@ -35,6 +35,8 @@ LOOK_S = 1.0
 LOOK_S_MIN = 0.1
 #: Between two looks at what nobody watches any more.
 FORGET_S = 86_400.0
+#: Until a version is tried again that nothing could be kept of.
+RETRY_S = 60.0
 #: For everything to be kept when the server ends.
 CLOSE_SECONDS = 5.0
 
@@ -53,6 +55,8 @@ class DriftController:
         self._looks = Looks(watches, kept, judge, clock, self._thread)
         self._watched: dict[tuple[str, int], Watched] = {}
         self._refused: dict[tuple[str, int], str] = {}
+        #: Of these, by when they are tried again.
+        self._later: dict[tuple[str, int], tuple[float, ServedVersion]] = {}
         self._changing = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_closed = False
@@ -139,6 +143,7 @@ class DriftController:
                 forget_s = now + FORGET_S
                 with suppress(StoreError):
                     await self._thread.do(self._kept.forget_old, self._clock.wall_ms())
+            self._try_again(now)
             due = [one for one in watched if one.is_due(now, _interval(one))]
             await asyncio.gather(*map(self._looks.look, due))
             await pause(min([LOOK_S, *map(_interval, watched)]))
@@ -160,9 +165,16 @@ class DriftController:
 
     # --- versions that come and go ---
 
+    def _try_again(self, now: float) -> None:
+        for at, version in list(self._later.values()):
+            if now >= at:
+                del self._later[version.model, version.version]
+                self._spawn(self._begin(version))
+
     async def _begin(self, version: ServedVersion) -> None:
         key = version.model, version.version
         async with self._changing:
+            self._later.pop(key, None)
             await self._drop(key)
             try:
                 course = await self._thread.do(self._course, version)
@@ -173,6 +185,9 @@ class DriftController:
             except EngineError as error:
                 if error.code != "NOT_FOUND":  # it is gone already
                     self._refuse(key, str(error))
+            except StoreError as error:  # a disk that is full will have room again
+                self._refuse(key, str(error))
+                self._later[key] = self._clock.monotonic_s() + RETRY_S, version
             except (PenstockError, OSError) as error:
                 self._refuse(key, str(error))
             except Exception as error:
@@ -206,6 +221,7 @@ class DriftController:
     async def _end(self, model: str, version: int) -> None:
         async with self._changing:
             self._refused.pop((model, version), None)
+            self._later.pop((model, version), None)
             await self._drop((model, version))
 
     async def _drop(self, key: tuple[str, int]) -> None:
