@@ -26,6 +26,7 @@ import numpy as np
 
 from benchmarks import compare, latency, messages, models, report, runner
 from benchmarks.h2load import Load
+from benchmarks.load_shape import FULL, LOADS, Shape
 from benchmarks.servers import Server, cpu_ns, verify
 from benchmarks.tensors import echoes
 
@@ -39,27 +40,6 @@ _HOLED = "counting, one row a request, a tenth missing"
 _LIMITS = {_TAP: 0.3, _COUNTING: 4.0, _HOLED: 4.0}
 _SKETCH_VALUES = 1_000_000
 _RATIO_MAX, _MORE_US_MAX = 1.01, 20.0
-_FULL = "core full"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
-    """Of a load; `rate` is that of one connection, 0: a closed loop."""
-
-    connections: int = 8
-    streams: int = 16
-    rate: int = 0
-
-    def per_second(self, p50_us: float) -> int:
-        """Return about how many requests a second there are."""
-        return self.connections * (self.rate or int(self.streams * 1e6 / p50_us))
-
-
-_LOADS = {
-    "one at a time": Shape(connections=1, streams=1),
-    "4000/s": Shape(rate=500),
-    _FULL: Shape(),
-}
 
 
 def main() -> None:
@@ -70,7 +50,7 @@ def main() -> None:
     with runner.stage(opts) as stage:
         native, goals = natively(opts)
         served, more = as_served(stage)
-        stage.keep("drift_cost", {"native_ns": native, "served": served, "goals": goals + more})
+        stage.keep("drift-cost", {"native_ns": native, "served": served, "goals": goals + more})
 
 
 # --- natively -----------------------------------------------------------------------------------
@@ -162,9 +142,9 @@ def as_served(stage: runner.Stage) -> tuple[dict[str, Any], list[dict[str, Any]]
     }
     loads = {}
     goals = []
-    for title, shape in _LOADS.items():
+    for title, shape in LOADS.items():
         loads[title] = in_turns(stage, server, asked, title, shape)
-        if title != _FULL:
+        if title != FULL:
             goals.append(goal_of(title, loads[title]))
     for one in asked.values():
         verify(server, one.request, echoes(rows))

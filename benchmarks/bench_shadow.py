@@ -23,37 +23,17 @@ import onnxruntime
 
 from benchmarks import compare, latency, messages, models, report, runner
 from benchmarks.h2load import Load, WrongAnswersError
+from benchmarks.load_shape import FULL, LOADS, Shape
 from benchmarks.servers import Check, Server, free_port, verify
 from benchmarks.tensors import echoes, is_close_to
 
 _WIDTH = 16
 _PLAIN, _WATCHED, _MIRRORED = "plain", "watched", "mirrored"
 _MODELS = (_PLAIN, _WATCHED, _MIRRORED)
-_FULL = "core full"
 _RATIO_MAX, _MORE_US_MAX = 1.02, 50.0
 _DROPPED_PART_MAX = 0.05
 _PATIENCE_S = 60.0
 _LOOK_EVERY_S = 0.25
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
-    """Of a load; `rate` is that of one connection, 0: a closed loop."""
-
-    connections: int = 8
-    streams: int = 16
-    rate: int = 0
-
-    def per_second(self, p50_us: float) -> int:
-        """Return about how many requests a second there are."""
-        return self.connections * (self.rate or int(self.streams * 1e6 / p50_us))
-
-
-_LOADS = {
-    "one at a time": Shape(connections=1, streams=1),
-    "4000/s": Shape(rate=500),
-    _FULL: Shape(),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,10 +132,10 @@ def answer_of(
     shadow.settled(requests=1)
     loads = {}
     goals: list[dict[str, Any]] = []
-    for load, shape in _LOADS.items():
+    for load, shape in LOADS.items():
         taken = in_turns(stage, server, asked, shadow, shape)
         loads[load] = told(f"{title}, {load}", taken)
-        if load != _FULL:
+        if load != FULL:
             goals += goals_of(f"{title}, {load}", loads[load])
     for name in requests:
         verify(server, requests[name], check)

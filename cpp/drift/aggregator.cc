@@ -3,12 +3,12 @@
 
 #include <poll.h>
 #include <pthread.h>
-#include <sched.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "base/check.h"
+#include "base/least_priority.h"
 #include "base/signal_mask.h"
 
 namespace penstock::drift {
@@ -20,16 +20,6 @@ constexpr int kLookMs = 50;
 constexpr int kIdleLookMs = 500;
 // What it counts of one ring before that has room again.
 constexpr std::size_t kReleaseBytes = std::size_t{256} << 10;
-
-// Of SCHED_IDLE, and no mere niceness: whoever answers takes the core from such a thread at once,
-// where a nice one is let run to the end of its slice, and requests wait for a millisecond. On a
-// core that is full it still has some thousandths, which is thousands of rows a second; the others
-// are dropped, and counted as dropped.
-void become_least() {
-  const sched_param none{.sched_priority = 0};
-  // Of this thread alone, on Linux. Nobody is refused to become less.
-  sched_setscheduler(0, SCHED_IDLE, &none);
-}
 
 std::unexpected<base::Error> stopped() {
   return base::fail(base::Code::kUnavailable, "the engine has stopped: no rows are counted");
@@ -117,7 +107,9 @@ void Aggregator::commit(std::size_t io_thread) {
 
 void Aggregator::run() {
   pthread_setname_np(pthread_self(), "penstock-drift");
-  become_least();
+  // On a full core it still counts thousands of rows a second; the others are dropped, and counted
+  // as dropped.
+  base::become_least();
   while (true) {
     const bool ends = state_.lock()->is_stopped;
     const bool has_worked = pass();

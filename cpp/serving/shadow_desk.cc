@@ -3,13 +3,13 @@
 
 #include <poll.h>
 #include <pthread.h>
-#include <sched.h>
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "base/check.h"
+#include "base/least_priority.h"
 #include "base/signal_mask.h"
 #include "batching/batch.h"
 #include "model/reshape.h"
@@ -30,16 +30,6 @@ constexpr std::size_t kSpareMax = 256;
 constexpr Nanos kHomeLook = 100 * base::kMillisecond;
 // Answers that may wait for the desk; more than are ever in flight.
 constexpr std::size_t kRepliesMax = std::size_t{1} << 20;
-
-// Of SCHED_IDLE, and no mere niceness: whoever wakes takes the core from such a thread at once,
-// where a nice one is let run to the end of its slice, milliseconds later. The price is that on a
-// machine without an idle moment the desk may stand still for long, wherever it is; hence what the
-// header says of locks.
-void become_least() {
-  const sched_param none{.sched_priority = 0};
-  // Nobody is refused to become less; and where one is, the desk is only more in the way.
-  sched_setscheduler(0, SCHED_IDLE, &none);
-}
 
 // How often the system has taken this thread off its core.
 long interruptions() {
@@ -181,7 +171,7 @@ void ShadowDesk::wake() {
 
 void ShadowDesk::run() {
   pthread_setname_np(pthread_self(), "penstock-shadow");
-  become_least();
+  base::become_least();
   while (!is_stopping_.load()) {
     if (pass()) continue;
     is_asleep_.exchange(true);

@@ -9,13 +9,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from penstock.cli_drift import EXIT_HELP, drift_app
+from penstock.cli_drift import ALARM, EXIT_HELP, FAILED, Version, Window, drift_app
+from penstock.commands.options import LOCAL, AsJson, Timeout, Url
 from penstock.commands.sentences import Debug, sentences
 
 __all__ = ["add_to"]
 
-ALARM, FAILED = 1, 4
-LOCAL = "localhost:8001"
 COMPARE_HELP = (
     "Exit status: 0 compared; 1 an alarm, with --fail-on-alarm; 2 wrong usage; 4 they cannot be "
     "compared, and a sentence says why."
@@ -108,7 +107,7 @@ def compare(
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write the report here.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+    as_json: AsJson = False,
     fail_on_alarm: Annotated[
         bool, typer.Option("--fail-on-alarm", help="Exit 1 where there is one.")
     ] = False,
@@ -153,19 +152,10 @@ def report(
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="FILE", help="Write the report here.")
     ] = Path("report.html"),
-    version: Annotated[
-        int, typer.Option("--version", min=0, metavar="N", help="0: the highest that is watched.")
-    ] = 0,
-    window: Annotated[
-        float,
-        typer.Option(
-            "--window", min=0, metavar="SECONDS", help="0: the window that alarms are judged by."
-        ),
-    ] = 0.0,
-    url: Annotated[
-        str, typer.Option("--url", "-u", metavar="HOST:PORT", help="The server's gRPC.")
-    ] = LOCAL,
-    timeout: Annotated[float, typer.Option(help="Seconds to wait for an answer.")] = 10.0,
+    version: Version = 0,
+    window: Window = 0.0,
+    url: Url = LOCAL,
+    timeout: Timeout = 10.0,
     debug: Debug = False,
 ) -> None:
     """Write how live rows of a model stand as a page of HTML that needs no other file."""

@@ -17,6 +17,7 @@ from penstock.cli_drift import drift_app
 from penstock.cli_registry import LOCAL_REGISTRY, RegistryUri, registry_app
 from penstock.cli_rollout import rollout_app
 from penstock.cli_routes import routes
+from penstock.commands.options import LOCAL, Timeout, Url
 from penstock.commands.sentences import Debug, sentences
 from penstock.config.flags import OptionCommand, with_option_flags
 
@@ -35,13 +36,10 @@ app.add_typer(registry_app, name="registry")
 app.add_typer(rollout_app, name="rollout")
 app.command()(routes)
 
-Url = Annotated[str, typer.Option("--url", "-u", metavar="HOST:PORT", help="The server's gRPC.")]
 Inputs = Annotated[
     list[str] | None,
     typer.Option("--input", "-i", metavar="NAME=VALUE", help="JSON or @FILE.npy. May be repeated."),
 ]
-Timeout = Annotated[float, typer.Option(help="Seconds to wait for an answer.")]
-LOCAL = "localhost:8001"
 PLUGINS = "penstock.commands"
 
 

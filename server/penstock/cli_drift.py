@@ -10,16 +10,26 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from penstock.commands.options import LOCAL, AsJson, Timeout, Url
 from penstock.commands.sentences import Debug, sentences
 
-__all__ = ["EXIT_HELP", "drift_app"]
+__all__ = ["ALARM", "EXIT_HELP", "FAILED", "Version", "Window", "drift_app"]
 
-LOCAL = "localhost:8001"
 EXIT_HELP = (
     "Exit status: 0 no alarm goes on; 1 one does; 2 wrong usage; 4 it could not be asked or was "
     "refused, and a sentence says why."
 )
 ALARM, FAILED = 1, 4
+
+Version = Annotated[
+    int, typer.Option("--version", min=0, metavar="N", help="0: the highest that is watched.")
+]
+Window = Annotated[
+    float,
+    typer.Option(
+        "--window", min=0, metavar="SECONDS", help="0: the window that alarms are judged by."
+    ),
+]
 
 drift_app = typer.Typer(
     no_args_is_help=True,
@@ -39,23 +49,14 @@ def status(
         str,
         typer.Argument(metavar="[MODEL]", help="As clients ask for it; none: list all."),
     ] = "",
-    version: Annotated[
-        int, typer.Option("--version", min=0, metavar="N", help="0: the highest that is watched.")
-    ] = 0,
-    window: Annotated[
-        float,
-        typer.Option(
-            "--window", min=0, metavar="SECONDS", help="0: the window that alarms are judged by."
-        ),
-    ] = 0.0,
+    version: Version = 0,
+    window: Window = 0.0,
     every: Annotated[
         bool, typer.Option("--all", help="Show every column; else the 20 that differ most.")
     ] = False,
-    url: Annotated[
-        str, typer.Option("--url", "-u", metavar="HOST:PORT", help="The server's gRPC.")
-    ] = LOCAL,
-    timeout: Annotated[float, typer.Option(help="Seconds to wait for an answer.")] = 10.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+    url: Url = LOCAL,
+    timeout: Timeout = 10.0,
+    as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
     """Show alarms, and how far each column of a model is from its reference."""

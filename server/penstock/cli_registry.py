@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from penstock.commands.options import AsJson
 from penstock.commands.sentences import Debug, sentences
 
 __all__ = ["registry_app"]
@@ -27,7 +28,6 @@ RegistryUri = Annotated[
 ]
 LOCAL_REGISTRY = "sqlite:///mlflow.db"
 Model = Annotated[str, typer.Argument(metavar="NAME", help="A registered model.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 WithArchived = Annotated[bool, typer.Option("--all", help="Show archived versions too.")]
 Which = Annotated[
     str, typer.Option("--version", help="A version's number, or its alias; none: the latest.")

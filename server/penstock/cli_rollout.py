@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from penstock.commands.options import LOCAL, AsJson, Timeout, Url
 from penstock.commands.sentences import Debug, sentences
 
 if TYPE_CHECKING:
@@ -39,10 +40,6 @@ Rollout = Annotated[
 Meant = Annotated[
     str, typer.Option("--rollout", metavar="ID", help="Refuse unless this is the present one.")
 ]
-Url = Annotated[str, typer.Option("--url", "-u", metavar="HOST:PORT", help="The server's gRPC.")]
-Timeout = Annotated[float, typer.Option(help="Seconds to wait for an answer.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
-LOCAL = "localhost:8001"
 
 
 @rollout_app.command(epilog=EXIT_HELP)

@@ -6,11 +6,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from penstock.commands.options import LOCAL, AsJson, Timeout, Url
 from penstock.commands.sentences import Debug, sentences
 
 __all__ = ["routes"]
-
-LOCAL = "localhost:8001"
 
 
 def routes(
@@ -20,11 +19,9 @@ def routes(
     examples: Annotated[
         bool, typer.Option("--examples", help="Pairs of answers that its shadows have kept.")
     ] = False,
-    url: Annotated[
-        str, typer.Option("--url", "-u", metavar="HOST:PORT", help="The server's gRPC.")
-    ] = LOCAL,
-    timeout: Annotated[float, typer.Option(help="Seconds to wait for an answer.")] = 10.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+    url: Url = LOCAL,
+    timeout: Timeout = 10.0,
+    as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
     """Show how requests are shared out among versions, and what shadows have shown."""
