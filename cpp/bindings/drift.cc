@@ -128,7 +128,6 @@ void bind_drift(py::module_& module) {
   py::class_<Drift>(drift, "Drift")
       .def("open_watch", &Drift::open_watch, py::arg("model"), py::arg("version"),
            py::arg("columns"), py::arg("share"), py::arg("sample_rows"))
-      .def("remove_watch", &Drift::remove_watch, py::arg("model"), py::arg("version"))
       .def_property_readonly("ring_bytes", &Drift::ring_bytes);
   drift.attr("ROW_BYTES_MAX") = drift::kRowBytesMax;
   drift.attr("COLUMNS_MAX") = drift::kColumnsMax;

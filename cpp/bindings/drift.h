@@ -39,9 +39,6 @@ class Drift {
   PlainWatch open_watch(const std::string& model, std::int64_t version,
                         std::vector<drift::ColumnSpec> columns, double share,
                         std::size_t sample_rows) const;
-  void remove_watch(const std::string& model, std::int64_t version) const {
-    engine_.remove_watch(model, version);
-  }
   std::size_t ring_bytes() const { return engine_.drift()->ring_bytes(); }
 
  private:

@@ -22,6 +22,7 @@
 #include "bindings/statistics.h"
 #include "bindings/table_columns.h"
 #include "bindings/traffic.h"
+#include "bindings/unserved.h"
 #include "engine/drain.h"
 #include "engine/engine.h"
 #include "model/signature.h"
@@ -37,16 +38,6 @@ auto unlocked(Do&& work) {
   const py::gil_scoped_release release;
   return work();
 }
-
-struct LoadedModel {
-  std::string name;
-  std::int64_t version = 0;
-  std::vector<TensorSpec> inputs;
-  std::vector<TensorSpec> outputs;
-  std::int64_t batch_rows_max = 0;
-  std::string lane;
-  std::optional<double> row_cost_us;
-};
 
 // The engine with its drain, which must go first. Calls that wait do so without the interpreter's
 // lock, for instance threads may need it to come to an end.
@@ -85,7 +76,7 @@ class Server {
   int grpc_port() const { return engine_->grpc_port(); }
   int rest_port() const { return engine_->rest_port(); }
 
-  LoadedModel load(const ModelSpec& spec) {
+  std::unique_ptr<Unserved> prepare(const ModelSpec& spec) {
     auto made = value_or_raise(model_spec(spec));
     engine::Executors given;
     if (spec.backend == "python" && !spec.worker) {
@@ -96,18 +87,9 @@ class Server {
       }
       made.instance_count = given.size();
     }
-    const auto outcome = unlocked([&] { return engine_->load(made, std::move(given)); });
+    auto outcome = unlocked([&] { return engine_->prepare(made, std::move(given)); });
     if (!outcome) raise(outcome.error(), name_of(outcome.error().stage));
-    const engine::LoadedModel& loaded = *outcome;
-    LoadedModel told{.name = spec.name,
-                     .version = spec.version,
-                     .inputs = tensor_specs(loaded.signature.inputs),
-                     .outputs = tensor_specs(loaded.signature.outputs),
-                     .batch_rows_max = loaded.signature.batch_rows_max,
-                     .lane = loaded.lane == serving::Lane::kInline ? "inline" : "batch",
-                     .row_cost_us = {}};
-    if (loaded.row_cost_ns) told.row_cost_us = static_cast<double>(*loaded.row_cost_ns) / 1e3;
-    return told;
+    return std::make_unique<Unserved>(*engine_, *std::move(outcome));
   }
 
   void set_failed(const std::string& name, std::int64_t version, std::string reason) {
@@ -268,14 +250,6 @@ void bind_values(py::module_& module) {
       .def_readwrite("load_ms_max", &WorkerOptions::load_ms_max)
       .def_readwrite("memory_bytes_max", &WorkerOptions::memory_bytes_max)
       .def_readwrite("shared_bytes_max", &WorkerOptions::shared_bytes_max);
-  py::class_<LoadedModel>(module, "LoadedModel")
-      .def_readonly("name", &LoadedModel::name)
-      .def_readonly("version", &LoadedModel::version)
-      .def_readonly("inputs", &LoadedModel::inputs)
-      .def_readonly("outputs", &LoadedModel::outputs)
-      .def_readonly("batch_rows_max", &LoadedModel::batch_rows_max)
-      .def_readonly("lane", &LoadedModel::lane)
-      .def_readonly("row_cost_us", &LoadedModel::row_cost_us);
 }
 
 void bind_model_spec(py::module_& module) {
@@ -365,7 +339,7 @@ void bind_server(py::module_& module) {
       .def("start", &Server::start)
       .def_property_readonly("grpc_port", &Server::grpc_port)
       .def_property_readonly("rest_port", &Server::rest_port)
-      .def("load", &Server::load, py::arg("spec"))
+      .def("prepare", &Server::prepare, py::arg("spec"), py::keep_alive<0, 1>())
       .def("set_failed", &Server::set_failed, py::arg("name"), py::arg("version"),
            py::arg("reason"), Unlocked())
       .def("unload", &Server::unload, py::arg("name"), py::arg("version"))
@@ -413,6 +387,7 @@ PYBIND11_MODULE(_core, module) {
   bind_statistics(module);
   bind_traffic(module);
   bind_drift(module);
+  bind_unserved(module);
   bind_server(module);
   bind_native_model(module);
   bind_local_model(module);

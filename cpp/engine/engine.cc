@@ -172,15 +172,24 @@ void Engine::deliver(std::span<batching::Reply> replies) {
 // ---------------------------------------------------------------------------------------------
 // Models
 
+std::expected<Loaded, LoadFailure> Engine::prepare(const ModelSpec& spec, Executors given) {
+  return load_version(spec, std::move(given), ort_.get(), *log_, options_.metrics, io_.size(),
+                      [this](std::span<batching::Reply> replies) { deliver(replies); });
+}
+
+Result<> Engine::serve(Loaded loaded) {
+  const std::string name = loaded.version->name();
+  return publish(
+      name,
+      {.number = loaded.version->number(), .version = std::move(loaded.version), .failure = {}});
+}
+
 std::expected<LoadedModel, LoadFailure> Engine::load(const ModelSpec& spec, Executors given) {
-  auto loaded =
-      load_version(spec, std::move(given), ort_.get(), *log_, options_.metrics, io_.size(),
-                   [this](std::span<batching::Reply> replies) { deliver(replies); });
+  auto loaded = prepare(spec, std::move(given));
   if (!loaded) return std::unexpected(loaded.error());
-  auto published = publish(
-      spec.name, {.number = spec.version, .version = std::move(loaded->version), .failure = {}});
-  if (!published) return std::unexpected(published.error());
-  return std::move(loaded->model);
+  LoadedModel model = loaded->model;
+  if (auto served = serve(*std::move(loaded)); !served) return std::unexpected(served.error());
+  return model;
 }
 
 void Engine::set_failed(const std::string& name, std::int64_t version, std::string reason) {
@@ -315,29 +324,28 @@ Result<std::shared_ptr<drift::Watch>> Engine::open_watch(std::string_view model,
                                                          std::int64_t version,
                                                          std::vector<drift::ColumnSpec> columns,
                                                          const drift::WatchOptions& options) {
-  if (!(options.share > 0 && options.share <= 1)) {
-    return fail(Code::kInvalidArgument, "wanted a share of requests above 0 and at most 1, found " +
-                                            std::to_string(options.share));
-  }
   const auto found = loaded(model, version);
   if (found == nullptr) {
     return fail(Code::kNotFound, "version " + std::to_string(version) + " of model " +
                                      base::quote(model) + " is not loaded");
   }
-  auto plan = drift::Plan::make(std::move(columns), found->signature());
+  return open_watch(*found, std::move(columns), options);
+}
+
+Result<std::shared_ptr<drift::Watch>> Engine::open_watch(serving::Version& version,
+                                                         std::vector<drift::ColumnSpec> columns,
+                                                         const drift::WatchOptions& options) {
+  if (!(options.share > 0 && options.share <= 1)) {
+    return fail(Code::kInvalidArgument, "wanted a share of requests above 0 and at most 1, found " +
+                                            std::to_string(options.share));
+  }
+  auto plan = drift::Plan::make(std::move(columns), version.signature());
   if (!plan) return std::unexpected(std::move(plan).error());
   auto watch = drift_->open_watch(*std::move(plan), options);
   if (!watch) return watch;
   const auto stage = stage_.lock();  // one tap at a time
-  found->set_tap((*watch)->tap());
+  version.set_tap((*watch)->tap());
   return watch;
-}
-
-void Engine::remove_watch(std::string_view model, std::int64_t version) {
-  const auto found = loaded(model, version);
-  if (found == nullptr) return;
-  const auto stage = stage_.lock();
-  found->set_tap(nullptr);
 }
 
 std::uint64_t Engine::worker_restarts(std::string_view model, std::int64_t version) {

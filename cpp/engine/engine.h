@@ -90,8 +90,12 @@ class Engine {
   std::uint16_t grpc_port() const { return grpc_port_; }
   std::uint16_t rest_port() const { return rest_port_; }
 
-  // Loads a version and publishes it; the one that was served under its name and number before is
-  // served until then, and retired after. Blocks.
+  // Loads a version that no request reaches until it is served. Blocks.
+  std::expected<Loaded, LoadFailure> prepare(const ModelSpec& spec, Executors given = {});
+  // Requests reach it from now on; the one that was served under its name and number before is
+  // retired. Blocks until what that one has accepted is answered.
+  base::Result<> serve(Loaded loaded);
+  // Both.
   std::expected<LoadedModel, LoadFailure> load(const ModelSpec& spec, Executors given = {});
   // Requests for this version are answered kUnavailable with `reason`.
   void set_failed(const std::string& name, std::int64_t version, std::string reason);
@@ -128,7 +132,10 @@ class Engine {
                                                          std::int64_t version,
                                                          std::vector<drift::ColumnSpec> columns,
                                                          const drift::WatchOptions& options);
-  void remove_watch(std::string_view model, std::int64_t version);
+  // The same of a version that is not served yet: from its first request on.
+  base::Result<std::shared_ptr<drift::Watch>> open_watch(serving::Version& version,
+                                                         std::vector<drift::ColumnSpec> columns,
+                                                         const drift::WatchOptions& options);
   // Outlives the engine where somebody keeps it; then it has stopped.
   const std::shared_ptr<drift::Aggregator>& drift() const { return drift_; }
   // Of the processes of a version since it was loaded; 0 for one that has none.

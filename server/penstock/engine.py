@@ -24,6 +24,7 @@ from penstock.statistics import BatchSizeStatistics, CountedTime, VersionStatist
 try:
     from penstock import _core
     from penstock._core.drift import Drift as CoreDrift
+    from penstock._core.loading import LoadedModel, UnservedVersion
     from penstock._core.traffic import Traffic as CoreTraffic
 except ImportError as error:  # pragma: no cover - a broken installation
     raise EngineError(
@@ -31,7 +32,7 @@ except ImportError as error:  # pragma: no cover - a broken installation
         code="FAILED_PRECONDITION",
     ) from error
 
-__all__ = ["Engine", "LoadedVersion", "VersionUse", "isa"]
+__all__ = ["Engine", "LoadedVersion", "UnservedVersion", "VersionUse", "isa"]
 
 log = logging.getLogger(__name__)
 
@@ -138,12 +139,15 @@ class Engine:
         executes: Sequence[Callable[..., Any]] = (),
         worker: WorkerLaunch | None = None,
         began: float | None = None,
+        *,
+        before_served: Callable[[LoadedVersion, UnservedVersion], object] | None = None,
     ) -> LoadedVersion:
         """Loads, tries, warms and publishes one version; blocks.
 
         `executes` are a Python model's instances. With `worker` these are processes instead,
         started and watched by the core. `began` is when loading began, on time.monotonic()'s
-        clock, if that was before now.
+        clock, if that was before now. `before_served` is called once it is warm, and no request
+        reaches it before that returns.
 
         Raises EngineError with what is wrong with the model or its configuration, and
         RepositoryError if its metrics' labels or buckets are.
@@ -158,18 +162,15 @@ class Engine:
         if began is not None:
             spec.load_began_ns = round(began * 1e9)
         try:
-            loaded = self._core.load(spec)
+            unserved = self._core.prepare(spec)
         except _core.CoreError as error:
             raise EngineError(str(error), code=error.code, stage=error.stage) from None
-        return LoadedVersion(
-            name=loaded.name,
-            version=loaded.version,
-            inputs=tensor_plans(loaded.inputs),
-            outputs=tensor_plans(loaded.outputs),
-            batch_rows_max=loaded.batch_rows_max,
-            lane=loaded.lane,
-            row_cost_us=loaded.row_cost_us,
-        )
+        loaded = _loaded_version(unserved.loaded)
+        if before_served is not None:
+            before_served(loaded, unserved)
+        with _engine_errors():
+            unserved.serve()
+        return loaded
 
     def set_failed(self, name: str, version: int, reason: str) -> None:
         """Answers for a version that could not be loaded: not ready, for this reason."""
@@ -292,6 +293,18 @@ def _engine_errors() -> Iterator[None]:
         yield
     except _core.CoreError as error:
         raise EngineError(str(error), code=error.code) from None
+
+
+def _loaded_version(told: LoadedModel) -> LoadedVersion:
+    return LoadedVersion(
+        name=told.name,
+        version=told.version,
+        inputs=tensor_plans(told.inputs),
+        outputs=tensor_plans(told.outputs),
+        batch_rows_max=told.batch_rows_max,
+        lane=told.lane,
+        row_cost_us=told.row_cost_us,
+    )
 
 
 def _version_statistics(told: _core.VersionStatistics) -> VersionStatistics:

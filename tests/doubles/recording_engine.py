@@ -38,6 +38,8 @@ class RecordingEngine(Engine):
         executes: Sequence[Callable[..., Any]] = (),
         worker: WorkerLaunch | None = None,
         began: float | None = None,
+        *,
+        before_served: Callable[..., object] | None = None,
     ) -> LoadedVersion:
         if plan.name in self.gates:
             self.at_gate.release()

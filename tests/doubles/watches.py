@@ -19,6 +19,7 @@ from penstock.drift import (
     Taken,
 )
 from penstock.drift.monitor import Monitor
+from penstock.drift.ports import Unserved
 from penstock.errors import EngineError
 from penstock.profile import ReferenceProfile, profile_of
 from penstock.profile.read import digest_of_profile
@@ -117,15 +118,13 @@ class ScriptedWatches:
         now: float,
         share: float,
         sample_rows: int,
+        unserved: Unserved | None = None,
     ) -> ScriptedWatch:
         if self.refuses is not None:
             raise self.refuses
         made = ScriptedWatch(layout=layout, share=share, sample_rows=sample_rows, since=now)
         self.open_now[model, version] = made
         return made
-
-    def remove(self, model: str, version: int) -> None:
-        self.open_now.pop((model, version), None)
 
 
 class CountingMonitor:

@@ -342,7 +342,7 @@ def test_a_version_that_is_unloaded_is_not_watched_and_goes_on_later(rig: Rig) -
         await rig.settled()
         with pytest.raises(MonitoringError, match="wanted a version that is loaded") as refused:
             await rig.controller.status(MODEL)
-        assert (refused.value.code, rig.watches.open_now) == ("NOT_FOUND", {})
+        assert (refused.value.code, rig.controller.watched) == ("NOT_FOUND", [])
         await rig.serve()
         assert (await rig.look()).rows == 40
         await rig.controller.close()

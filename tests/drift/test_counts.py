@@ -247,8 +247,6 @@ def test_a_watch_ends_with_its_version_and_keeps_what_it_had(served: InProcess) 
     row = {"x": np.ones((1, 3), np.float32)}
     with client(served) as asking:
         asking.infer("affine", row)
-        EngineWatches(served.engine.drift).remove("affine", 1)
-        asking.infer("affine", row)
         assert watch.take(time.time(), ends_tick=True).rows == 1
     served.engine.unload("affine", 1)
     assert watch.take(time.time(), ends_tick=True).rows == 0

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from typing_extensions import Buffer
 
 from penstock._core.drift import Drift
+from penstock._core.loading import UnservedVersion
 from penstock._core.traffic import Traffic
 
 class CoreError(Exception):
@@ -143,29 +144,6 @@ class ModelSpec:
     metric_bounds_ns: list[list[int]]
     load_began_ns: int  # on the monotonic clock, where loading began before; 0: it begins now
     def __init__(self, name: str, version: int, backend: str) -> None: ...
-
-class LoadedModel:
-    """What became of a ModelSpec."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def version(self) -> int: ...
-    @property
-    def inputs(self) -> list[TensorSpec]: ...
-    @property
-    def outputs(self) -> list[TensorSpec]: ...
-    @property
-    def batch_rows_max(self) -> int:
-        """Rows of one batch at most; 0: no batch dimension."""
-
-    @property
-    def lane(self) -> str:
-        """Where it runs: "inline" or "batch"."""
-
-    @property
-    def row_cost_us(self) -> float | None:
-        """Measured at load with one row; None if it could not be."""
 
 class EngineOptions:
     """What an engine listens on and the bounds it keeps. Durations in milliseconds."""
@@ -314,12 +292,11 @@ class Engine:
     def grpc_port(self) -> int: ...
     @property
     def rest_port(self) -> int: ...
-    def load(self, spec: ModelSpec) -> LoadedModel:
-        """Loads, warms and publishes one version; blocks, without the interpreter's lock.
+    def prepare(self, spec: ModelSpec) -> UnservedVersion:
+        """Loads and warms one version; blocks, without the interpreter's lock.
 
         Raises CoreError with a sentence that says what is wrong with the model or its
-        configuration. What was served under this name and version before goes on being served
-        until the new one is ready.
+        configuration.
         """
 
     def set_failed(self, name: str, version: int, reason: str) -> None:

@@ -95,7 +95,6 @@ class Drift:
     ) -> Watch:
         """From now on. CoreError, a sentence, for columns that the version does not have."""
 
-    def remove_watch(self, model: str, version: int) -> None: ...
     @property
     def ring_bytes(self) -> int:
         """Memory between the io threads and the aggregator; 0 until the first watch."""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Watches the versions that are served, and says how their rows stand.
 
-Lives on the control thread. Nothing here delays or fails a load or a request: what cannot be
-watched is served all the same, and the log says why.
+Lives on the control thread. Nothing here fails a load or a request, or delays one for long: what
+cannot be watched is served all the same, and the log says why.
 """
 
 import asyncio
@@ -11,16 +11,16 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any
 
-from penstock.drift.columns import watched_tensors
-from penstock.drift.course import Course, course_of
+from penstock.drift.course import Course
+from penstock.drift.early import EarlyWatches, course_of_version
 from penstock.drift.files import read_version_files
 from penstock.drift.judge import Judge
 from penstock.drift.kept import KeptMonitors
 from penstock.drift.learning_status import learning_status
 from penstock.drift.looks import Looks, log_begun
 from penstock.drift.own_thread import OwnThread
-from penstock.drift.ports import Clock, Watches
-from penstock.drift.served import ServedVersion
+from penstock.drift.ports import Clock, Unserved, Watches
+from penstock.drift.served import EarlyWatch, ServedVersion
 from penstock.drift.status import DriftStatus
 from penstock.drift.watched import Watched
 from penstock.errors import EngineError, MonitoringError, PenstockError, StoreError
@@ -53,19 +53,28 @@ class DriftController:
         self._clock = clock
         self._thread = OwnThread()
         self._looks = Looks(watches, kept, judge, clock, self._thread)
+        self._early = EarlyWatches(
+            watches, kept, clock, self._thread, takes_samples=judge is not None
+        )
         self._watched: dict[tuple[str, int], Watched] = {}
         self._refused: dict[tuple[str, int], str] = {}
         #: Of these, by when they are tried again.
-        self._later: dict[tuple[str, int], tuple[float, ServedVersion]] = {}
+        self._later: dict[tuple[str, int], tuple[float, ServedVersion, EarlyWatch | None]] = {}
         self._changing = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_closed = False
 
     # --- ServedListener ---
 
-    def served(self, version: ServedVersion) -> None:
+    def coming(self, version: ServedVersion, unserved: Unserved) -> EarlyWatch | None:
+        """Counts its rows from the first on, where it is known soon which. On a thread that loads,
+        while it may be served in another form, and watched.
+        """
+        return self._early.open(version, unserved)
+
+    def served(self, version: ServedVersion, early: EarlyWatch | None = None) -> None:
         """Begins to watch a version that was loaded; also one that was loaded again."""
-        self._spawn(self._begin(version))
+        self._spawn(self._begin(version, early))
 
     def unserved(self, model: str, version: int) -> None:
         """A version was unloaded, or sleeps."""
@@ -166,28 +175,28 @@ class DriftController:
     # --- versions that come and go ---
 
     def _try_again(self, now: float) -> None:
-        for at, version in list(self._later.values()):
+        for at, version, early in list(self._later.values()):
             if now >= at:
                 del self._later[version.model, version.version]
-                self._spawn(self._begin(version))
+                self._spawn(self._begin(version, early))
 
-    async def _begin(self, version: ServedVersion) -> None:
+    async def _begin(self, version: ServedVersion, early: EarlyWatch | None) -> None:
         key = version.model, version.version
         async with self._changing:
             self._later.pop(key, None)
             await self._drop(key)
             try:
-                course = await self._thread.do(self._course, version)
+                course = await self._thread.do(self._course, version, early)
                 if course.settings.mode == "off":
                     self._refused[key] = "its monitoring.toml says mode off."
                     return
-                watched = await self._looks.begun(*key, course)
+                watched = await self._looks.begun(*key, course, early.watch if early else None)
             except EngineError as error:
                 if error.code != "NOT_FOUND":  # it is gone already
                     self._refuse(key, str(error))
             except StoreError as error:  # a disk that is full will have room again
                 self._refuse(key, str(error))
-                self._later[key] = self._clock.monotonic_s() + RETRY_S, version
+                self._later[key] = self._clock.monotonic_s() + RETRY_S, version, early
             except (PenstockError, OSError) as error:
                 self._refuse(key, str(error))
             except Exception as error:
@@ -203,16 +212,11 @@ class DriftController:
         told = {"model": key[0], "version": key[1], "reason": reason}
         log.warning("monitoring_refused", extra=told)
 
-    def _course(self, version: ServedVersion) -> Course:
-        files = read_version_files(version.folder, version.files)
-        signature = watched_tensors(
-            version.inputs,
-            version.outputs,
-            has_batches=version.has_batches,
-            signature=files.signature,
-        )
+    def _course(self, version: ServedVersion, early: EarlyWatch | None) -> Course:
+        files = early.files if early else read_version_files(version.folder, version.files)
         kept = self._kept.get(version.model, version.version)
-        course = course_of(files, signature, kept, file_bytes=version.file_bytes)
+        # Anew also of one that is counted already: what is kept may have changed since.
+        course = course_of_version(version, files, kept)
         if kept is None or kept.identity != course.identity:
             now_ms = self._clock.wall_ms()
             self._kept.begin(version.model, version.version, course.identity, now_ms)
@@ -230,8 +234,6 @@ class DriftController:
             return
         await self._looks.look(watched, is_last=True)
         del self._watched[key]
-        with suppress(EngineError):
-            await self._thread.do(self._watches.remove, *key)
         if self._judge is not None and watched.start:
             with suppress(MonitoringError):
                 await self._judge.close(watched)

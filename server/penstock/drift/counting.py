@@ -10,6 +10,7 @@ from penstock._core.drift import Column, Counts
 from penstock._core.drift import Drift as CoreDrift
 from penstock._core.drift import Watch as CoreWatch
 from penstock.drift.layout import Layout, WatchedColumn
+from penstock.drift.ports import Unserved
 from penstock.drift.taken import Sample, Taken
 from penstock.errors import EngineError
 
@@ -102,22 +103,25 @@ class EngineWatches:
         now: float,
         share: float = 1.0,
         sample_rows: int = 0,
+        unserved: Unserved | None = None,
     ) -> Watch:
         """Counts the rows of a loaded version from now on, in place of the watch that it had.
+
+        `unserved`: that version, where no request reaches it yet.
 
         Raises EngineError: NOT_FOUND for a version that is not loaded, INVALID_ARGUMENT, with the
         column at fault, for a layout that is not of this version.
         """
         try:
             columns = [_column(column) for column in layout.columns]
-            core = self._core.open_watch(model, version, columns, share, sample_rows)
+            core: CoreWatch
+            if unserved is not None:
+                core = unserved.open_watch(columns, share, sample_rows)
+            else:
+                core = self._core.open_watch(model, version, columns, share, sample_rows)
         except CoreError as error:
             raise EngineError(str(error), code=error.code) from None
         return Watch(core, layout, now=now, share=share, sample_rows=sample_rows)
-
-    def remove(self, model: str, version: int) -> None:
-        """Counts its rows no more; nothing where they were not."""
-        self._core.remove_watch(model, version)
 
     @property
     def ring_bytes(self) -> int:

@@ -46,32 +46,46 @@ class Looks:
         self._clock = clock
         self._thread = thread
 
-    async def begun(self, model: str, version: int, course: Course) -> Watched:
-        """A version whose rows are counted from now on. Raises EngineError or StoreError."""
+    async def begun(
+        self, model: str, version: int, course: Course, early: Watch | None = None
+    ) -> Watched:
+        """A version whose rows are counted from now on, or by `early` already, where that counts
+        what the course wants. Raises EngineError or StoreError.
+        """
         learning = None
         kept = await self._thread.do(self._kept.get, model, version)
         frames = kept.frames if kept is not None else ()
         if course.profile is None:
             learning = Learning(course.settings.self_reference_rows, len(course.layout.columns))
             learning.add_frames(frames)
-        watch = await self._opened(model, version, course, learning)
+        wants = course.layout, course.share
+        if early is not None and (early.layout, early.share) == wants:
+            watch, before = early, []
+            watch.keep_sample(self._sample_rows(learning))
+        else:
+            before = [early] if early is not None else []
+            watch = await self._opened(model, version, course, learning)
         tick = Tick(since=self._clock.monotonic_s())
         return Watched(
             model=model,
             version=version,
             course=course,
             watch=watch,
+            before=before,
             tick=tick,
             learning=learning,
             wants_monitor=bool(frames) or (kept is not None and kept.snapshot is not None),
         )
 
+    def _sample_rows(self, learning: Learning | None) -> int:
+        if self._judge is None:
+            return 0
+        return SAMPLE_ROWS if learning is None else min(LEARNING_ROWS, learning.rows_left)
+
     async def _opened(
         self, model: str, version: int, course: Course, learning: Learning | None
     ) -> Watch:
-        rows = SAMPLE_ROWS if learning is None else min(LEARNING_ROWS, learning.rows_left)
-        if self._judge is None:
-            rows = 0
+        rows = self._sample_rows(learning)
         return await self._thread.do(
             lambda: self._watches.open(
                 model,
@@ -204,7 +218,9 @@ class Looks:
                 profile=profile.model_dump_json(),
             )
         )
-        watched.watch = await self._opened(watched.model, watched.version, course, None)
+        watch = await self._opened(watched.model, watched.version, course, None)
+        watched.before.append(watched.watch)
+        watched.watch = watch
         watched.tick = Tick(since=self._clock.monotonic_s())
         watched.course, watched.learning = course, None
         watched.recent, watched.queue = [], []

@@ -8,7 +8,7 @@ from penstock.drift.layout import Layout
 from penstock.drift.taken import Taken
 from penstock.errors import MonitoringError
 
-__all__ = ["Clock", "MonitorGone", "Process", "Watch", "Watches"]
+__all__ = ["Clock", "MonitorGone", "Process", "Unserved", "Watch", "Watches"]
 
 
 class MonitorGone(MonitoringError):
@@ -52,6 +52,13 @@ class Watch(Protocol):
         """Of its counts."""
 
 
+class Unserved(Protocol):
+    """A version that is loaded, and that no request reaches yet: the core's."""
+
+    def open_watch(self, columns: Sequence[Any], share: float, sample_rows: int) -> Any:
+        """For `Watches.open`."""
+
+
 class Watches(Protocol):
     """The core's."""
 
@@ -64,13 +71,11 @@ class Watches(Protocol):
         now: float,
         share: float,
         sample_rows: int,
+        unserved: Unserved | None = None,
     ) -> Watch:
-        """Counts the rows of a loaded version from `now` on, in seconds since 1970. Raises
-        EngineError.
+        """Counts the rows of a loaded version from `now` on, in seconds since 1970; of one that is
+        `unserved`, from its first request on. Raises EngineError.
         """
-
-    def remove(self, model: str, version: int) -> None:
-        """Counts them no more."""
 
     @property
     def ring_bytes(self) -> int:

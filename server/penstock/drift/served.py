@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from penstock.drift.files import VersionFiles
+from penstock.drift.ports import Unserved, Watch
 from penstock.repository.plan import TensorPlan
 
-__all__ = ["NobodyListens", "ServedListener", "ServedVersion"]
+__all__ = ["EarlyWatch", "NobodyListens", "ServedListener", "ServedVersion"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,10 +29,24 @@ class ServedVersion:
     has_batches: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlyWatch:
+    """What counts the rows of a version from its first request on, and the files that say which."""
+
+    files: VersionFiles
+    watch: Watch
+
+
 class ServedListener(Protocol):
     """Is told on the control thread, and delays nothing."""
 
-    def served(self, version: ServedVersion) -> None:
+    def coming(self, version: ServedVersion, unserved: Unserved) -> EarlyWatch | None:
+        """A version was loaded; no request reaches it before this returns, which is soon.
+
+        On a thread that loads, of which there may be several. What it gives is for `served`.
+        """
+
+    def served(self, version: ServedVersion, early: EarlyWatch | None = None) -> None:
         """A version was loaded, for the first time or again."""
 
     def unserved(self, model: str, version: int) -> None:
@@ -40,7 +56,10 @@ class ServedListener(Protocol):
 class NobodyListens:
     """A ServedListener for those who need none."""
 
-    def served(self, version: ServedVersion) -> None:
+    def coming(self, version: ServedVersion, unserved: Unserved) -> EarlyWatch | None:
+        """Nothing."""
+
+    def served(self, version: ServedVersion, early: EarlyWatch | None = None) -> None:
         """Nothing."""
 
     def unserved(self, model: str, version: int) -> None:

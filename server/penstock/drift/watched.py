@@ -52,9 +52,10 @@ class Totals:
 class Watched:
     """Whoever changes it holds `lock`.
 
-    `queue` are counts that its monitor was not given yet, `recent` those that are not kept yet;
-    of a restarted monitor the latter are what is lost. `start` is the start of the process that
-    has its monitor; 0: none has.
+    `before` are watches by other columns, of which the rest is to be taken: it is in the totals
+    alone. `queue` are counts that its monitor was not given yet, `recent` those that are not kept
+    yet; of a restarted monitor the latter are what is lost. `start` is the start of the process
+    that has its monitor; 0: none has.
     """
 
     model: str
@@ -62,6 +63,7 @@ class Watched:
     course: Course
     watch: Watch
     tick: Tick
+    before: list[Watch] = field(default_factory=list)
     learning: Learning | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     totals: Totals = field(default_factory=Totals)
@@ -101,6 +103,9 @@ class Watched:
 
     def look(self, now: float, wall_s: float) -> None:
         """Takes what was counted since the last look. Blocks for moments; any thread."""
+        while self.before:
+            self.totals.add(self.before[0].take(wall_s, ends_tick=False))
+            del self.before[0]
         tick_s = self.course.settings.tick_s
         ends = self.tick.ends(now, tick_s)
         forgets = self.tick.forgets_keys(now, tick_s)

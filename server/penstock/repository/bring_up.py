@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
 from penstock.backends.python_class import forget_modules
-from penstock.drift.served import ServedListener, ServedVersion
-from penstock.engine import Engine
+from penstock.drift.served import EarlyWatch, ServedListener, ServedVersion
+from penstock.engine import Engine, LoadedVersion, UnservedVersion
 from penstock.errors import EngineError, PenstockError
 from penstock.package.signature import sensitive_inputs
 from penstock.repository.changes import versions_to_load, versions_to_unload
@@ -166,10 +166,10 @@ class ModelLifts:
         is_serving = version.is_loaded
         try:
             async with self._memory.room(record, number, examined):
-                report = await _in(self._loads, self._load, examined, number, is_serving)
+                report, early = await _in(self._loads, self._load, examined, number, is_serving)
                 if report.loaded is not None:
                     version.ready(report.config, override, examined)
-                    self._listener.served(_served(record.name, number, examined, report))
+                    self._listener.served(_served(number, examined, report.loaded), early)
         except NoRoomError as error:
             if version.is_asleep:  # as it was before; the requests that wait are refused
                 await _in(self._unloads, self._engine.set_asleep, record.name, number, str(error))
@@ -199,8 +199,17 @@ class ModelLifts:
             await self._load_one(record, version.source, number, version.override)
             await self._drop_unused(record, before)
 
-    def _load(self, examined: Examined, number: int, is_serving: bool) -> LoadReport:
-        return self._loader.load(examined, number, is_serving=is_serving)
+    def _load(
+        self, examined: Examined, number: int, is_serving: bool
+    ) -> tuple[LoadReport, EarlyWatch | None]:
+        early: EarlyWatch | None = None
+
+        def coming(loaded: LoadedVersion, unserved: UnservedVersion) -> None:
+            nonlocal early
+            early = self._listener.coming(_served(number, examined, loaded), unserved)
+
+        report = self._loader.load(examined, number, is_serving=is_serving, before_served=coming)
+        return report, early
 
     def refuse(
         self, record: ModelRecord, versions: Sequence[int], error: Exception | str
@@ -269,17 +278,16 @@ class ModelLifts:
                 await asyncio.to_thread(one.drop)
 
 
-def _served(name: str, number: int, examined: Examined, report: LoadReport) -> ServedVersion:
-    assert report.loaded is not None
+def _served(number: int, examined: Examined, loaded: LoadedVersion) -> ServedVersion:
     return ServedVersion(
-        model=name,
+        model=loaded.name,
         version=number,
         folder=examined.model.folder,
         files=examined.model.version_folder(number),
         file_bytes=examined.file_bytes(number),
-        inputs=report.loaded.inputs,
-        outputs=report.loaded.outputs,
-        has_batches=report.loaded.batch_rows_max > 0,
+        inputs=loaded.inputs,
+        outputs=loaded.outputs,
+        has_batches=loaded.batch_rows_max > 0,
     )
 
 

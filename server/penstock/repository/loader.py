@@ -7,6 +7,7 @@ fails is told to the log and, unless another of its name and number is serving, 
 
 import logging
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -14,7 +15,7 @@ from penstock.backends.isolation import worker_launch
 from penstock.backends.python_class import python_executes
 from penstock.backends.triton.auto_complete import self_completed
 from penstock.config import ServerOptions
-from penstock.engine import Engine, LoadedVersion
+from penstock.engine import Engine, LoadedVersion, UnservedVersion
 from penstock.errors import PenstockError, RepositoryError
 from penstock.package.placing import version_config
 from penstock.package.smoke_plan import smoke_plan
@@ -40,12 +41,15 @@ from penstock.repository.support import ignored_fields, refuse_unsupported
 from penstock.repository.translate import LOAD_KEY, LOAD_MODES, backend_name, translate
 from penstock.repository.versions import missing_versions, wanted_versions
 
-__all__ = ["Examined", "LOADING", "LOAD_ERRORS", "LoadReport", "ModelLoader"]
+__all__ = ["BeforeServed", "Examined", "LOADING", "LOAD_ERRORS", "LoadReport", "ModelLoader"]
 
 log = logging.getLogger(__name__)
 
 #: Why a version that was found is not ready yet.
 LOADING = "it is being loaded"
+
+#: Is called with a version that is loaded; no request reaches it before the call returns.
+BeforeServed = Callable[[LoadedVersion, UnservedVersion], object]
 
 #: What a model's files and code can cause; anything else is a bug of ours.
 LOAD_ERRORS = (PenstockError, OSError, MemoryError)
@@ -120,7 +124,14 @@ class ModelLoader:
             is_overridden=is_overridden,
         )
 
-    def load(self, examined: Examined, version: int, *, is_serving: bool) -> LoadReport:
+    def load(
+        self,
+        examined: Examined,
+        version: int,
+        *,
+        is_serving: bool,
+        before_served: BeforeServed | None = None,
+    ) -> LoadReport:
         """Loads one version; while it does, one that `is_serving` goes on to.
 
         Tries as often again as the options say, at once: what may pass is a file that was being
@@ -130,7 +141,7 @@ class ModelLoader:
         started = time.monotonic()
         for retries_left in reversed(range(self._options.model_load_retry_count + 1)):
             try:
-                plan, loaded, config = self._attempt(examined, version)
+                plan, loaded, config = self._attempt(examined, version, before_served)
             except LOAD_ERRORS as error:
                 if retries_left == 0:
                     seconds = time.monotonic() - started
@@ -169,11 +180,15 @@ class ModelLoader:
         )
 
     def _attempt(
-        self, examined: Examined, version: int
+        self, examined: Examined, version: int, before_served: BeforeServed | None
     ) -> tuple[ModelPlan, LoadedVersion, ModelConfig]:
         """One attempt to load, from the files on. Raises one of LOAD_ERRORS."""
         model, written, options = examined.model, examined.written, self._options
         began = time.monotonic()
+
+        def load(plan: ModelPlan, written: WrittenConfig) -> LoadedVersion:
+            return _loaded(plan, written, self._engine, options, began, before_served)
+
         own = version_config(
             model,
             version,
@@ -188,11 +203,11 @@ class ModelLoader:
         plan = _plan(model, version, written, options, self._machine, smoke)
         try:
             with compiled(plan) as ready:
-                loaded = _loaded(ready, written, self._engine, options, began)
+                loaded = load(ready, written)
         except LeftToOnnxRuntime as left:
             written = left_to_onnxruntime(written)
             plan = with_reason(_plan(model, version, written, options, self._machine, smoke), left)
-            loaded = _loaded(plan, written, self._engine, options, began)
+            loaded = load(plan, written)
         return plan, loaded, completed_config(written, plan, loaded)
 
     def failed(
@@ -220,16 +235,20 @@ def _reason(error: Exception | str) -> str:
 
 
 def _loaded(
-    plan: ModelPlan, written: WrittenConfig, engine: Engine, options: ServerOptions, began: float
+    plan: ModelPlan,
+    written: WrittenConfig,
+    engine: Engine,
+    options: ServerOptions,
+    began: float,
+    before_served: BeforeServed | None,
 ) -> LoadedVersion:
     if plan.isolation is not None:  # its code is not to run here
         worker = worker_launch(
             plan, written.config, log_format=options.log_format, log_file=options.log_file
         )
-        return engine.load(plan, worker=worker, began=began)
-    if plan.backend == "python":
-        return engine.load(plan, python_executes(plan, written.config), began=began)
-    return engine.load(plan, began=began)
+        return engine.load(plan, worker=worker, began=began, before_served=before_served)
+    executes = python_executes(plan, written.config) if plan.backend == "python" else ()
+    return engine.load(plan, executes, began=began, before_served=before_served)
 
 
 def _plan(
