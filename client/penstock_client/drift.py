@@ -69,7 +69,8 @@ class ColumnDrift:
     `state`: "learning", "ok", "warn" or "alarm". `log_e` is the evidence, `log_limit` where it
     raises an alarm by itself, `onset` when what it speaks of began. `against`: "reference" or
     "last week". `live` and `reference` are the shares of rows in `bins`; of a sensitive column
-    there are none. `quantiles`: 0.05, 0.25, 0.5, 0.75, 0.95.
+    there are none. `quantiles`: 0.05, 0.25, 0.5, 0.75, 0.95. `is_suspected`: the evidence is above
+    `calibrated_limit`, which no alarm goes by, and below `log_limit`.
     """
 
     name: str
@@ -91,6 +92,8 @@ class ColumnDrift:
     smallest_psi: float
     history: tuple[DriftHistoryPoint, ...]
     unseen: tuple[UnseenCategory, ...]
+    calibrated_limit: float | None
+    is_suspected: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +101,7 @@ class DriftAlarm:
     """One message about columns that began to differ together.
 
     `kind`: "drift", or the rule of data quality that was broken. `cleared_at` None: it goes on.
+    `reminders`: how often it was told of again, once in 24 hours.
     """
 
     id: str
@@ -109,6 +113,7 @@ class DriftAlarm:
     log_e: float
     effect: DriftEffect | None
     message: str
+    reminders: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +121,8 @@ class DriftStatus:
     """One version of a model.
 
     `reference`: "profile", "self" (its first live rows) or "learning" (those are being gathered).
-    Columns are of the window from `begin` to `end`.
+    Columns are of the window from `begin` to `end`. `claims_bound`: whether false alarms are
+    bounded by `false_alarms_per_30_days`; else one of `notes` says why not.
     """
 
     model: str
@@ -136,3 +142,4 @@ class DriftStatus:
     columns: tuple[ColumnDrift, ...]
     alarms: tuple[DriftAlarm, ...]
     notes: tuple[str, ...]
+    claims_bound: bool

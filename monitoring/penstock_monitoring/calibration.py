@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from penstock_monitoring.detector import Detector
 
-__all__ = ["calibrated_limit", "ticks_to"]
+__all__ = ["Passages", "calibrated_limit", "levels_below", "ticks_to"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -59,18 +59,21 @@ def _limit(
     streams: int,
     seed: int,
 ) -> float:
-    levels = np.log(ticks) - _SPAN + np.arange(_LEVELS + 1) * (_SPAN / _LEVELS)
-    means = ticks_to(
-        levels,
+    passages = Passages(
+        levels_below(ticks),
         np.frombuffer(shares),
         np.frombuffer(bets, dtype=np.float32).reshape(shape),
         tick_rows=tick_rows,
-        ticks=int(np.ceil(ticks)),
         streams=streams,
         seed=seed,
     )
-    # Means grow with the level but for chance, which is what accumulate takes out.
-    return float(np.interp(ticks, np.maximum.accumulate(means), levels))
+    passages.run(int(np.ceil(ticks)))
+    return passages.level_at(ticks)
+
+
+def levels_below(ticks: float) -> Floats:
+    """Thresholds that are tried for `ticks` between false alarms: below the bound's (levels,)."""
+    return np.asarray(np.log(ticks) - _SPAN + np.arange(_LEVELS + 1) * (_SPAN / _LEVELS))
 
 
 def ticks_to(
@@ -85,21 +88,66 @@ def ticks_to(
 ) -> Floats:
     """The mean number of ticks until evidence first reaches each of ascending `levels` (levels,).
 
-    Streams end after `ticks`: waited ticks over those that reached it, which is what the mean of a
-    time without memory is estimated by.
+    See Passages.
     """
-    random = np.random.default_rng(seed)
-    detector = Detector([bets] * streams)
-    firsts = np.full((streams, len(levels)), ticks, dtype=np.int64)
-    reached = np.zeros(streams, dtype=np.int64)
-    for tick in range(ticks):
-        counts = random.multinomial(tick_rows, shares, size=streams)
-        detector.update(counts.ravel(), 0.0)
-        now = np.searchsorted(levels, detector.log_e, side="right")
-        for stream in np.flatnonzero(now > reached):
-            firsts[stream, reached[stream] : now[stream]] = tick + 1
-            reached[stream] = now[stream]
-        if reached.min() == len(levels):
-            break
-    ended = (reached[:, None] > np.arange(len(levels))).sum(axis=0)
-    return np.asarray(firsts.sum(axis=0) / np.maximum(ended, 1), dtype=np.float64)
+    passages = Passages(levels, shares, bets, tick_rows=tick_rows, streams=streams, seed=seed)
+    passages.run(ticks)
+    return passages.means
+
+
+class Passages:
+    """When the evidence of many streams first reaches each of ascending `levels` (levels,).
+
+    `shares` (places,), or (streams, places) where each stream has its own; `bets` (bets, places).
+    """
+
+    def __init__(
+        self,
+        levels: Floats,
+        shares: Floats,
+        bets: npt.NDArray[np.float32],
+        *,
+        tick_rows: int,
+        streams: int,
+        seed: int,
+    ) -> None:
+        self._levels, self._shares, self._tick_rows = levels, shares, tick_rows
+        self._random = np.random.default_rng(seed)
+        self._detector = Detector([bets] * streams)
+        self._waited = np.zeros(len(levels), dtype=np.int64)
+        self._reached = np.zeros(streams, dtype=np.int64)
+        #: That were simulated.
+        self.ticks = 0
+
+    def run(self, ticks: int) -> None:
+        """Goes on by so many ticks, or until all streams have reached all levels."""
+        streams = len(self._reached)
+        for _ in range(ticks):
+            if self._reached.min() == len(self._levels):
+                return
+            self._waited += streams - self._ended
+            counts = self._random.multinomial(self._tick_rows, self._shares, size=streams)
+            self._detector.update(counts.ravel(), 0.0)
+            now = np.searchsorted(self._levels, self._detector.log_e, side="right")
+            self._reached = np.maximum(self._reached, now)
+            self.ticks += 1
+
+    @property
+    def _ended(self) -> npt.NDArray[np.int64]:
+        """How many streams have reached each level (levels,)."""
+        few = np.bincount(self._reached, minlength=len(self._levels) + 1)
+        return len(self._reached) - np.cumsum(few)[:-1]
+
+    @property
+    def means(self) -> Floats:
+        """The mean number of ticks until each level is reached (levels,).
+
+        Waited ticks over streams that reached it, which is what the mean of a time without memory
+        is estimated by.
+        """
+        return np.asarray(self._waited / np.maximum(self._ended, 1), dtype=np.float64)
+
+    def level_at(self, ticks: float) -> float:
+        """What is reached once in `ticks` on average."""
+        # Means grow with the level but for chance, which is what accumulate takes out.
+        return float(np.interp(ticks, np.maximum.accumulate(self.means), self._levels))

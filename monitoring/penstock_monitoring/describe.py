@@ -126,9 +126,14 @@ def column_drift(
     quantiles: tuple[float, ...],
     history: tuple[HistoryPoint, ...],
     unseen: tuple[tuple[str, int], ...],
+    margin: float | None,
 ) -> ColumnDrift:
-    """All of it; of a sensitive column nothing that speaks of values."""
+    """All of it; of a sensitive column nothing that speaks of values.
+
+    `margin`: how far the calibrated limit is below `log_limit`.
+    """
     is_told = not column.is_sensitive and column.reading != "present"
+    calibrated = None if margin is None or against == "last week" else log_limit - margin
     return ColumnDrift(
         name=column.name,
         kind=kind_of(column),
@@ -149,4 +154,8 @@ def column_drift(
         smallest_psi=comparison.smallest_psi,
         history=history,
         unseen=unseen if is_told else (),
+        calibrated_limit=calibrated,
+        is_suspected=calibrated is not None
+        and state != "alarm"
+        and calibrated <= log_e < log_limit,
     )

@@ -64,9 +64,12 @@ class Evidence:
         ]
         self._places = np.cumsum([0, *(len(start) for start in starts)])
         self._names: list[tuple[str, ...]] = []
+        #: Of each column reference rows at the places that are bet on.
+        self.references: list[npt.NDArray[np.int64]] = []
         bets = []
         for place, (column, baseline) in enumerate(zip(layout.columns, baselines, strict=True)):
             counts = np.add.reduceat(baseline.counts, starts[place])
+            self.references.append(counts)
             scores = scores_of(counts, column.reading, tolerance)
             self._names.append(scores.names)
             bets.append(bets_of(scores, baseline.dispersion))

@@ -20,6 +20,7 @@ from penstock_monitoring.baseline import Baseline, baselines_of
 from penstock_monitoring.effects import DRAWS, Comparison, compare
 from penstock_monitoring.evidence import Evidence, put
 from penstock_monitoring.judging import Judge, judged_window
+from penstock_monitoring.margins import Margins, Simulated
 from penstock_monitoring.multiplicity import alpha_of
 from penstock_monitoring.rules import Rules
 from penstock_monitoring.saved import SavedError, pack, unpack
@@ -52,7 +53,10 @@ class VersionMonitor:
         is_self_reference: bool,
         settings: MonitoringSettings,
         saved: bytes | None,
+        simulated: Simulated | None = None,
     ) -> None:
+        """`simulated`: what monitors beside it know; else it begins with nothing."""
+        self._simulated: Simulated = {} if simulated is None else simulated
         self._model, self._version = model, version
         self._layout, self._profile, self._settings = layout, profile, settings
         self._is_self_reference = is_self_reference
@@ -71,6 +75,12 @@ class VersionMonitor:
             tolerance=settings.tolerance,
             alpha=alpha_of(settings.false_alarms_per_30_days, settings.tick_s),
             timezone=ZoneInfo(settings.timezone) if settings.seasonal else None,
+        )
+        self._margins = Margins(
+            self._evidence.references,
+            [column.reading for column in layout.columns],
+            settings.tolerance,
+            self._simulated,
         )
         self._learn_hours()
         self._judge = Judge(
@@ -136,6 +146,7 @@ class VersionMonitor:
             is_changed |= self._judge.tick(self._tested, self._tick_begin, at)
             self._tested[:] = 0
             self._tick_begin = None
+            self._margins.step()
         if at >= self._look_at:
             self._look_at = at + _LOOK_S
             is_changed |= self._look()
@@ -204,6 +215,7 @@ class VersionMonitor:
                 window,
                 list(self._windows.history(at)),
                 self._compared(window),
+                self._margins,
             ),
             alarms=self._judge.episodes.alarms(),
             notes=(*self._notes, *self._more_notes()),
@@ -232,6 +244,7 @@ class VersionMonitor:
         for ring in self._windows.rings:
             arrays |= {f"{name}.{ring.span}": getattr(ring, name) for name in ring.names}
         arrays["tested"] = self._tested
+        arrays["margins"] = self._margins.known()
         content = content_of(self._judge, self._rules) | {
             "about": self._about(),
             "ticks": self._ticks,
@@ -239,6 +252,7 @@ class VersionMonitor:
             "tick_begin": self._tick_begin,
             "look_at": self._look_at if np.isfinite(self._look_at) else None,
             "share": self._share,
+            "tolerance": self._settings.tolerance,
         }
         for place, standing in enumerate(self._judge.standings):
             if standing.clearing is not None:
@@ -266,6 +280,8 @@ class VersionMonitor:
             self._tick_begin = content["tick_begin"]
             self._look_at = float("-inf") if content["look_at"] is None else content["look_at"]
             self._share = content["share"]
+            if content.get("tolerance") == self._settings.tolerance:
+                self._margins.learn(arrays["margins"])
         except (SavedError, ValueError, KeyError, TypeError, IndexError, RuntimeError) as error:
             why = str(error) if isinstance(error, SavedError) else f"what was kept has {error!r}"
             self._begin_anew()
@@ -300,6 +316,9 @@ def _known(
 class ProfileMonitors:
     """Opens monitors: see penstock.drift.Monitors."""
 
+    def __init__(self) -> None:
+        self._simulated: Simulated = {}
+
     def open(
         self,
         *,
@@ -320,6 +339,7 @@ class ProfileMonitors:
             is_self_reference=is_self_reference,
             settings=settings,
             saved=saved,
+            simulated=self._simulated,
         )
 
     def self_reference(

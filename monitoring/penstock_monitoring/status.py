@@ -10,6 +10,7 @@ from penstock_monitoring.describe import column_drift, history_of, rates_of
 from penstock_monitoring.effects import Comparison
 from penstock_monitoring.evidence import Evidence
 from penstock_monitoring.judging import Judge
+from penstock_monitoring.margins import Margins
 from penstock_monitoring.quantiles import QUANTILES, quantiles_of
 from penstock_monitoring.sketches import Sketches
 from penstock_monitoring.windows import Window
@@ -26,6 +27,7 @@ def columns_of(
     window: Window,
     past: Sequence[Window],
     comparisons: Sequence[Comparison],
+    margins: Margins,
 ) -> tuple[ColumnDrift, ...]:
     """Every column of a layout in a window, and in past ones."""
     limit = evidence.log_limit
@@ -56,6 +58,7 @@ def columns_of(
                 rates=rates_of(column, baseline, counts, window.outside[place]),
                 quantiles=quantiles,
                 history=history_of(column, baseline, place, begin, end, past),
+                margin=margins.of(place),
                 unseen=sketches.unseen(place, int(counts.sum())),
             )
         )

@@ -43,6 +43,7 @@ TOWN = replace(
     onset=None,
     effects=(),
     unseen=(("Köln", 7),),
+    calibrated_limit=10.25,
 )
 ALARM = Alarm(
     id="fraud-1-1",
@@ -74,6 +75,7 @@ DRIFTED = DriftStatus(
     alarms=(ALARM,),
     notes=("The version has no column income of the profile: not watched.",),
 )
+SUSPECTED = replace(AGE, state="ok", log_e=12.5, calibrated_limit=10.5, is_suspected=True)
 LEARNING = replace(
     DRIFTED, model="new", version=1, reference="learning", columns=(), alarms=(), notes=()
 )

@@ -84,6 +84,8 @@ def test_a_version_is_told_with_its_columns() -> None:
     assert value(text, "alarms_total", **labels, kind="drift") == 1
     assert value(text, "reference", **labels, reference="profile") == 1
     assert value(text, "counts_bytes", **labels) == 4096
+    assert value(text, "calibrated_limit", **{**age, "column": "town"}) == 10.25
+    assert text.count("penstock_drift_calibrated_limit{") == 1
     other = {"model": 'n"\\\n', "version": "2"}
     assert value(text, "reference", **other, reference="learning") == 1
 

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from tests.doubles.admin_server import AdminServer
-from tests.doubles.drift import AGE, ALARM, DRIFTED, LEARNING
+from tests.doubles.drift import AGE, ALARM, DRIFTED, LEARNING, SUSPECTED
 from typer.testing import CliRunner
 
 from penstock.cli import app
@@ -122,6 +122,18 @@ def test_of_very_many_columns_the_rest_have_a_line_each() -> None:
     found = page(replace(DRIFTED, columns=columns))
     assert len(found.all("details", "column")) == 200
     assert len(found.all("div", "plain")) == 100
+
+
+def test_a_column_that_is_suspected_is_said_to_be_no_alarm() -> None:
+    found = page(replace(DRIFTED, columns=(SUSPECTED,), alarms=()))
+    for part in (
+        "No alarm, but 1 of 1 column is suspected: age (PSI 0.310).",
+        "number, suspected",
+        "It is suspected from 10.5 on, which rows of the very reference reach as rarely as an "
+        "alarm may be false; no alarm goes by that.",
+    ):
+        assert part in found.text, part
+    assert "It would be suspected from 10.2" in page(DRIFTED).text
 
 
 def test_a_page_says_first_how_it_stands() -> None:

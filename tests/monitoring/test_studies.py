@@ -26,6 +26,7 @@ from penstock.profile import NumericFeature
 from penstock_monitoring.calibration import calibrated_limit, ticks_to
 from penstock_monitoring.detector import Detector
 from penstock_monitoring.effects import Pair, compare
+from penstock_monitoring.margins import margin_of
 from penstock_monitoring.monitor import monitors
 from penstock_monitoring.multiplicity import ed_bh
 from penstock_monitoring.scores import bets_of, scores_of
@@ -119,6 +120,35 @@ def test_rows_within_the_tolerance_alarm_at_most_once_in_ten_million(
     record_property("observations", observations)
     # The upper end of a Poisson's 99 % interval.
     assert stats.chi2.ppf(0.995, 2 * alarms + 2) / 2 <= observations / 10_000_000
+
+
+@pytest.mark.parametrize("rows", [2000, 50_000])
+@pytest.mark.parametrize("is_skewed", [False, True])
+def test_columns_are_suspected_no_more_often_without_drift_than_an_alarm_may_be_false(
+    rows: int, is_skewed: bool, record_property: Record
+) -> None:
+    """Limits for one alarm in 50,000 ticks, which are 25 times those that are simulated.
+
+    96 million observations; each stream's reference is another one of the same rows.
+    """
+    streams, ticks, between = 300, 10_000, 50_000
+    counts = np.concatenate([np.full(32, rows // 32), [0, 0]]).astype(np.int64)
+    if is_skewed:
+        counts, _ = skewed(32, rows)
+    limit = np.log(between) - margin_of(counts, "number", 0.02)
+    random = np.random.default_rng(11)
+    shares = random.dirichlet(np.maximum(counts, 1e-9), size=streams)
+    detector = Detector([bets_of(scores_of(counts, "number", 0.02))] * streams)
+    suspected = 0
+    for _ in range(ticks):
+        detector.update(random.multinomial(32, shares).ravel(), 0.0)
+        reached = np.flatnonzero(detector.log_e >= limit)
+        suspected += len(reached)
+        detector.restart(reached.tolist())
+    wanted = streams * ticks / between
+    record_property("suspected", suspected)
+    record_property("wanted", wanted)
+    assert wanted / 10 <= suspected <= wanted + 2.6 * wanted**0.5
 
 
 @pytest.mark.parametrize(

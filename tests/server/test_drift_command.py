@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 from tests.doubles.admin_server import AdminServer
-from tests.doubles.drift import AGE, ALARM, DRIFTED, LEARNING
+from tests.doubles.drift import AGE, ALARM, DRIFTED, LEARNING, SUSPECTED
 from typer.testing import CliRunner, Result
 
 from penstock.cli import app
@@ -44,7 +44,7 @@ def test_a_version_is_shown_with_its_alarms_and_columns(server: AdminServer) -> 
         "drift age has drifted since 12:00: PSI 0.31 (0.25 to 0.36).",
         "age alarm 0.310 (0.250 to 0.360) 18.5 of 14.8 1,200",
         "below 20 %",
-        "town ok -inf of 14.8",
+        "town ok -inf of 10.2 to 14.8",
     ):
         assert part in shown, shown
 
@@ -61,6 +61,14 @@ def test_the_columns_that_differ_most_come_first_and_the_others_when_asked(
     assert shown.index("age alarm") < shown.index("c0 ok")
     assert "6 columns that differ less: --all shows them." in shown
     assert "c24 ok" in words(run(server, "fraud", "--all"))
+
+
+def test_a_column_that_is_suspected_is_no_alarm(server: AdminServer) -> None:
+    server.drift.kept = [replace(DRIFTED, columns=(SUSPECTED,), alarms=())]
+    done = run(server, "fraud")
+    assert done.exit_code == 0
+    assert "fraud version 2: no alarm; suspected: 1 of 1 columns" in words(done)
+    assert "age ok, suspected 0.310 (0.250 to 0.360) 12.5 of 10.5 to 14.8" in words(done)
 
 
 def test_all_versions_are_listed(server: AdminServer) -> None:

@@ -36,7 +36,7 @@ class ListDriftResponse(_message.Message):
     def __init__(self, versions: _Optional[_Iterable[_Union[DriftStatus, _Mapping]]] = ..., left_out: _Optional[int] = ...) -> None: ...
 
 class DriftStatus(_message.Message):
-    __slots__ = ("model", "version", "reference", "reference_digest", "reference_rows", "begin", "end", "rows", "tested_rows", "dropped_rows", "repeated_rows", "share", "ticks", "false_alarms_per_30_days", "columns", "alarms", "notes")
+    __slots__ = ("model", "version", "reference", "reference_digest", "reference_rows", "begin", "end", "rows", "tested_rows", "dropped_rows", "repeated_rows", "share", "ticks", "false_alarms_per_30_days", "columns", "alarms", "notes", "claims_bound")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     REFERENCE_FIELD_NUMBER: _ClassVar[int]
@@ -54,6 +54,7 @@ class DriftStatus(_message.Message):
     COLUMNS_FIELD_NUMBER: _ClassVar[int]
     ALARMS_FIELD_NUMBER: _ClassVar[int]
     NOTES_FIELD_NUMBER: _ClassVar[int]
+    CLAIMS_BOUND_FIELD_NUMBER: _ClassVar[int]
     model: str
     version: int
     reference: str
@@ -71,10 +72,11 @@ class DriftStatus(_message.Message):
     columns: _containers.RepeatedCompositeFieldContainer[ColumnDrift]
     alarms: _containers.RepeatedCompositeFieldContainer[DriftAlarm]
     notes: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., reference: _Optional[str] = ..., reference_digest: _Optional[str] = ..., reference_rows: _Optional[int] = ..., begin: _Optional[float] = ..., end: _Optional[float] = ..., rows: _Optional[int] = ..., tested_rows: _Optional[int] = ..., dropped_rows: _Optional[int] = ..., repeated_rows: _Optional[int] = ..., share: _Optional[float] = ..., ticks: _Optional[int] = ..., false_alarms_per_30_days: _Optional[float] = ..., columns: _Optional[_Iterable[_Union[ColumnDrift, _Mapping]]] = ..., alarms: _Optional[_Iterable[_Union[DriftAlarm, _Mapping]]] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
+    claims_bound: bool
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., reference: _Optional[str] = ..., reference_digest: _Optional[str] = ..., reference_rows: _Optional[int] = ..., begin: _Optional[float] = ..., end: _Optional[float] = ..., rows: _Optional[int] = ..., tested_rows: _Optional[int] = ..., dropped_rows: _Optional[int] = ..., repeated_rows: _Optional[int] = ..., share: _Optional[float] = ..., ticks: _Optional[int] = ..., false_alarms_per_30_days: _Optional[float] = ..., columns: _Optional[_Iterable[_Union[ColumnDrift, _Mapping]]] = ..., alarms: _Optional[_Iterable[_Union[DriftAlarm, _Mapping]]] = ..., notes: _Optional[_Iterable[str]] = ..., claims_bound: _Optional[bool] = ...) -> None: ...
 
 class ColumnDrift(_message.Message):
-    __slots__ = ("name", "kind", "is_output", "state", "log_e", "log_limit", "onset", "rows", "reference_rows", "against", "effects", "rates", "bins", "live", "reference", "quantiles", "smallest_psi", "history", "unseen")
+    __slots__ = ("name", "kind", "is_output", "state", "log_e", "log_limit", "onset", "rows", "reference_rows", "against", "effects", "rates", "bins", "live", "reference", "quantiles", "smallest_psi", "history", "unseen", "calibrated_limit", "is_suspected")
     NAME_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     IS_OUTPUT_FIELD_NUMBER: _ClassVar[int]
@@ -94,6 +96,8 @@ class ColumnDrift(_message.Message):
     SMALLEST_PSI_FIELD_NUMBER: _ClassVar[int]
     HISTORY_FIELD_NUMBER: _ClassVar[int]
     UNSEEN_FIELD_NUMBER: _ClassVar[int]
+    CALIBRATED_LIMIT_FIELD_NUMBER: _ClassVar[int]
+    IS_SUSPECTED_FIELD_NUMBER: _ClassVar[int]
     name: str
     kind: str
     is_output: bool
@@ -113,7 +117,9 @@ class ColumnDrift(_message.Message):
     smallest_psi: float
     history: _containers.RepeatedCompositeFieldContainer[DriftHistoryPoint]
     unseen: _containers.RepeatedCompositeFieldContainer[UnseenCategory]
-    def __init__(self, name: _Optional[str] = ..., kind: _Optional[str] = ..., is_output: _Optional[bool] = ..., state: _Optional[str] = ..., log_e: _Optional[float] = ..., log_limit: _Optional[float] = ..., onset: _Optional[float] = ..., rows: _Optional[int] = ..., reference_rows: _Optional[int] = ..., against: _Optional[str] = ..., effects: _Optional[_Iterable[_Union[DriftEffect, _Mapping]]] = ..., rates: _Optional[_Iterable[_Union[DriftRate, _Mapping]]] = ..., bins: _Optional[_Iterable[str]] = ..., live: _Optional[_Iterable[float]] = ..., reference: _Optional[_Iterable[float]] = ..., quantiles: _Optional[_Iterable[float]] = ..., smallest_psi: _Optional[float] = ..., history: _Optional[_Iterable[_Union[DriftHistoryPoint, _Mapping]]] = ..., unseen: _Optional[_Iterable[_Union[UnseenCategory, _Mapping]]] = ...) -> None: ...
+    calibrated_limit: float
+    is_suspected: bool
+    def __init__(self, name: _Optional[str] = ..., kind: _Optional[str] = ..., is_output: _Optional[bool] = ..., state: _Optional[str] = ..., log_e: _Optional[float] = ..., log_limit: _Optional[float] = ..., onset: _Optional[float] = ..., rows: _Optional[int] = ..., reference_rows: _Optional[int] = ..., against: _Optional[str] = ..., effects: _Optional[_Iterable[_Union[DriftEffect, _Mapping]]] = ..., rates: _Optional[_Iterable[_Union[DriftRate, _Mapping]]] = ..., bins: _Optional[_Iterable[str]] = ..., live: _Optional[_Iterable[float]] = ..., reference: _Optional[_Iterable[float]] = ..., quantiles: _Optional[_Iterable[float]] = ..., smallest_psi: _Optional[float] = ..., history: _Optional[_Iterable[_Union[DriftHistoryPoint, _Mapping]]] = ..., unseen: _Optional[_Iterable[_Union[UnseenCategory, _Mapping]]] = ..., calibrated_limit: _Optional[float] = ..., is_suspected: _Optional[bool] = ...) -> None: ...
 
 class DriftEffect(_message.Message):
     __slots__ = ("name", "value", "low", "high")
@@ -162,7 +168,7 @@ class UnseenCategory(_message.Message):
     def __init__(self, category: _Optional[str] = ..., rows: _Optional[int] = ...) -> None: ...
 
 class DriftAlarm(_message.Message):
-    __slots__ = ("id", "kind", "columns", "raised_at", "onset", "cleared_at", "log_e", "effect", "message")
+    __slots__ = ("id", "kind", "columns", "raised_at", "onset", "cleared_at", "log_e", "effect", "message", "reminders")
     ID_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     COLUMNS_FIELD_NUMBER: _ClassVar[int]
@@ -172,6 +178,7 @@ class DriftAlarm(_message.Message):
     LOG_E_FIELD_NUMBER: _ClassVar[int]
     EFFECT_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    REMINDERS_FIELD_NUMBER: _ClassVar[int]
     id: str
     kind: str
     columns: _containers.RepeatedScalarFieldContainer[str]
@@ -181,4 +188,5 @@ class DriftAlarm(_message.Message):
     log_e: float
     effect: DriftEffect
     message: str
-    def __init__(self, id: _Optional[str] = ..., kind: _Optional[str] = ..., columns: _Optional[_Iterable[str]] = ..., raised_at: _Optional[float] = ..., onset: _Optional[float] = ..., cleared_at: _Optional[float] = ..., log_e: _Optional[float] = ..., effect: _Optional[_Union[DriftEffect, _Mapping]] = ..., message: _Optional[str] = ...) -> None: ...
+    reminders: int
+    def __init__(self, id: _Optional[str] = ..., kind: _Optional[str] = ..., columns: _Optional[_Iterable[str]] = ..., raised_at: _Optional[float] = ..., onset: _Optional[float] = ..., cleared_at: _Optional[float] = ..., log_e: _Optional[float] = ..., effect: _Optional[_Union[DriftEffect, _Mapping]] = ..., message: _Optional[str] = ..., reminders: _Optional[int] = ...) -> None: ...

@@ -68,6 +68,7 @@ def column_line(column: ColumnDrift) -> str:
 
 def _summary(column: ColumnDrift) -> str:
     kind = KINDS[column.kind] + (", output" if column.is_output else "")
+    kind += ", suspected" if column.is_suspected else ""
     effect = main_effect(column)
     meter = effect_meter(effect, warn=WARN, alarm=ALARM) if effect else ""
     value = f"{EFFECT_NAMES[effect.name]} {shown_effect(effect.value)}" if effect else "no rows"
@@ -214,6 +215,13 @@ def _evidence(column: ColumnDrift, side: str, onset: float | None, p_value: str)
         f"{shown_number(column.log_limit)}.",
         f"The least PSI that so many rows show: {shown_number(column.smallest_psi)}.",
     ]
+    if column.calibrated_limit is not None:
+        is_one = "It is suspected" if column.is_suspected else "It would be suspected"
+        told.insert(
+            2,
+            f"{is_one} from {shown_number(column.calibrated_limit)} on, which rows of the very "
+            "reference reach as rarely as an alarm may be false; no alarm goes by that.",
+        )
     if onset is not None:
         told.insert(0, f"Began {shown_time(onset)}.")
     if p_value:

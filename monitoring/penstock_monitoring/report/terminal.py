@@ -63,7 +63,7 @@ def _columns(columns: Iterable[ColumnDrift], report: DriftReport) -> Table:
         p_value = [] if p_values is None else [shown_p_value(p_values.get(one.name, 0.0))]
         table.add_row(
             Text(escaped(one.name) + (" (output)" if one.is_output else "")),
-            Text(one.state, STYLES[one.state]),
+            Text(f"{one.state}{', suspected' * one.is_suspected}", STYLES[one.state]),
             _effect(one),
             f"{one.log_e:,.1f} of {one.log_limit:.1f}",
             f"{one.rows:,}",

@@ -45,6 +45,12 @@ def verdict_of(status: DriftStatus) -> Verdict:
             state="learning", sentence="Too few rows yet to say anything.", detail=detail
         )
     count = plural(len(status.columns), "column")
+    suspected = [column for column in by_severity(status.columns) if column.is_suspected]
+    if suspected:
+        verb = "is" if len(suspected) == 1 else "are"
+        sentence = f"No alarm, but {_of(len(suspected), status)} {verb} suspected: "
+        sentence += f"{_names(suspected)}."
+        return Verdict(state="ok", sentence=sentence, detail=detail)
     sentence = f"No drift: {count} as in the reference."
     return Verdict(state="ok", sentence=sentence, detail=detail)
 

@@ -30,6 +30,10 @@ FAMILIES: Mapping[str, tuple[str, str]] = {
     "column_state": (GAUGE, "Of a column: 0 ok, 1 warn, 2 alarm, -1 learning."),
     "log_e": (GAUGE, "Natural logarithm of the evidence that a column has drifted."),
     "log_limit": (GAUGE, "Where that evidence raises an alarm by itself."),
+    "calibrated_limit": (
+        GAUGE,
+        "For displays alone: from where on evidence is suspicious, by simulation of the reference.",
+    ),
     "psi": (GAUGE, "PSI of a column in its window, less what chance makes of it."),
     "missing_ratio": (GAUGE, "Share of a column's rows without a value, 0 to 1."),
     "requests_total": (COUNTER, "Requests that were looked at."),
@@ -131,6 +135,8 @@ def _column_samples(column: ColumnDrift) -> Iterator[tuple[str, Labels, float]]:
     yield "column_state", labels, STATES[column.state]
     yield "log_e", labels, column.log_e
     yield "log_limit", labels, column.log_limit
+    if column.calibrated_limit is not None:
+        yield "calibrated_limit", labels, column.calibrated_limit
     for effect in column.effects:
         if effect.name == "psi":
             yield "psi", labels, effect.value

@@ -90,6 +90,12 @@ class ColumnDrift:
     history: tuple[HistoryPoint, ...] = ()
     #: Categories that the reference has not, and their live rows; the commonest first.
     unseen: tuple[tuple[str, int], ...] = ()
+    #: For displays alone, no alarm goes by it: the evidence that rows drawn independently from the
+    #: very reference reach as rarely as the bound of `log_limit` promises. None: not simulated yet,
+    #: or `against` last week.
+    calibrated_limit: float | None = None
+    #: Whether `log_e` is between `calibrated_limit` and `log_limit`, and no alarm goes on.
+    is_suspected: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +118,8 @@ class Alarm:
     effect: Effect | None
     #: One sentence: what, since when, by how much.
     message: str
+    #: How often it was told of again: once in 24 hours that it goes on.
+    reminders: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,3 +150,5 @@ class DriftStatus:
     alarms: tuple[Alarm, ...]
     #: Sentences about what could not be done: no profile, a column that vanished.
     notes: tuple[str, ...] = ()
+    #: Whether false alarms are bounded by `false_alarms_per_30_days`; else a note says why not.
+    claims_bound: bool = True

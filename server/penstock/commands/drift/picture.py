@@ -74,7 +74,10 @@ def _verdict(status: DriftStatus) -> str:
     if status.reference == "learning":
         return "gathering rows for a reference"
     warned = sum(one.state == "warn" for one in status.columns)
-    return f"no alarm; {warned} columns differ" if warned else "no alarm"
+    suspected = sum(one.is_suspected for one in status.columns)
+    told = [f"{warned} columns differ"] if warned else []
+    told += [f"suspected: {suspected} of {len(status.columns)} columns"] if suspected else []
+    return "; ".join(["no alarm", *told])
 
 
 def _lines(status: DriftStatus) -> Iterator[str]:
@@ -111,13 +114,20 @@ def _columns(columns: Sequence[ColumnDrift]) -> Table:
     for one in columns:
         table.add_row(
             Text(escaped(one.name) + (" (output)" if one.is_output else "")),
-            Text(one.state, STYLES.get(one.state, "")),
+            Text(f"{one.state}{', suspected' * one.is_suspected}", STYLES.get(one.state, "")),
             shown_effect(effect_of(one, "psi")),
-            f"{one.log_e:.1f} of {one.log_limit:.1f}",
+            f"{one.log_e:.1f} of {_limits(one)}",
             f"{one.rows:,}",
             Text("\n".join(_rates(one.rates))),
         )
     return table
+
+
+def _limits(one: ColumnDrift) -> str:
+    """Where it is suspected, if that is known, and where it raises an alarm."""
+    if one.calibrated_limit is None:
+        return f"{one.log_limit:.1f}"
+    return f"{one.calibrated_limit:.1f} to {one.log_limit:.1f}"
 
 
 def _rates(rates: Sequence[DriftRate]) -> Iterator[str]:
