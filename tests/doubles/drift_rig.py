@@ -23,6 +23,7 @@ from penstock_monitoring.profile import write_profile
 __all__ = ["MODEL", "FullDisk", "Rig"]
 
 MODEL = "fraud"
+PATIENCE_S = 60.0
 
 
 class FullDisk(KeptMonitors):
@@ -53,19 +54,22 @@ class Rig:
         self.watches = ScriptedWatches()
         self.process = InlineProcess()
         self.has_judge = has_judge
+        self.wait_s = PATIENCE_S
         self.kept = FullDisk(self.state)
         self.controller = self._made()
 
     def _made(self) -> DriftController:
         judge = Judge(self.process) if self.has_judge else None
-        return DriftController(self.watches, self.kept, judge, self.clock)
+        return DriftController(
+            self.watches, self.kept, judge, self.clock, drop_s=self.wait_s, status_s=self.wait_s
+        )
 
-    def start_again(self) -> None:
-        """As a server does after one that was killed."""
+    def start_again(self, kept: FullDisk | None = None) -> None:
+        """As a server does after one that was killed. `kept`: elsewhere from now on."""
         with contextlib.suppress(StoreError):
             self.kept.close()
         self.process, self.watches = InlineProcess(), ScriptedWatches()
-        self.kept = FullDisk(self.state)
+        self.kept = kept or FullDisk(self.state)
         self.controller = self._made()
 
     def version(self, number: int = 1, *, dims: tuple[int, ...] = (2,)) -> ServedVersion:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,12 +20,16 @@ from penstock.errors import MonitoringError
 
 @dataclass
 class InlineProcess:
-    """`ports.Process`: what is asked travels as messages do. `is_away`: it cannot be started."""
+    """`ports.Process`: what is asked travels as messages do. `is_away`: it cannot be started;
+    `hangs`: it is there, and answers nothing until it is let go.
+    """
 
     restarts: int = 0
     starts: int = 0
     memory_bytes: int = 1 << 20
     is_away: bool = False
+    hangs: bool = False
+    waiting: list[tuple[str, bytes, asyncio.Future[bytes]]] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     desk: MonitorDesk | None = None
 
@@ -46,16 +51,38 @@ class InlineProcess:
         if self.desk is None:
             raise MonitorGone("away")
         self.asked.append(do)
-        answers = io.BytesIO()
         request = message_bytes({"id": 1, "do": do, **asked}, blobs)
-        serve(self.desk, io.BytesIO(request), answers)
-        answers.seek(0)
-        message = read_message(answers)
+        if self.hangs:
+            future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+            self.waiting.append((asked["key"], request, future))
+            answer = await future
+        else:
+            answer = self._answer(request)
+        message = read_message(io.BytesIO(answer))
         assert message is not None
         told, content = message
         if "fails" in told:
             raise MonitoringError(str(told["fails"]), code="INTERNAL")
         return told["is"], content
+
+    def let_go(self) -> None:
+        """It answers again, first what was asked meanwhile, whoever still waits for that."""
+        self.hangs = False
+        for _, request, future in self.waiting:
+            answer = self._answer(request)
+            if not future.done():
+                future.set_result(answer)
+
+    def _answer(self, request: bytes) -> bytes:
+        assert self.desk is not None
+        answers = io.BytesIO()
+        serve(self.desk, io.BytesIO(request), answers)
+        return answers.getvalue()
+
+    def leave(self, key: str) -> None:
+        for wanted, _, future in self.waiting:
+            if wanted == key and not future.done():
+                future.set_exception(MonitorGone("left"))
 
     async def stop(self) -> None:
         self.is_away = True

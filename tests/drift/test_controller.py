@@ -40,6 +40,10 @@ def test_a_version_with_a_profile_is_watched_with_no_setting(
     async def story() -> None:
         await rig.serve()
         assert [one.name for one in rig.watch.layout.columns] == ["x[0]", "x[1]"]
+        (listed,) = rig.controller.statuses()
+        assert (listed.reference, listed.rows, listed.ticks) == ("profile", 0, 0)
+        assert listed.notes == ("Its monitor has told nothing yet: it is asked once rows come.",)
+        assert 'reference="profile"} 1' in drift_metrics_text(rig.controller)
         status = await rig.tick(40)
         assert (status.reference, status.rows, status.ticks) == ("profile", 40, 1)
         assert [one.ends_tick for one in rig.watch.taken] == [False, True]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from tests.doubles.drift import AGE, ALARM, DRIFTED
-from tests.doubles.watches import ScriptedWatch
+from tests.doubles.watches import ScriptedWatch, small_profile
 
 from penstock.drift import Layout, MonitoringSettings
 from penstock.drift.columns import VersionSignature
@@ -21,6 +21,7 @@ from penstock.drift.judge import Judge
 from penstock.drift.metrics import FAMILIES, METRIC_COLUMNS_MAX, drift_metrics_text
 from penstock.drift.tick import Tick
 from penstock.drift.watched import Watched
+from penstock.profile import ReferenceProfile
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = ROOT / "docs/alerts/drift.yml"
@@ -40,13 +41,13 @@ class Told:
     ring_bytes: int = 4096
 
 
-def watched(model: str = "fraud") -> Watched:
+def watched(model: str = "fraud", profile: ReferenceProfile | None = None) -> Watched:
     layout = Layout(columns=())
     course = Course(
         settings=MonitoringSettings(),
         signature=VersionSignature(tensors=()),
         layout=layout,
-        profile=None,
+        profile=profile,
         is_self_reference=False,
         identity="",
     )
@@ -55,7 +56,7 @@ def watched(model: str = "fraud") -> Watched:
 
 
 def told() -> Told:
-    one, other = watched(), watched('n"\\\n')
+    one, other = watched(profile=small_profile("fraud", "age")), watched('n"\\\n')
     one.told(replace(DRIFTED, alarms=()))
     one.told(DRIFTED)
     return Told([one, other])

@@ -146,7 +146,35 @@ def test_a_process_that_cannot_be_started_is_tried_ever_more_rarely() -> None:
     do(story())
 
 
-def test_a_process_that_does_not_answer_is_ended() -> None:
+def test_who_leaves_a_monitor_waits_no_more_and_it_is_closed_later(
+    command: tuple[str, ...],
+) -> None:
+    async def story() -> None:
+        process = MonitorProcess(SetClock(), command)
+        await process.started()
+        for key in ("m/1", "m/2"):
+            await opened(process, key)
+        assert process.id is not None
+        os.kill(process.id, signal.SIGSTOP)
+        told = [
+            asyncio.create_task(process.ask("status", key=key, window_s=None, is_short=True))
+            for key in ("m/1", "m/2")
+        ]
+        await asyncio.sleep(0)
+        process.leave("m/1")
+        with pytest.raises(MonitorGone, match="waits"):
+            await told[0]
+        os.kill(process.id, signal.SIGCONT)
+        status, _ = await told[1]
+        assert status["model"] == "m"
+        with pytest.raises(MonitoringError, match="m/1 is not watched"):
+            await process.ask("status", key="m/1", window_s=None, is_short=True)
+        await process.stop()
+
+    do(story())
+
+
+def test_a_process_that_does_not_answer_is_ended(caplog: pytest.LogCaptureFixture) -> None:
     async def story() -> None:
         command = (sys.executable, "-c", "import sys; sys.stdin.buffer.read()")
         process = MonitorProcess(SetClock(), command, answer_s=0.05)
@@ -154,6 +182,10 @@ def test_a_process_that_does_not_answer_is_ended() -> None:
         with pytest.raises(MonitorGone, match="have not answered"):
             await process.ask("status", key="m/1")
         await ended(process)
+        assert [one.message for one in caplog.records] == [
+            "monitor_process_hangs",
+            "monitor_process_ended",
+        ]
         await process.stop()
 
     do(story())

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any
+from weakref import WeakValueDictionary
 
 from penstock.drift.course import Course
 from penstock.drift.early import EarlyWatches, course_of_version
@@ -39,13 +40,24 @@ FORGET_S = 86_400.0
 RETRY_S = 60.0
 #: For everything to be kept when the server ends.
 CLOSE_SECONDS = 5.0
+#: For a monitor to take the last counts of a version that goes. Beyond, they are but kept.
+DROP_SECONDS = 5.0
+#: For one to say how a version stands.
+STATUS_SECONDS = 60.0
 
 
 class DriftController:
     """A `ServedListener` and a `DriftControl`. `judge` None: nothing judges."""
 
     def __init__(
-        self, watches: Watches, kept: KeptMonitors, judge: Judge | None, clock: Clock
+        self,
+        watches: Watches,
+        kept: KeptMonitors,
+        judge: Judge | None,
+        clock: Clock,
+        *,
+        drop_s: float = DROP_SECONDS,
+        status_s: float = STATUS_SECONDS,
     ) -> None:
         self._watches = watches
         self._kept = kept
@@ -60,7 +72,9 @@ class DriftController:
         self._refused: dict[tuple[str, int], str] = {}
         #: Of these, by when they are tried again.
         self._later: dict[tuple[str, int], tuple[float, ServedVersion, EarlyWatch | None]] = {}
-        self._changing = asyncio.Lock()
+        self._drop_s, self._status_s = drop_s, status_s
+        #: By version, for its loads and unloads come one after the other.
+        self._changing: WeakValueDictionary[tuple[str, int], asyncio.Lock] = WeakValueDictionary()
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_closed = False
 
@@ -87,6 +101,17 @@ class DriftController:
     ) -> DriftStatus:
         """See `control.parts.DriftControl`."""
         watched = self._find(model, version)
+        try:
+            async with asyncio.timeout(self._status_s):
+                return await self._status(watched, window_s)
+        except TimeoutError:
+            raise MonitoringError(
+                f"{model}: how it stands is not known now: its monitor has not answered within "
+                f"{self._status_s:g} s.",
+                code="UNAVAILABLE",
+            ) from None
+
+    async def _status(self, watched: Watched, window_s: float | None) -> DriftStatus:
         is_new, watched.wants_monitor = not watched.wants_monitor, True
         if is_new or self._clock.monotonic_s() - watched.looked_s >= LOOK_S_MIN:
             await self._looks.look(watched)
@@ -94,7 +119,7 @@ class DriftController:
             return self._learning_status(watched)
         if not watched.start or watched.status is None:
             raise MonitoringError(
-                f"{model}: how it stands is not known now: its monitor is being started.",
+                f"{watched.model}: how it stands is not known now: its monitor is being started.",
                 code="UNAVAILABLE",
             )
         return watched.with_notes(await self._judge.status(watched, window_s=window_s))
@@ -182,7 +207,7 @@ class DriftController:
 
     async def _begin(self, version: ServedVersion, early: EarlyWatch | None) -> None:
         key = version.model, version.version
-        async with self._changing:
+        async with self._order(key):
             self._later.pop(key, None)
             await self._drop(key)
             try:
@@ -222,8 +247,11 @@ class DriftController:
             self._kept.begin(version.model, version.version, course.identity, now_ms)
         return course
 
+    def _order(self, key: tuple[str, int]) -> asyncio.Lock:
+        return self._changing.setdefault(key, asyncio.Lock())
+
     async def _end(self, model: str, version: int) -> None:
-        async with self._changing:
+        async with self._order((model, version)):
             self._refused.pop((model, version), None)
             self._later.pop((model, version), None)
             await self._drop((model, version))
@@ -232,11 +260,15 @@ class DriftController:
         """What was counted of it before it went is kept."""
         if (watched := self._watched.get(key)) is None:
             return
-        await self._looks.look(watched, is_last=True)
+        try:
+            async with asyncio.timeout(self._drop_s):
+                await self._looks.look(watched, is_last=True)
+                if self._judge is not None and watched.start:
+                    with suppress(MonitoringError):
+                        await self._judge.close(watched)
+        except TimeoutError:  # what holds up its monitor holds up no other version
+            await self._looks.leave(watched)
         del self._watched[key]
-        if self._judge is not None and watched.start:
-            with suppress(MonitoringError):
-                await self._judge.close(watched)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         if self._is_closed:

@@ -88,6 +88,10 @@ class Judge:
         """Forgets it."""
         await self._process.ask("close", key=watched.key)
 
+    def leave(self, watched: Watched) -> None:
+        """Whoever waits for its monitor is told that it has gone; it is forgotten later."""
+        self._process.leave(watched.key)
+
     async def self_reference(
         self, watched: Watched, samples: Sequence[Sample], course: Course
     ) -> ReferenceProfile:

@@ -8,11 +8,15 @@ __all__ = ["learning_status"]
 
 
 def learning_status(watched: Watched, wall_s: float, *, can_judge: bool) -> DriftStatus:
-    """Of a version whose first rows are being gathered, or of which nothing judges."""
-    course, totals = watched.course, watched.totals
+    """Of a version whose first rows are being gathered, or whose monitor has told nothing yet, or
+    of which nothing judges.
+    """
+    course, totals, profile = watched.course, watched.totals, watched.course.profile
     notes = [*course.warnings, *course.notes]
     if not can_judge:
         notes.append("Nothing judges what is counted: pip install 'penstock[monitoring]'.")
+    elif profile is not None:
+        notes.append("Its monitor has told nothing yet: it is asked once rows come.")
     elif watched.learning is None or not watched.learning.rows_wanted:
         notes.append("No reference: give it a profile.json, or self_reference_rows above 0.")
     else:
@@ -21,9 +25,9 @@ def learning_status(watched: Watched, wall_s: float, *, can_judge: bool) -> Drif
     return DriftStatus(
         model=watched.model,
         version=watched.version,
-        reference="learning",
-        reference_digest="",
-        reference_rows=0,
+        reference=watched.reference,
+        reference_digest=profile.digest if profile is not None else "",
+        reference_rows=profile.rows if profile is not None else 0,
         begin=wall_s,
         end=wall_s,
         rows=totals.rows,

@@ -114,6 +114,16 @@ class Looks:
                 log.debug("monitoring_failed", exc_info=True)
                 self._failed(watched, error)
 
+    async def leave(self, watched: Watched) -> None:
+        """Keeps what was counted last of a version whose monitor does not answer."""
+        watched.is_closed = True
+        if self._judge is not None:
+            self._judge.leave(watched)
+        async with watched.lock:
+            await self._take(watched)
+            if self._judge is not None and watched.recent:
+                await self._keep(watched)
+
     async def _take(self, watched: Watched) -> None:
         """What was taken before is kept and judged also where nothing more can be."""
         now, wall_s = self._clock.monotonic_s(), self._clock.wall_ms() / 1000
@@ -149,18 +159,22 @@ class Looks:
             await self._give(watched, self._judge, has_ended=has_ended, is_last=is_last)
 
     async def _keep(self, watched: Watched) -> None:
-        frames = list(watched.recent)
+        now_ms = self._clock.wall_ms()
+
+        def keep() -> None:
+            # In one go: whoever waits for it may be cancelled, and nothing is kept twice.
+            frames = list(watched.recent)
+            self._kept.add(watched.model, watched.version, frames, now_ms)
+            del watched.recent[: len(frames)]
+
         try:
-            await self._thread.do(
-                self._kept.add, watched.model, watched.version, frames, self._clock.wall_ms()
-            )
+            await self._thread.do(keep)
         except StoreError as error:
             if not watched.is_unkept:  # once, until it is again
                 log.warning("drift_not_kept", extra={**named(watched), "reason": str(error)})
             watched.is_unkept = True
         else:
             watched.is_unkept = False
-            del watched.recent[: len(frames)]
 
     async def _give(
         self, watched: Watched, judge: Judge, *, has_ended: bool, is_last: bool

@@ -108,9 +108,8 @@ def _text(samples: Mapping[str, Sequence[Sample]]) -> str:
 
 def _samples(watched: Watched) -> Iterator[tuple[str, Labels, float]]:
     totals, status = watched.totals, watched.status
-    reference = "learning" if watched.learning is not None or status is None else status.reference
     for one in REFERENCES:
-        yield "reference", (("reference", one),), one == reference
+        yield "reference", (("reference", one),), one == watched.reference
     columns = status.columns if status is not None else ()
     counted = Counter(one.state for one in columns)
     for state in get_args(ColumnState):

@@ -99,5 +99,10 @@ class Process(Protocol):
     ) -> tuple[Any, Sequence[bytes]]:
         """An answer. Raises MonitorGone, or MonitoringError with what a monitor says."""
 
+    def leave(self, key: str) -> None:
+        """Closes a monitor, whenever the process gets to it. What was asked of it before raises
+        MonitorGone.
+        """
+
     async def stop(self) -> None:
         """Ends the process."""

@@ -22,6 +22,8 @@ from penstock.errors import MonitoringError
 
 __all__ = ["MonitorProcess"]
 
+Answer = asyncio.Future[tuple[dict[str, Any], list[bytes]]]
+
 log = logging.getLogger(__name__)
 
 COMMAND = (sys.executable, "-P", "-m", "penstock.drift.worker_main")
@@ -52,7 +54,8 @@ class MonitorProcess:
         self._starting = asyncio.Lock()
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
-        self._waiting: dict[int, asyncio.Future[tuple[dict[str, Any], list[bytes]]]] = {}
+        #: By number, the key that an answer is about, and who waits for it.
+        self._waiting: dict[int, tuple[object, Answer]] = {}
         self._asked = 0
         self._starts = 0
         self._failures = 0
@@ -114,9 +117,8 @@ class MonitorProcess:
             raise MonitorGone("The process of the monitors has ended.")
         self._asked += 1
         number = self._asked
-        future: asyncio.Future[tuple[dict[str, Any], list[bytes]]]
-        future = asyncio.get_running_loop().create_future()
-        self._waiting[number] = future
+        future: Answer = asyncio.get_running_loop().create_future()
+        self._waiting[number] = asked.get("key"), future
         try:
             process.stdin.write(message_bytes({"id": number, "do": do, **asked}, blobs))
             async with asyncio.timeout(self._answer_s):
@@ -124,6 +126,7 @@ class MonitorProcess:
                 told, content = await future
         except TimeoutError:
             self._kill(process)  # whatever holds it up holds up what comes next
+            log.warning("monitor_process_hangs", extra={"asked": do, "seconds": self._answer_s})
             seconds = f"{self._answer_s:g} s"
             raise MonitorGone(f"The monitors have not answered within {seconds}.") from None
         except OSError:
@@ -134,12 +137,22 @@ class MonitorProcess:
             raise MonitoringError(str(told["fails"]), code="INTERNAL")
         return told["is"], content
 
+    def leave(self, key: str) -> None:
+        """See `ports.Process`."""
+        for wanted, future in self._waiting.values():
+            if wanted == key and not future.done():
+                future.set_exception(MonitorGone("Nobody waits for the monitor any more."))
+        if self._process is not None and self._process.stdin is not None:
+            self._asked += 1
+            message = message_bytes({"id": self._asked, "do": "close", "key": key}, ())
+            self._process.stdin.write(message)
+
     async def _read(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
         with contextlib.suppress(asyncio.IncompleteReadError, OSError):
             while True:
                 told, content = await _message(process.stdout)
-                future = self._waiting.get(told["id"])
+                _, future = self._waiting.get(told["id"], (None, None))
                 if future is not None and not future.done():
                     future.set_result((told, content))
         try:
@@ -149,7 +162,7 @@ class MonitorProcess:
             self._kill(process)
             code = await process.wait()
         self._process = None
-        for future in self._waiting.values():
+        for _, future in self._waiting.values():
             if not future.done():
                 future.set_exception(MonitorGone("The process of the monitors has ended."))
         if not self._is_closed:

@@ -4,6 +4,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from penstock.drift.course import Course
 from penstock.drift.learning import Learning
@@ -89,6 +90,13 @@ class Watched:
     def key(self) -> str:
         """Its name for the process."""
         return f"{self.model}/{self.version}"
+
+    @property
+    def reference(self) -> Literal["profile", "self", "learning"]:
+        """What its rows are held against."""
+        if self.learning is not None or self.course.profile is None:
+            return "learning"
+        return "self" if self.course.is_self_reference else "profile"
 
     @property
     def sample_rows(self) -> int:
