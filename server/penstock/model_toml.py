@@ -12,7 +12,14 @@ from pydantic import BaseModel, ValidationError
 
 from penstock.errors import PenstockError
 
-__all__ = ["TOML_BYTES_MAX", "checked_tables", "tables_at", "tables_of", "too_large"]
+__all__ = [
+    "TOML_BYTES_MAX",
+    "checked_tables",
+    "sentence_of",
+    "tables_at",
+    "tables_of",
+    "too_large",
+]
 
 Spec = TypeVar("Spec", bound=BaseModel)
 #: What makes an error of a sentence, and raises nothing.
@@ -83,7 +90,7 @@ def checked_tables(
     except ValidationError as error:
         told = error.errors(include_url=False)
         details = [one for one in told if not _follows(one, told)]
-        lines = [f"{source}: {_sentence(detail, document)}" for detail in details]
+        lines = [f"{source}: {sentence_of(detail, document)}" for detail in details]
         raise fails("\n".join(dict.fromkeys(lines))) from None
     except (ValueError, RecursionError) as error:
         raise fails(f"{source} cannot be read: {error}.") from None
@@ -96,7 +103,8 @@ def _follows(detail: Mapping[str, Any], told: Sequence[Mapping[str, Any]]) -> bo
     return detail["type"] == "too_short" and any(inside)
 
 
-def _sentence(detail: Mapping[str, Any], document: str) -> str:
+def sentence_of(detail: Mapping[str, Any], document: str) -> str:
+    """What one of a ValidationError's details says: what was wanted, and what was found."""
     kind, message = str(detail["type"]), str(detail["msg"])
     place = _place(detail["loc"])
     where = f"{place}: " if place else ""

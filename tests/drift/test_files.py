@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -65,14 +66,34 @@ def test_a_signature_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
         read_version_files(tmp_path, tmp_path)
 
 
+def make_no_file(path: Path, kind: str) -> None:
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to(path.parent / "gone")
+
+
 @pytest.mark.parametrize("kind", ["pipe", "link"])
 def test_settings_that_are_a_pipe_or_a_link_to_nothing_are_refused_at_once(
     tmp_path: Path, kind: str
 ) -> None:
-    path = tmp_path / "monitoring.toml"
-    if kind == "pipe":
-        os.mkfifo(path)
-    else:
-        path.symlink_to(tmp_path / "gone")
+    make_no_file(tmp_path / "monitoring.toml", kind)
     with pytest.raises(MonitoringError, match="wanted a file, or a link to one"):
         monitoring_of_folder(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "link"])
+def test_a_profile_that_is_no_file_is_told(tmp_path: Path, kind: str) -> None:
+    make_no_file(tmp_path / "profile.json", kind)
+    files = read_version_files(tmp_path, tmp_path)
+    assert files.profile is None
+    assert re.search("profile.json cannot be read: (wanted a file|No such file)", files.notes[0])
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "link"])
+def test_a_signature_that_is_no_file_is_an_error(tmp_path: Path, kind: str) -> None:
+    make_no_file(tmp_path / "signature.json", kind)
+    with pytest.raises(MonitoringError, match="wanted a file, or a link to one"):
+        read_version_files(tmp_path, tmp_path)

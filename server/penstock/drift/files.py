@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What stands next to a model about its monitoring, read."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,12 +55,14 @@ def read_version_files(model: Path, version: Path) -> VersionFiles:
     signature = version / SIGNATURE_FILE
     notes: list[str] = []
     profile = None
-    if (version / PROFILE_FILE).is_file():
+    if os.path.lexists(version / PROFILE_FILE):
         try:
-            profile = read_profile(version)
+            profile = read_profile(version / PROFILE_FILE)
         except ProfileError as error:
             notes.append(str(error))
     try:
+        if os.path.lexists(signature) and not signature.is_file():
+            raise MonitoringError(f"{signature} cannot be read: wanted a file, or a link to one.")
         told = read_signature(signature) if signature.is_file() else None
     except PackageError as error:
         raise MonitoringError(str(error), code=error.code) from None

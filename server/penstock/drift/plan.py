@@ -31,6 +31,8 @@ __all__ = ["COLUMNS_MAX", "Planned", "learning_layout", "profile_layout"]
 COLUMNS_MAX = 10_000
 #: Names in one sentence.
 NAMES_MAX = 5
+#: Letters of each.
+NAME_MAX = 80
 WHOLE = frozenset(
     {"BOOL", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64"}
 )
@@ -271,7 +273,7 @@ def _of_another(gone: Sequence[str], unlike: Sequence[str]) -> str:
 
 
 def _listed(names: Iterable[str]) -> str:
-    told = list(names)
+    told = [one if len(one) <= NAME_MAX else f"{one[:NAME_MAX]}..." for one in names]
     more = f" and {len(told) - NAMES_MAX} more" if len(told) > NAMES_MAX else ""
     return ", ".join(told[:NAMES_MAX]) + more
 

@@ -2,12 +2,11 @@
 """What a profile knows of one column of a model's inputs."""
 
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from penstock.profile.places import CATEGORY_SPECIALS, SPECIALS
+from penstock.profile.places import CATEGORY_SPECIALS, SPECIALS, ascend
 
 __all__ = [
     "CATEGORIES_MAX",
@@ -45,7 +44,7 @@ class Part(BaseModel):
 class _Counted(Part):
     """What all columns have whose values may be known. Tuples are by place: see places.py."""
 
-    name: str
+    name: Annotated[str, Field(min_length=1)]
     #: Reference rows at each place.
     counts: tuple[Count, ...]
     #: The mean answer of the rows at each place; None: there are none. (mu of B6.)
@@ -124,8 +123,11 @@ class NumericFeature(_Counted):
 
     @model_validator(mode="after")
     def _has_a_count_for_each_bin(self) -> "NumericFeature":
-        if any(low >= high for low, high in pairwise(self.edges)):
-            raise ValueError(f"{self.name} has edges that do not ascend")
+        if not ascend(self.edges):
+            raise ValueError(f"{self.name} has edges that do not ascend, as float32 holds them")
+        least, greatest = self.minimum, self.maximum
+        if least is not None and greatest is not None and least > greatest:
+            raise ValueError(f"{self.name} has a minimum above its maximum")
         if len(self.counts) != len(self.edges) + 1 + len(SPECIALS):
             raise ValueError(f"{self.name} has {len(self.edges)} edges, {len(self.counts)} counts")
         return self
@@ -143,6 +145,8 @@ class CategoricalFeature(_Counted):
 
     @model_validator(mode="after")
     def _has_a_count_for_each_category(self) -> "CategoricalFeature":
+        if any(not _is_of(self.datatype, one) for one in self.categories):
+            raise ValueError(f"{self.name} has a category that is no {self.datatype}")
         if len(set(self.categories)) != len(self.categories):
             raise ValueError(f"{self.name} has a category twice")
         if len(self.counts) != len(self.categories) + len(CATEGORY_SPECIALS):
@@ -152,11 +156,17 @@ class CategoricalFeature(_Counted):
         return self
 
 
+def _is_of(datatype: str, category: str | int) -> bool:
+    if isinstance(category, str):
+        return datatype == "BYTES"
+    return datatype == "INT64" and -(2**63) <= category < 2**63
+
+
 class SensitiveFeature(Part):
     """A column of whose values nothing is kept but how many there are not."""
 
     kind: Literal["sensitive"] = "sensitive"
-    name: str
+    name: Annotated[str, Field(min_length=1)]
     datatype: Literal["FP32", "BYTES", "INT64"]
     rows: Count
     missing: Count

@@ -11,7 +11,7 @@ from itertools import repeat
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["CATEGORY_SPECIALS", "SPECIALS", "category_places", "number_places"]
+__all__ = ["CATEGORY_SPECIALS", "SPECIALS", "ascend", "category_places", "number_places"]
 
 #: Places of a feature of numbers after its bins. A profile counts what is below its minimum or
 #: above its maximum in the outer bins: that can only be seen of live rows.
@@ -20,6 +20,13 @@ SPECIALS = ("missing", "infinite")
 CATEGORY_SPECIALS = ("other", "missing")
 
 Places = npt.NDArray[np.int64]
+
+
+def ascend(edges: Sequence[float]) -> bool:
+    """Whether edges (m,) are finite and ascend, as float32 holds them."""
+    with np.errstate(over="ignore"):
+        held = np.asarray(edges, dtype=np.float64).astype(np.float32)
+    return bool(np.isfinite(held).all() and (np.diff(held) > 0).all())
 
 
 def number_places(values: npt.ArrayLike, edges: Sequence[float]) -> Places:

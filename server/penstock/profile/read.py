@@ -2,6 +2,7 @@
 """profile.json, read and checked."""
 
 import json
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from pydantic import ValidationError
 
 from penstock.digests import digest_of
 from penstock.errors import ProfileError
+from penstock.model_toml import sentence_of
 from penstock.profile.reference import ReferenceProfile
 
 __all__ = ["PROFILE_FILE", "digest_of_profile", "profile_of", "read_profile"]
@@ -26,9 +28,14 @@ def read_profile(path: Path) -> ReferenceProfile:
     """
     file = path / PROFILE_FILE if path.is_dir() else path
     try:
-        size = file.stat().st_size
-        if size > PROFILE_BYTES_MAX:
-            raise ProfileError(f"{file} has {size} bytes: wanted {PROFILE_BYTES_MAX} at most.")
+        found = file.stat()
+        # A pipe would be waited for without end.
+        if not stat.S_ISREG(found.st_mode):
+            raise ProfileError(f"{file} cannot be read: wanted a file, or a link to one.")
+        if found.st_size > PROFILE_BYTES_MAX:
+            raise ProfileError(
+                f"{file} has {found.st_size} bytes: wanted {PROFILE_BYTES_MAX} at most."
+            )
         content = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise ProfileError(f"{file} cannot be read: {error.strerror or error}.") from None
@@ -50,10 +57,8 @@ def profile_of(content: Any) -> ReferenceProfile:
         # Through JSON, where lists are tuples, and strictly: "1" is no number.
         profile = ReferenceProfile.model_validate_json(json.dumps(content), strict=True)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "it"
-        said = str(first["msg"]).removeprefix("Value error, ")
-        raise ProfileError(f"it is no reference profile: {place}: {said}.") from None
+        said = sentence_of(error.errors(include_url=False)[0], "profile.md")
+        raise ProfileError(f"it is no reference profile: {said} Make it anew.") from None
     wanted = digest_of_profile(content)
     if profile.digest != wanted:
         raise ProfileError(

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A reference profile as a whole."""
 
-from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from penstock.profile.features import EDGES_MAX, HOURS, Count, Feature, Part, is_none
+from penstock.profile.places import ascend
 
 __all__ = [
     "FORMAT",
@@ -42,8 +42,8 @@ class ScoreBins(Part):
 
     @model_validator(mode="after")
     def _has_a_number_for_each_bin(self) -> "ScoreBins":
-        if any(low >= high for low, high in pairwise(self.edges)):
-            raise ValueError("edges of scores do not ascend")
+        if not ascend(self.edges):
+            raise ValueError("edges of scores do not ascend, as float32 holds them")
         sizes = {len(self.counts), len(self.loss), len(self.edges) + 1}
         if self.answer is not None and self.has_losses:
             sizes |= {len(self.hits), len(self.calibrated)}
