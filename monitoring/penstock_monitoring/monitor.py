@@ -197,7 +197,7 @@ class VersionMonitor:
             reference="self" if self._is_self_reference else "profile",
             reference_digest=self._profile.digest,
             reference_rows=self._profile.rows,
-            begin=window.begin,
+            begin=max(window.begin, min(self._windows.began(at), window.end)),
             end=window.end,
             rows=scalars["rows"],
             tested_rows=scalars["tested_rows"],

@@ -25,6 +25,7 @@ CATEGORY_ROWS_MIN = 5
 #: Rows of a tick, and ticks below which nothing is said of how much their counts vary.
 TICK_ROWS = 32
 TICKS_MIN = 50
+_UNREADABLE = "\N{REPLACEMENT CHARACTER}"
 #: Of KLL: a rank error of 1.33 % (99 %), 2.5 kB.
 KLL_K = 200
 
@@ -103,7 +104,9 @@ def _categorical(column: Column, reference: Reference) -> dict[str, Any]:
     values = column.values.tolist()
     known = Counter(values)
     known.pop("", None)
-    enough = [(count, name) for name, count in known.items() if count >= CATEGORY_ROWS_MIN]
+    # Bytes that are no UTF-8 came as this, and are another text for whoever counts live rows.
+    readable = {name: count for name, count in known.items() if _UNREADABLE not in str(name)}
+    enough = [(count, name) for name, count in readable.items() if count >= CATEGORY_ROWS_MIN]
     categories = [name for _, name in sorted(enough, key=_commonest_first)][:CATEGORIES_MAX]
     places = category_places(values, categories)
     counts = np.bincount(places, minlength=len(categories) + len(CATEGORY_SPECIALS))

@@ -25,6 +25,7 @@ __all__ = [
     "is_other",
     "is_repeating",
     "is_silent",
+    "percent",
     "unit_factor",
 ]
 
@@ -140,7 +141,12 @@ def _rules(
 
 
 def _said(what: str, live: float, reference: float) -> str:
-    return f"{live:.3g} of rows {what}, {reference:.2g} in the reference,"
+    return f"{percent(live)} of rows {what}, {percent(reference)} in the reference,"
+
+
+def percent(share: float) -> str:
+    """A share as people say it."""
+    return f"{100 * share:.3g} %"
 
 
 def _is_beyond(found: float, rows: float, reference_rows: int) -> bool:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from penstock.drift import Layout
 from penstock_monitoring.baseline import Baseline
 from penstock_monitoring.episodes import Episode, Episodes
-from penstock_monitoring.quality import Broken, broken_rules, is_repeating, is_silent
+from penstock_monitoring.quality import Broken, broken_rules, is_repeating, is_silent, percent
 from penstock_monitoring.windows import Window, Windows
 
 __all__ = ["Rules"]
@@ -57,7 +57,7 @@ class Rules:
         found = {(one.kind, names[one.column]): (one, begin) for one in broken}
         if is_repeating(self._baselines, window):
             share = window.scalars["repeated_rows"] / window.rows
-            said = f"{share:.2g} of rows repeat another one of the last 1024,"
+            said = f"{percent(share)} of rows repeat another one of the last 1024,"
             found["repeated", ""] = (Broken(column=-1, kind="repeated", said=said), begin)
         if self.row_at is not None and is_silent(
             self._hours(at), at - self.row_at, list(self.pauses_s.values())

@@ -175,6 +175,15 @@ class Windows:
         seen = days.spans[(days.spans >= 0) & (days.scalars[:, 1] > 0)]
         return bool(len(seen)) and float(seen.min()) * days.span <= now - seconds
 
+    def began(self, now: float) -> float:
+        """Since when there are rows, by the finest slots that go back so far; `now`: never."""
+        begin = now
+        for ring in reversed(self.rings):
+            first = next(ring.each(now), None)
+            if first is not None and (ring is self.rings[-1] or now - ring.seconds <= begin):
+                begin = first.begin
+        return begin
+
     def first_row(self, now: float) -> float:
         """When the first row of the last hour came, to the minute; `now`: there is none."""
         minutes = self.rings[-3]

@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 
 from penstock.drift.columns import EMBEDDING_WIDTH, VersionSignature, columns_of, watched_tensors
+from penstock.drift.course import course_of
+from penstock.drift.files import VersionFiles
 from penstock.drift.layout import PROJECTIONS, WatchedColumn
 from penstock.drift.plan import COLUMNS_MAX, learning_layout, profile_layout
+from penstock.drift.settings import MonitoringSettings
 from penstock.errors import MonitoringError
 from penstock.package.signature import ModelSignature
 from penstock.profile import ReferenceProfile
@@ -212,6 +215,8 @@ def test_rows_that_are_too_wide_or_of_any_width_are_told_and_left() -> None:
 
 def test_a_model_that_does_not_batch_has_rows_in_its_first_dimension() -> None:
     plain = signature([tensor("x", "FP32", -1, 2), tensor("z", "FP32", 3)], has_batches=False)
+    told = course_of(VersionFiles(settings=MonitoringSettings()), plain, None, file_bytes=1)
+    assert told.notes == ("Of x the first row of each request is watched: max_batch_size is 0.",)
     assert [one.width for one in plain.tensors] == [2, 3]
 
 

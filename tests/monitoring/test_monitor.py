@@ -11,6 +11,7 @@ from tests.doubles.live_rows import BEGIN, LiveRows, layout_of, profile_of_value
 
 from penstock.drift import Alarm, ColumnDrift, DriftStatus, Monitor, MonitoringSettings, Sample
 from penstock.errors import ProfileError
+from penstock.profile import CategoricalFeature
 from penstock_monitoring.monitor import VersionMonitor, monitors
 
 TICK_S = 10.0
@@ -286,6 +287,32 @@ def test_a_reference_of_live_rows_is_watched_like_any_other_but_called_self() ->
     assert status.reference == "self" and "no values of sensitive columns" in status.notes[0]
     watched.live(30, shift=1.0)
     assert [alarm.columns for alarm in watched.alarms()] == [("x",)]
+
+
+def test_texts_that_are_no_utf8_have_no_name_in_a_reference_of_live_rows() -> None:
+    rows = LiveRows()
+    (place,) = [n for n, one in enumerate(rows.layout.columns) if one.reading == "category"]
+    sample = taken_of(rows.layout, rows.draw(2000), at=BEGIN, since=BEGIN).sample
+    assert sample is not None
+    # As the server reads b"\xff\xfe", which no live row that has it is equal to.
+    texts = ["\N{REPLACEMENT CHARACTER}" * 2 if n % 2 else "ok" for n in range(2000)]
+    profile = monitors.self_reference(
+        model="m",
+        layout=rows.layout,
+        samples=[replace(sample, texts={place: texts})],
+        sensitive=[],
+    )
+    feature = profile.features[place]
+    assert isinstance(feature, CategoricalFeature)
+    assert (feature.categories, feature.counts) == (("ok",), (1000, 1000, 0))
+
+
+def test_a_status_begins_no_sooner_than_its_rows() -> None:
+    watched = Watched()
+    watched.live(1)
+    for window_s in (None, 86_400.0, 28 * 86_400.0):
+        status = watched.monitor.status(window_s=window_s)
+        assert (status.begin, status.end) == (BEGIN + TICK_S, BEGIN + TICK_S), window_s
 
 
 def test_no_rows_make_no_reference() -> None:

@@ -102,7 +102,7 @@ def test_rows_that_repeat_each_other_are_told_of_once() -> None:
     stream.live(30, repeated=80)
     (alarm,) = stream.alarms()
     assert (alarm.kind, alarm.columns) == ("repeated", ())
-    assert alarm.message.startswith("the model: 0.8 of rows repeat another one")
+    assert alarm.message.startswith("the model: 80 % of rows repeat another one")
     stream.live(60)
     assert stream.alarms()[0].cleared_at is not None
 

@@ -11,7 +11,7 @@ from tests.doubles.live_rows import BEGIN, LiveRows, layout_of, profile_of_value
 
 from penstock_monitoring.monitor import monitors
 from penstock_monitoring.seasonal import ROWS_MIN, Seasons, hour_of_week
-from penstock_monitoring.windows import Windows
+from penstock_monitoring.windows import SPANS, Windows
 
 
 def test_any_window_is_the_sum_of_what_was_taken_in_it() -> None:
@@ -35,6 +35,19 @@ def test_any_window_is_the_sum_of_what_was_taken_in_it() -> None:
         assert window.moments[:, :2] == pytest.approx(sums)
         assert (window.moments[:, 2] == np.min([one.moments[:, 2] for one in within], axis=0)).all()
     assert [one.rows for one in windows.history(now)] == [10] * 60
+
+
+def test_nothing_is_shown_as_begun_before_the_first_row() -> None:
+    rows = LiveRows(reference_rows=500)
+    windows = Windows(rows.layout.offsets[-1], len(rows.layout.columns))
+    assert windows.began(BEGIN) == BEGIN
+    first = BEGIN + 7.5
+    for second in (0, 40, 4000, 90_000, 400_000):
+        at = first + second
+        one = taken_of(rows.layout, rows.draw(5), at=at, since=at - 1, samples=False)
+        windows.add(at, one)
+        span = next(span for span, slots in SPANS if second < span * slots - span)
+        assert windows.began(at) == first // span * span, second
 
 
 def test_counts_beyond_16_bits_are_kept_whole() -> None:

@@ -54,6 +54,8 @@ class WatchedTensor:
     #: Of `names`, or its own one: whose values may be told to nobody.
     sensitive: frozenset[str] = frozenset()
     lack: str = ""
+    #: Whether requests may bring several rows, and are counted as one.
+    is_first_row: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +106,8 @@ def watched_tensors(
 def _tensor(
     plan: TensorPlan, told: TensorSignature | None, *, is_output: bool, has_batches: bool
 ) -> WatchedTensor:
-    dims = plan.dims if has_batches else plan.dims[1:] if plan.dims[:1] == (-1,) else plan.dims
+    is_first_row = not has_batches and plan.dims[:1] == (-1,)
+    dims = plan.dims[1:] if is_first_row else plan.dims
     names: tuple[str, ...] = ()
     sensitive: frozenset[str] = frozenset()
     if told is not None:
@@ -124,6 +127,7 @@ def _tensor(
         names=names if width == len(names) else (),
         sensitive=sensitive,
         lack=lack,
+        is_first_row=is_first_row and width is not None,
     )
 
 

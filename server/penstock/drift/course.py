@@ -110,9 +110,17 @@ def _course(
         profile=profile,
         is_self_reference=False,
         identity=identity,
-        notes=planned.notes,
+        notes=(*planned.notes, *_first_rows(signature)),
         warnings=tuple(warnings),
     )
+
+
+def _first_rows(signature: VersionSignature) -> list[str]:
+    names = [one.name for one in signature.tensors if one.is_first_row]
+    if not names:
+        return []
+    told = ", ".join(names)
+    return [f"Of {told} the first row of each request is watched: max_batch_size is 0."]
 
 
 def _unknown_sensitive(signature: VersionSignature, sensitive: Sequence[str]) -> list[str]:
