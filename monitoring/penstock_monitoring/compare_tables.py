@@ -66,8 +66,13 @@ def compare(
     """
     if not 0 < false_discovery_rate < 1:
         raise ProfileError(f"a false discovery rate is {false_discovery_rate}: wanted 0 to 1.")
+    if isinstance(current, str | Path) and Path(current).suffix == ".json":
+        raise ProfileError(f"{current} is no table: a profile is the reference, and comes first.")
     table = open_table(current, what="the current table")
-    profile, name = _reference(reference, sensitive, categorical, exclude, predictions, time)
+    profile, name, known = _reference(reference, sensitive, categorical, exclude, predictions, time)
+    unknown = [one for one in exclude if one not in known and one not in table.schema.names]
+    if unknown:
+        raise ProfileError(f"neither table has a column {unknown[0]!r}, which was to be left out.")
     asked = [predictions] if isinstance(predictions, str) else list(predictions)
     asked = [column for column in asked if column]
     changes = schema_changes(
@@ -105,12 +110,13 @@ def _reference(
     exclude: Collection[str],
     predictions: Predictions,
     time: str,
-) -> tuple[ReferenceProfile, str]:
-    """The profile, and what it is called."""
+) -> tuple[ReferenceProfile, str, Collection[str]]:
+    """The profile, what it is called, and the columns of what it is of."""
     if isinstance(given, ReferenceProfile):
-        return given, given.model or "the reference"
+        return given, given.model or "the reference", _names(given)
     if isinstance(given, str | Path) and Path(given).suffix == ".json":
-        return read_profile(Path(given)), str(given)
+        profile = read_profile(Path(given))
+        return profile, str(given), _names(profile)
     table = open_table(given, what="the reference table")
     has_times = time in table.schema.names
     profile = profile_of_table(
@@ -122,7 +128,11 @@ def _reference(
         predictions=predictions,
         time=time if has_times else "",
     )
-    return profile, table.name
+    return profile, table.name, table.schema.names
+
+
+def _names(profile: ReferenceProfile) -> Collection[str]:
+    return {feature.name for feature in profile.features}
 
 
 def _spans(table: OpenTable, time: str, now: float) -> tuple[Spans, npt.NDArray[np.int64] | None]:

@@ -23,7 +23,7 @@ from penstock_monitoring.table_rules import Finding, findings_of
 
 __all__ = ["Compared", "Spans", "status_of_counts"]
 
-#: Of fewer live rows nothing is said.
+#: Of fewer live rows, or rows of the reference, nothing is said.
 ROWS_MIN = 30
 UNSEEN_TOLD = 10
 #: As a category of a profile: so few rows may be somebody's name.
@@ -178,7 +178,7 @@ def _column(
         name=one.column.name,
         kind=kind_of(one.column),
         is_output=one.column.is_output,
-        state=state if shown.rows >= ROWS_MIN else "learning",
+        state=state if min(shown.rows, shown.reference_rows) >= ROWS_MIN else "learning",
         log_e=log_e,
         log_limit=limit,
         onset=_onset(one, baseline, compared.spans) if is_alarm else None,

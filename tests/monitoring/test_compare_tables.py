@@ -369,3 +369,22 @@ def test_a_name_commands_no_terminal(tmp_path: Path) -> None:
     assert "\x1b" not in done.stdout
     assert "\x07" not in done.stdout
     assert "\\u001b]0;mine" in done.stdout
+
+
+def test_of_a_reference_of_few_rows_nothing_is_said() -> None:
+    status = told(frame(0)[:1], frame(1), sensitive=["tax_code"])
+    assert {one.state for one in status.columns} == {"learning"}
+    assert status.alarms == ()
+
+
+def test_a_column_to_leave_out_that_neither_table_has_is_refused() -> None:
+    of_one = frame(0).assign(old=1.0), frame(1).assign(new=1.0)
+    status = told(*of_one, exclude=["old", "new", "tax_code"])
+    assert not {"old", "new"} & {one.name for one in status.columns}
+    with pytest.raises(PenstockError, match="neither table has a column 'nwe', which was to be"):
+        told(*of_one, exclude=["nwe"])
+
+
+def test_a_profile_in_the_place_of_the_current_table_is_refused() -> None:
+    with pytest.raises(PenstockError, match="a profile is the reference, and comes first"):
+        compare(frame(0), "profile.json")
