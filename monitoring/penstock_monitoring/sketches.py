@@ -52,19 +52,11 @@ class Sketches:
         self._quantiles: list[dict[int, Any]] = [{}, {}]
         self._distinct: dict[int, Any] = {}
         self._unseen: dict[int, Any] = {}
-        self._texts = dict.fromkeys(self._named(), 0)
 
     @property
     def is_there(self) -> bool:
         """Whether the library is installed."""
         return self._library is not None
-
-    def _named(self) -> list[int]:
-        return [
-            place
-            for place, column in enumerate(self._layout.columns)
-            if column.reading == "category" and not column.is_sensitive
-        ]
 
     def add(self, sample: Sample, at: float) -> None:
         """Adds sampled rows."""
@@ -108,7 +100,6 @@ class Sketches:
             self._distinct[place].update(text)
             if text not in known:
                 self._unseen[place].update(str(text))
-        self._texts[place] += len(texts)
 
     def quantiles(self, column: int, shares: Sequence[float]) -> tuple[float, ...]:
         """Quantiles of this hour and the one before it; empty where too little was sampled."""
@@ -126,16 +117,18 @@ class Sketches:
         return None if found is None else float(found.get_estimate())
 
     def unseen(self, column: int, rows: int) -> tuple[tuple[str, int], ...]:
-        """Categories that the reference has not, the commonest first, with their part of `rows`."""
+        """Categories that the reference has not, the commonest first, with their part of `rows`,
+        which are all that have such a one.
+        """
         found = self._unseen.get(column)
-        sampled = self._texts.get(column, 0)
-        if found is None or not sampled:
+        if found is None or not rows or not found.total_weight:
             return ()
         # Of keys that came once each, the sketch would name any as common.
         kind = self._library.frequent_items_error_type.NO_FALSE_POSITIVES
         items = sorted(found.get_frequent_items(kind), key=lambda item: -item[1])
         return tuple(
-            (str(item[0]), max(1, round(item[1] * rows / sampled))) for item in items[:_UNSEEN_MAX]
+            (str(item[0]), max(1, round(item[1] * rows / found.total_weight)))
+            for item in items[:_UNSEEN_MAX]
         )
 
     def arrays(self) -> Arrays:
@@ -145,7 +138,6 @@ class Sketches:
             for place, sketch in sketches.items():
                 bytes_ = sketch.serialize_compact() if name == "distinct" else sketch.serialize()
                 found[f"{name}{_SEPARATOR}{place}"] = np.frombuffer(bytes_, dtype=np.uint8)
-        found["texts"] = np.array(list(self._texts.items()), dtype=np.int64).reshape(-1, 2)
         return found
 
     def restore(self, arrays: Arrays) -> None:
@@ -154,7 +146,6 @@ class Sketches:
             raise ValueError("sampled rows are of other columns")
         self.recent[...] = arrays["recent"]
         self._recent_rows, self._hour = (int(value) for value in arrays["about"])
-        self._texts.update({int(place): int(rows) for place, rows in arrays["texts"]})
         if self._library is None:
             return
         readers = {

@@ -59,7 +59,7 @@ def columns_of(
                 quantiles=quantiles,
                 history=history_of(column, baseline, place, begin, end, past),
                 margin=margins.of(place),
-                unseen=sketches.unseen(place, int(counts.sum())),
+                unseen=sketches.unseen(place, int(counts[len(column.categories)])),
             )
         )
     return tuple(found)

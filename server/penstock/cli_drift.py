@@ -61,7 +61,7 @@ def status(
 ) -> None:
     """Show alarms, and how far each column of a model is from its reference."""
     with sentences(debug, FAILED):
-        from penstock.commands.drift.verbs import list_statuses, show_status
+        from penstock.commands.drift.verbs import list_statuses, show_others, show_status
         from penstock_client import Client
 
         with Client(url) as client:
@@ -72,5 +72,7 @@ def status(
                     model, version=version, window_s=window, timeout=timeout
                 )
                 has_alarm = show_status(Console(), found, every=every, as_json=as_json)
+                if not (version or as_json):
+                    has_alarm |= show_others(Console(), client, found, timeout=timeout)
     if has_alarm:
         raise typer.Exit(ALARM)

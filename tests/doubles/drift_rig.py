@@ -61,7 +61,7 @@ class Rig:
     def _made(self) -> DriftController:
         judge = Judge(self.process) if self.has_judge else None
         return DriftController(
-            self.watches, self.kept, judge, self.clock, drop_s=self.wait_s, status_s=self.wait_s
+            self.watches, self.kept, judge, self.clock, drop_s=self.wait_s, status_s=2 * self.wait_s
         )
 
     def start_again(self, kept: FullDisk | None = None) -> None:

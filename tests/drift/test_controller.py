@@ -342,9 +342,13 @@ def test_a_version_that_is_unloaded_is_not_watched_and_goes_on_later(rig: Rig) -
     async def story() -> None:
         await rig.serve()
         await rig.tick(40)
+        with pytest.raises(MonitoringError, match=r"version 2 is not .*: watched are versions 1\."):
+            await rig.controller.status(MODEL, 2)
+        with pytest.raises(MonitoringError, match=r"that is loaded; watched are fraud\.$"):
+            await rig.controller.status("fruad")
         rig.controller.unserved(MODEL, 1)
         await rig.settled()
-        with pytest.raises(MonitoringError, match="wanted a version that is loaded") as refused:
+        with pytest.raises(MonitoringError, match=r"wanted a version that is loaded\.$") as refused:
             await rig.controller.status(MODEL)
         assert (refused.value.code, rig.controller.watched) == ("NOT_FOUND", [])
         await rig.serve()

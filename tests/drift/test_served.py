@@ -166,7 +166,7 @@ def test_a_profile_that_is_none_of_this_version_is_told(
         ("off", "off is not watched: its monitoring.toml says mode off."),
         ("wrong", "share: wanted a number less than or equal to 1, found 7."),
         ("any", "none of its tensors can be watched"),
-        ("nobody", "nobody is not watched: wanted a version that is loaded."),
+        ("nobody", "nobody is not watched: wanted a version that is loaded; watched are "),
     ],
 )
 def test_what_is_not_watched_says_why_and_is_served(client: Client, model: str, why: str) -> None:

@@ -307,6 +307,21 @@ def test_texts_that_are_no_utf8_have_no_name_in_a_reference_of_live_rows() -> No
     assert (feature.categories, feature.counts) == (("ok",), (1000, 1000, 0))
 
 
+def test_unseen_categories_have_no_more_rows_than_were_counted() -> None:
+    watched = Watched()
+    for count, city in ((640, None), (4, "new"), (4, "new")):
+        drawn = watched.rows.draw(count)
+        drawn["city"] = drawn["city"] if city is None else np.full(count, city, dtype=object)
+        taken = taken_of(watched.rows.layout, drawn, at=watched.at + TICK_S, since=watched.at)
+        sample = taken.sample
+        assert sample is not None
+        # A few rows of each span, however many it has.
+        few = {place: texts[:4] for place, texts in sample.texts.items()}
+        watched.monitor.take(replace(taken, sample=Sample(numbers=sample.numbers[:4], texts=few)))
+        watched.at += TICK_S
+    assert watched.column("city").unseen == (("new", 8),)
+
+
 def test_a_status_begins_no_sooner_than_its_rows() -> None:
     watched = Watched()
     watched.live(1)

@@ -39,7 +39,8 @@ def test_new_categories_are_named_by_how_often_they_come() -> None:
     texts[300:320] = ["nowhere"] * 20
     texts[320] = ""
     sketches.add(Sample(numbers=sample.numbers, texts={CITY: texts}), BEGIN)
-    assert sketches.unseen(CITY, 10_000) == (("east", 3000), ("nowhere", 200))
+    assert sketches.unseen(CITY, 3200) == (("east", 3000), ("nowhere", 200))
+    assert sketches.unseen(CITY, 0) == ()
     distinct = sketches.distinct(CITY)
     assert distinct is not None and distinct == pytest.approx(5, abs=0.1)
 

@@ -71,6 +71,18 @@ def test_a_column_that_is_suspected_is_no_alarm(server: AdminServer) -> None:
     assert "age ok, suspected 0.310 (0.250 to 0.360) 12.5 of 10.5 to 14.8" in words(done)
 
 
+def test_other_versions_of_the_model_are_named_and_have_a_say(server: AdminServer) -> None:
+    quiet = replace(DRIFTED, version=3, alarms=())
+    server.drift.kept = [DRIFTED, quiet, replace(quiet, version=4), replace(quiet, model="other")]
+    shown = words(done := run(server, "fraud", "--version", "4"))
+    assert (done.exit_code, "Watched besides" in shown) == (0, False)
+    server.drift.kept.reverse()
+    shown = words(done := run(server, "fraud"))
+    assert shown.startswith("fraud version 4: no alarm")
+    assert "Watched besides, by --version: 3, 2 (an alarm goes on)." in shown
+    assert done.exit_code == 1
+
+
 def test_all_versions_are_listed(server: AdminServer) -> None:
     done = run(server)
     assert done.exit_code == 1

@@ -92,9 +92,9 @@ def _alarmed(status: DriftStatus) -> str:
     parts = []
     if drifted:
         verb = "has" if len(drifted) == 1 else "have"
-        columns = [column for column in by_severity(status.columns) if column.name in drifted]
-        worst = f", most of all {_names(columns[:1])}" if len(columns) > 1 else ""
-        named = f": {_names(columns)}" if len(columns) == 1 else worst
+        columns = [column for column in status.columns if column.name in drifted]
+        worst = _names([max(columns, key=_psi)]) if columns else ""
+        named = f": {worst}" if len(columns) == 1 else f", most of all {worst}" if columns else ""
         since = ""
         if has_times(status):
             onset = min(alarm.onset for alarm in going_on if alarm.kind == "drift")

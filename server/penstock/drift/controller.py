@@ -38,6 +38,8 @@ LOOK_S_MIN = 0.1
 FORGET_S = 86_400.0
 #: Until a version is tried again that nothing could be kept of.
 RETRY_S = 60.0
+#: Models that a refusal names.
+NAMES_MAX = 10
 #: For everything to be kept when the server ends.
 CLOSE_SECONDS = 5.0
 #: For a monitor to take the last counts of a version that goes. Beyond, they are but kept.
@@ -122,7 +124,16 @@ class DriftController:
                 f"{watched.model}: how it stands is not known now: its monitor is being started.",
                 code="UNAVAILABLE",
             )
-        return watched.with_notes(await self._judge.status(watched, window_s=window_s))
+        try:
+            return watched.with_notes(await self._judge.status(watched, window_s=window_s))
+        except MonitoringError:
+            if not watched.is_closed:
+                raise
+            raise MonitoringError(
+                f"{watched.model}: version {watched.version} was unloaded just now, or loaded "
+                "again: ask once more.",
+                code="UNAVAILABLE",
+            ) from None
 
     def statuses(self) -> Sequence[DriftStatus]:
         """See `control.parts.DriftControl`."""
@@ -143,8 +154,16 @@ class DriftController:
             if name == model and version in (None, number)
         ]
         which = f" version {version}" if version is not None else ""
-        why = reasons[-1] if reasons else "wanted a version that is loaded."
+        why = reasons[-1] if reasons else self._wanted(numbers)
         raise MonitoringError(f"{model}{which} is not watched: {why}", code="NOT_FOUND")
+
+    def _wanted(self, numbers: Sequence[int]) -> str:
+        if numbers:
+            return f"watched are versions {', '.join(map(str, sorted(numbers)))}."
+        names = sorted({name for name, _ in self._watched})
+        told = ", ".join(names[:NAMES_MAX]) + (", ..." if len(names) > NAMES_MAX else "")
+        watched = f"; watched are {told}" if names else ""
+        return f"wanted a version that is loaded{watched}."
 
     # --- what metrics tell ---
 

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from penstock.commands.drift.told import effect_of, shown_effect, shown_moment, shown_percent
 from penstock.plain_text import escaped
-from penstock_client.drift import ColumnDrift, DriftAlarm, DriftRate, DriftStatus
+from penstock_client.drift import ColumnDrift, DriftAlarm, DriftStatus
 
 __all__ = ["COLUMNS_SHOWN", "list_picture", "status_picture"]
 
@@ -118,7 +118,7 @@ def _columns(columns: Sequence[ColumnDrift]) -> Table:
             shown_effect(effect_of(one, "psi")),
             f"{one.log_e:.1f} of {_limits(one)}",
             f"{one.rows:,}",
-            Text("\n".join(_rates(one.rates))),
+            Text("\n".join(_rates(one))),
         )
     return table
 
@@ -130,10 +130,12 @@ def _limits(one: ColumnDrift) -> str:
     return f"{one.calibrated_limit:.1f} to {one.log_limit:.1f}"
 
 
-def _rates(rates: Sequence[DriftRate]) -> Iterator[str]:
-    for one in rates:
+def _rates(column: ColumnDrift) -> Iterator[str]:
+    for one in column.rates:
         if one.live - (one.reference or 0.0) >= RATE_RISE:
-            yield f"{one.name} {shown_percent(one.live)}"
+            named = one.name == "unseen" and column.unseen
+            most = f", most {escaped(column.unseen[0].category)}" if named else ""
+            yield f"{one.name} {shown_percent(one.live)}{most}"
 
 
 def _by_severity(columns: Sequence[ColumnDrift]) -> list[ColumnDrift]:

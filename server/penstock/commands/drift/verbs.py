@@ -22,6 +22,16 @@ def show_status(console: Console, status: DriftStatus, *, every: bool, as_json: 
     return _has_alarm(status)
 
 
+def show_others(console: Console, client: Client, shown: DriftStatus, *, timeout: float) -> bool:
+    """Names the other versions of a model that are watched; whether an alarm of one goes on."""
+    listed = client.drift.list(limit=1000, timeout=timeout)
+    others = [one for one in listed if one.model == shown.model and one.version != shown.version]
+    told = [f"{one.version}{' (an alarm goes on)' * _has_alarm(one)}" for one in others]
+    if told:
+        console.print(Text(f"Watched besides, by --version: {', '.join(told)}.", "dim"))
+    return any(map(_has_alarm, others))
+
+
 def list_statuses(console: Console, client: Client, *, timeout: float, as_json: bool) -> bool:
     """Shows all versions that are watched; whether an alarm of one goes on."""
     found = client.drift.list(limit=1000, timeout=timeout)
