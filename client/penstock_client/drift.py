@@ -122,7 +122,7 @@ class DriftStatus:
 
     `reference`: "profile", "self" (its first live rows) or "learning" (those are being gathered).
     Columns are of the window from `begin` to `end`. `claims_bound`: whether false alarms are
-    bounded by `false_alarms_per_30_days`; else one of `notes` says why not.
+    bounded by `false_alarms_per_30_days`; `bound` says what that rests on, or how it is to be had.
     """
 
     model: str
@@ -143,3 +143,4 @@ class DriftStatus:
     alarms: tuple[DriftAlarm, ...]
     notes: tuple[str, ...]
     claims_bound: bool
+    bound: str

@@ -17,6 +17,7 @@ from penstock.digests import digest_of
 from penstock.drift import DriftStatus, Layout, Monitor, MonitoringSettings, Sample, Taken
 from penstock.profile import ReferenceProfile
 from penstock_monitoring.baseline import Baseline, baselines_of
+from penstock_monitoring.bound import bound_of
 from penstock_monitoring.effects import DRAWS, Comparison, compare
 from penstock_monitoring.evidence import Evidence, put
 from penstock_monitoring.judging import Judge, judged_window
@@ -61,6 +62,13 @@ class VersionMonitor:
         self._layout, self._profile, self._settings = layout, profile, settings
         self._is_self_reference = is_self_reference
         self._baselines = _known(layout, baselines_of(profile, layout), is_self_reference)
+        most = settings.false_alarms_per_30_days
+        self._bound = bound_of(
+            profile,
+            {column.name for column in layout.columns},
+            f"At most {most:g} false alarm{'s' * (most != 1)} in 30 days",
+            is_self_reference=is_self_reference,
+        )
         self._notes: list[str] = []
         self._begin_anew()
         if saved is not None:
@@ -219,6 +227,8 @@ class VersionMonitor:
             ),
             alarms=self._judge.episodes.alarms(),
             notes=(*self._notes, *self._more_notes()),
+            claims_bound=self._bound.is_claimed,
+            bound=self._bound.sentence,
         )
         self._told = key, found
         return found

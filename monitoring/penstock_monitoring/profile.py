@@ -14,7 +14,7 @@ from penstock.digests import canonical_json
 from penstock.errors import ProfileError
 from penstock.profile import ReferenceProfile, digest_of_profile, profile_of
 from penstock.profile.features import HOURS
-from penstock.profile.reference import FORMAT, FORMAT_OF_BLOCKS
+from penstock.profile.reference import FORMAT, FORMAT_OF_BLOCKS, FORMAT_OF_HISTORY
 from penstock_monitoring.held_out import Column, Reference
 from penstock_monitoring.profile_features import feature_of
 from penstock_monitoring.profile_scores import scores_of, target_of
@@ -51,6 +51,8 @@ def build_profile(reference: Reference) -> ReferenceProfile:
         content["hours"] = {"timezone": reference.timezone, "rows": rows.tolist()}
     if reference.losses is None or reference.hours is not None or reference.has_sketches:
         content["format"] = FORMAT_OF_BLOCKS
+    if reference.is_in_time_order:
+        content["format"] = FORMAT_OF_HISTORY
     content["digest"] = digest_of_profile(content)
     return profile_of(content)
 

@@ -12,19 +12,17 @@ from penstock.errors import ProfileError
 from penstock.profile import category_places, number_places
 from penstock.profile.features import CATEGORIES_MAX, HOURS
 from penstock.profile.places import CATEGORY_SPECIALS
+from penstock_monitoring.dependence import dependence_of
 from penstock_monitoring.edges import bins_of, counts_of_sorted, quantile_edges, shortest
 from penstock_monitoring.held_out import Column, Floats, Reference
 from penstock_monitoring.rounded import rounded
 
-__all__ = ["TICK_ROWS", "feature_of", "means"]
+__all__ = ["feature_of", "means"]
 
 Places = npt.NDArray[np.int64]
 
 #: A category of fewer rows is `other`: so few tell nothing of its rate, and may be somebody's name.
 CATEGORY_ROWS_MIN = 5
-#: Rows of a tick, and ticks below which nothing is said of how much their counts vary.
-TICK_ROWS = 32
-TICKS_MIN = 50
 _UNREADABLE = "\N{REPLACEMENT CHARACTER}"
 #: Of KLL: a rank error of 1.33 % (99 %), 2.5 kB.
 KLL_K = 200
@@ -146,7 +144,9 @@ def _counted(
     if lost is not None:
         told["loss"] = [rounded(lost[b]) if rows else None for b, rows in enumerate(counts)]
     if reference.is_in_time_order:
-        told["overdispersion"] = _overdispersion(places, len(counts))
+        found = dependence_of(places, len(counts), seed=reference.seed)
+        told["overdispersion"] = None if found.phi is None else rounded(found.phi)
+        told["history"] = {"block_rows": found.block_rows, "blocks": found.blocks}
     if reference.hours is not None:
         told["by_hour"] = _by_hour(places, len(counts), reference.hours)
     return told
@@ -155,31 +155,3 @@ def _counted(
 def _by_hour(places: Places, count: int, hours: Places) -> list[list[int]]:
     counts = np.bincount(hours * count + places, minlength=HOURS * count).reshape(HOURS, count)
     return [hour.tolist() if hour.any() else [] for hour in counts]
-
-
-def _overdispersion(places: Places, count: int) -> float | None:
-    """How much more counts vary from tick to tick than those of rows drawn independently.
-
-    The variance of ticks' counts over a multinomial's, summed over places; or the same of the
-    mean rank of a tick's rows, or of how far out they are, where that is surely more: rows whose
-    mean wanders make little of each place's counts, and much of all of them together.
-    """
-    ticks = len(places) // TICK_ROWS
-    if ticks < TICKS_MIN:
-        return None
-    used = places[: ticks * TICK_ROWS]
-    cells = used + np.repeat(np.arange(ticks) * count, TICK_ROWS)
-    counts = np.bincount(cells, minlength=ticks * count).reshape(ticks, count)
-    shares = counts.sum(axis=0) / len(used)
-    wanted = float((TICK_ROWS * shares * (1 - shares)).sum())
-    if wanted <= 0:
-        return 1.0  # a column of one value varies as much as it should
-    found = float(counts.var(axis=0, ddof=1).sum()) / wanted
-    ranks = 2 * (np.cumsum(shares) - shares / 2) - 1
-    by_chance = 1 + 3 * (2 / (ticks - 1)) ** 0.5
-    for scores in (ranks, np.abs(ranks)):
-        variance = float(shares @ (scores - shares @ scores) ** 2)
-        means = counts @ scores / TICK_ROWS
-        ratio = float(means.var(ddof=1)) * TICK_ROWS / variance if variance > 0 else 1.0
-        found = max(found, ratio) if ratio > by_chance else found
-    return rounded(found)

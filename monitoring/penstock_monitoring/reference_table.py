@@ -10,6 +10,7 @@ import numpy.typing as npt
 from penstock.errors import ProfileError
 from penstock.profile import CategoricalFeature, NumericFeature, ReferenceProfile
 from penstock_monitoring.asked_model import asked_of
+from penstock_monitoring.bound import bound_of
 from penstock_monitoring.column_types import (
     Datatype,
     TypedColumn,
@@ -17,9 +18,9 @@ from penstock_monitoring.column_types import (
     numbers_of,
     typed_columns,
 )
+from penstock_monitoring.dependence import TICK_ROWS
 from penstock_monitoring.held_out import Column, Floats, Reference
 from penstock_monitoring.profile import build_profile
-from penstock_monitoring.profile_features import TICK_ROWS
 from penstock_monitoring.row_choice import chosen_rows, rows_max
 from penstock_monitoring.tables import OpenTable, open_table
 from penstock_monitoring.times import hours_of_week, times_of
@@ -31,6 +32,8 @@ Values = npt.NDArray[Any]
 WEEK_S = 7 * 86_400
 #: Of fewer, nobody can tell an hour of the week from a day that was odd.
 SEASONAL_WEEKS = 2
+#: Of rows in time order so many that follow each other are looked at, where not all are.
+RUN_ROWS = 32 * TICK_ROWS
 
 
 def profile_of_table(
@@ -119,7 +122,13 @@ def profile_of_table(
 
 
 def remarks_of(profile: ReferenceProfile) -> Iterator[str]:
-    """Sentences about columns of which little can be told. Pure."""
+    """Sentences about what little can be told of. Pure."""
+    bound = bound_of(
+        profile, {one.name for one in profile.features}, "The bound of false alarms holds"
+    )
+    told = any(getattr(one, "history", None) is not None for one in profile.features)
+    if not (told and bound.is_claimed):
+        yield bound.sentence
     for feature in profile.features:
         match feature:
             case NumericFeature() if feature.minimum is None:
@@ -145,7 +154,7 @@ def _order(
         found = np.flatnonzero(chosen_rows(opened.rows, most, TICK_ROWS))
         return found, np.zeros(0)
     times = times_of(opened, time)
-    order = np.argsort(times, kind="stable")[chosen_rows(opened.rows, most, TICK_ROWS)]
+    order = np.argsort(times, kind="stable")[chosen_rows(opened.rows, most, RUN_ROWS)]
     return order, times[order]
 
 

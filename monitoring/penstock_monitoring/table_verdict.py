@@ -11,6 +11,7 @@ from penstock.profile import ReferenceProfile
 from penstock_monitoring import effects
 from penstock_monitoring.baseline import Baseline, baseline_of
 from penstock_monitoring.bins import bins_of_rows
+from penstock_monitoring.bound import bound_of
 from penstock_monitoring.describe import kind_of, rates_of
 from penstock_monitoring.multiplicity import ed_bh
 from penstock_monitoring.onset import onset_of
@@ -120,6 +121,12 @@ def _status(
     new = compared.changes.new
     notes = [f"New columns, which the reference has not: {', '.join(new)}."] if new else []
     notes += [*compared.notes, _how(compared.false_discovery_rate)]
+    rate = compared.false_discovery_rate
+    bound = bound_of(
+        profile,
+        {column.name for column in columns},
+        f"At most {rate:g} of what is told of is there by chance, on average",
+    )
     return DriftStatus(
         model=compared.name,
         version=0,
@@ -138,6 +145,8 @@ def _status(
         columns=columns,
         alarms=alarms,
         notes=tuple(notes),
+        claims_bound=bound.is_claimed,
+        bound=bound.sentence,
     )
 
 

@@ -37,6 +37,7 @@ def test_a_version_is_what_the_server_says(server: AdminServer) -> None:
             name="psi", value=0.31, low=0.25, high=0.36
         )
         assert told.notes == DRIFTED.notes
+        assert (told.claims_bound, told.bound) == (True, DRIFTED.bound)
         with pytest.raises(NotFound, match="is not watched"):
             client.drift.status("fraud", version=7, timeout=10)
 

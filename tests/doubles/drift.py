@@ -74,11 +74,14 @@ DRIFTED = DriftStatus(
     columns=(AGE, TOWN),
     alarms=(ALARM,),
     notes=("The version has no column income of the profile: not watched.",),
+    claims_bound=True,
+    bound="At most 1 false alarm in 30 days, if rows do not depend on each other.",
 )
 SUSPECTED = replace(AGE, state="ok", log_e=12.5, calibrated_limit=10.5, is_suspected=True)
 LEARNING = replace(
-    DRIFTED, model="new", version=1, reference="learning", columns=(), alarms=(), notes=()
-)
+    DRIFTED, model="new", version=1, reference="learning", columns=(), alarms=(), notes=(),
+    claims_bound=False, bound="",
+)  # fmt: skip
 
 
 @dataclass

@@ -141,7 +141,8 @@ def test_a_page_says_first_how_it_stands() -> None:
     [heading] = [text for text in found.texts if "drifted" in text and "PSI" in text][:1]
     assert heading == "1 of 2 columns has drifted since 18 Nov 2026, 11:06 UTC: age (PSI 0.310)."
     for part in (
-        "1,200 rows beside 5,000 rows of the reference: held-out rows.",
+        "1,200 rows beside 5,000 rows of the reference: held-out rows. At most 1 false alarm in 30 "
+        "days, if rows do not depend on each other.",
         "age has drifted since 12:00: PSI 0.31 (0.25 to 0.36).",
         "largest effect: PSI 0.310 (0.250 to 0.360)",
         "The version has no column income of the profile: not watched.",

@@ -234,7 +234,7 @@ def changed(profile: ReferenceProfile, place: str, value: Any) -> Any:
 @pytest.mark.parametrize(
     ("place", "value", "sentence"),
     [
-        ("format", 3, r"format: wanted 1 or 2, found 3\. Make it anew\.$"),
+        ("format", 4, r"format: wanted 1, 2 or 3, found 4\. Make it anew\.$"),
         ("rows", 1999, "is of 2000 rows, not of 1999"),
         ("rows", "2000", "rows"),
         ("features.0.edges.1", -1e9, "edges that do not ascend"),

@@ -133,7 +133,7 @@ def test_answers_and_losses_are_those_of_the_rows(profile: ReferenceProfile) -> 
         assert city.loss[place] == pytest.approx(losses[is_there].mean(), rel=1e-4)
     assert isinstance(profile.target, TargetClasses)
     assert profile.scores[0].answer == "yes" and sum(profile.scores[0].hits) > 0
-    assert profile.format == 1
+    assert profile.format == 3
 
 
 def test_a_regression_has_a_squared_error() -> None:
@@ -155,7 +155,7 @@ def test_without_answers_a_profile_is_of_the_columns_alone() -> None:
 
 def test_hours_of_the_week_are_those_of_the_place(tmp_path: Path) -> None:
     found = profile_of_table(frame(), **ASKED, timezone="Europe/Rome", seasonal=True)
-    assert found.format == 2 and found.hours is not None
+    assert found.format == 3 and found.hours is not None
     assert sum(found.hours.rows) == found.rows
     x = feature(found, "x")
     assert np.sum([hour for hour in x.by_hour if hour], axis=0).tolist() == list(x.counts)
@@ -227,8 +227,9 @@ def test_columns_that_say_little_are_told_of() -> None:
         {"void": [np.nan] * 50, "one": 7.0, "gone": pd.array([None] * 50, "string")}
     )
     told = list(remarks_of(profile_of_table(table)))
-    assert [one.partition(" ")[0] for one in told] == ["void", "one", "gone"]
-    assert "no finite value" in told[0] and "always 7" in told[1] and "no value" in told[2]
+    assert [one.partition(" ")[0] for one in told] == ["The", "void", "one", "gone"]
+    assert "no order in time" in told[0]
+    assert "no finite value" in told[1] and "always 7" in told[2] and "no value" in told[3]
 
 
 def twice_named() -> Any:

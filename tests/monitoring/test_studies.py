@@ -18,12 +18,14 @@ from benchmarks.drift.ours import (
     tick_counts,
 )
 from benchmarks.drift.streams import Change, streams_of
-from scipy import stats
+from scipy import signal, stats
 from tests.doubles.live_rows import BEGIN, LiveRows, layout_of, profile_of_values, taken_of
 
 from penstock.drift import WatchedColumn
 from penstock.profile import NumericFeature
+from penstock.profile.features import BLOCKS_MIN
 from penstock_monitoring.calibration import calibrated_limit, ticks_to
+from penstock_monitoring.dependence import dependence_of
 from penstock_monitoring.detector import Detector
 from penstock_monitoring.effects import Pair, compare
 from penstock_monitoring.margins import margin_of
@@ -319,6 +321,56 @@ def test_rows_of_one_request_that_are_alike_break_the_bound_unless_one_is_drawn(
         record_property(f"alarms_{name}", alarms[name])
     assert alarms["one"] <= 400 / 4 + 2.6 * (400 / 4) ** 0.5
     assert alarms["all"] > 10 * max(1, alarms["one"])
+
+
+@pytest.mark.parametrize("memory", [0.5, 0.9, 0.99])
+def test_rows_that_remember_keep_the_bound_by_what_blocks_of_them_tell(
+    memory: float, record_property: Record
+) -> None:
+    """Autoregressive rows: each is `memory` times the one before and chance.
+
+    phi is of 20 references of 100,000 rows; 10 streams of 4688 ticks of 32 rows for each.
+    """
+    references, of_each = 20, 10
+    random = np.random.default_rng(12)
+    edges = edges_for()
+
+    def rows(streams: int, size: int) -> Floats:
+        drawn = random.normal(size=(streams, size))
+        drawn[:, 1:] *= (1 - memory**2) ** 0.5
+        return np.asarray(signal.lfilter([1.0], [1.0, -memory], drawn, axis=1))
+
+    found = []
+    for values in rows(references, 100_000):
+        places = np.searchsorted(edges, values, side="right")
+        dependence = dependence_of(places, len(edges) + 3, seed=0)
+        scores = scores_of(np.bincount(places, minlength=len(edges) + 3), "number", 0.02)
+        found.append((dependence, scores))
+    phis = [one.phi or 1.0 for one, _ in found]
+    record_property("phi_least", min(phis))
+    record_property("phi_most", max(phis))
+    record_property("unclaimed", sum(one.blocks < BLOCKS_MIN for one, _ in found))
+    streams = references * of_each
+    alarms = {}
+    for name in ("with_phi", "without"):
+        bets = [
+            bets_of(scores, phi if name == "with_phi" else 1.0)
+            for (_, scores), phi in zip(found, phis, strict=True)
+            for _ in range(of_each)
+        ]
+        detector = Detector(bets)
+        alarms[name] = 0
+        values = rows(streams, 32)
+        for _ in range(ARL0_TICKS):
+            detector.update(tick_counts(values, edges).ravel(), 0.0)
+            reached = np.flatnonzero(detector.log_e >= np.log(ARL0_TICKS))
+            alarms[name] += len(reached)
+            detector.restart(reached.tolist())
+            fresh = random.normal(size=(streams, 32)) * (1 - memory**2) ** 0.5
+            begun = memory * values[:, -1:]
+            values = signal.lfilter([1.0], [1.0, -memory], fresh, axis=1, zi=begun)[0]
+        record_property(f"alarms_{name}", alarms[name])
+    assert alarms["with_phi"] <= streams + 2.6 * streams**0.5 < alarms["without"]
 
 
 @pytest.mark.parametrize("has_hours", [False, True])

@@ -39,6 +39,7 @@ def test_a_version_is_shown_with_its_alarms_and_columns(server: AdminServer) -> 
     assert done.exit_code == 1
     for part in (
         "fraud version 2: an alarm goes on Held against the reference profile of 5,000 rows.",
+        "At most 1 false alarm in 30 days, if rows do not depend on each other.",
         "1,200 rows, 900 of them tested.",
         "Note: The version has no column income of the profile: not watched.",
         "drift age has drifted since 12:00: PSI 0.31 (0.25 to 0.36).",

@@ -36,7 +36,7 @@ class ListDriftResponse(_message.Message):
     def __init__(self, versions: _Optional[_Iterable[_Union[DriftStatus, _Mapping]]] = ..., left_out: _Optional[int] = ...) -> None: ...
 
 class DriftStatus(_message.Message):
-    __slots__ = ("model", "version", "reference", "reference_digest", "reference_rows", "begin", "end", "rows", "tested_rows", "dropped_rows", "repeated_rows", "share", "ticks", "false_alarms_per_30_days", "columns", "alarms", "notes", "claims_bound")
+    __slots__ = ("model", "version", "reference", "reference_digest", "reference_rows", "begin", "end", "rows", "tested_rows", "dropped_rows", "repeated_rows", "share", "ticks", "false_alarms_per_30_days", "columns", "alarms", "notes", "claims_bound", "bound")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     REFERENCE_FIELD_NUMBER: _ClassVar[int]
@@ -55,6 +55,7 @@ class DriftStatus(_message.Message):
     ALARMS_FIELD_NUMBER: _ClassVar[int]
     NOTES_FIELD_NUMBER: _ClassVar[int]
     CLAIMS_BOUND_FIELD_NUMBER: _ClassVar[int]
+    BOUND_FIELD_NUMBER: _ClassVar[int]
     model: str
     version: int
     reference: str
@@ -73,7 +74,8 @@ class DriftStatus(_message.Message):
     alarms: _containers.RepeatedCompositeFieldContainer[DriftAlarm]
     notes: _containers.RepeatedScalarFieldContainer[str]
     claims_bound: bool
-    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., reference: _Optional[str] = ..., reference_digest: _Optional[str] = ..., reference_rows: _Optional[int] = ..., begin: _Optional[float] = ..., end: _Optional[float] = ..., rows: _Optional[int] = ..., tested_rows: _Optional[int] = ..., dropped_rows: _Optional[int] = ..., repeated_rows: _Optional[int] = ..., share: _Optional[float] = ..., ticks: _Optional[int] = ..., false_alarms_per_30_days: _Optional[float] = ..., columns: _Optional[_Iterable[_Union[ColumnDrift, _Mapping]]] = ..., alarms: _Optional[_Iterable[_Union[DriftAlarm, _Mapping]]] = ..., notes: _Optional[_Iterable[str]] = ..., claims_bound: _Optional[bool] = ...) -> None: ...
+    bound: str
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., reference: _Optional[str] = ..., reference_digest: _Optional[str] = ..., reference_rows: _Optional[int] = ..., begin: _Optional[float] = ..., end: _Optional[float] = ..., rows: _Optional[int] = ..., tested_rows: _Optional[int] = ..., dropped_rows: _Optional[int] = ..., repeated_rows: _Optional[int] = ..., share: _Optional[float] = ..., ticks: _Optional[int] = ..., false_alarms_per_30_days: _Optional[float] = ..., columns: _Optional[_Iterable[_Union[ColumnDrift, _Mapping]]] = ..., alarms: _Optional[_Iterable[_Union[DriftAlarm, _Mapping]]] = ..., notes: _Optional[_Iterable[str]] = ..., claims_bound: _Optional[bool] = ..., bound: _Optional[str] = ...) -> None: ...
 
 class ColumnDrift(_message.Message):
     __slots__ = ("name", "kind", "is_output", "state", "log_e", "log_limit", "onset", "rows", "reference_rows", "against", "effects", "rates", "bins", "live", "reference", "quantiles", "smallest_psi", "history", "unseen", "calibrated_limit", "is_suspected")

@@ -45,7 +45,8 @@ def report_picture(report: DriftReport, *, every: bool) -> RenderableType:
         parts.append(
             Text(f"{plural(left_out, 'column')} that differ less: --all shows them.", "dim")
         )
-    parts += [Text(), *(Text(escaped(note), "dim") for note in status.notes)]
+    said = [status.bound] if status.bound else []
+    parts += [Text(), *(Text(escaped(note), "dim") for note in [*said, *status.notes])]
     return Group(*parts)
 
 

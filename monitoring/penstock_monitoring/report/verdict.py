@@ -28,7 +28,7 @@ class Verdict:
 def verdict_of(status: DriftStatus) -> Verdict:
     """How it stands, in a sentence."""
     going_on = [alarm for alarm in status.alarms if alarm.cleared_at is None]
-    detail = _detail(status)
+    detail = " ".join(filter(None, [_detail(status), status.bound]))
     if going_on:
         return Verdict(state="alarm", sentence=_alarmed(status), detail=detail)
     warned = [column for column in by_severity(status.columns) if column.state == "warn"]

@@ -150,5 +150,7 @@ class DriftStatus:
     alarms: tuple[Alarm, ...]
     #: Sentences about what could not be done: no profile, a column that vanished.
     notes: tuple[str, ...] = ()
-    #: Whether false alarms are bounded by `false_alarms_per_30_days`; else a note says why not.
-    claims_bound: bool = True
+    #: Whether false alarms are bounded by `false_alarms_per_30_days`, and a sentence about what
+    #: that rests on, or how it is to be had; "": there is no reference yet.
+    claims_bound: bool = False
+    bound: str = ""

@@ -5,7 +5,12 @@ What held-out rows looked like, and what the model said of them, in counts by bi
 rows are compared with. It is written by penstock_monitoring.profile, and nothing here writes.
 """
 
-from penstock.profile.features import CategoricalFeature, NumericFeature, SensitiveFeature
+from penstock.profile.features import (
+    CategoricalFeature,
+    History,
+    NumericFeature,
+    SensitiveFeature,
+)
 from penstock.profile.places import SPECIALS, category_places, number_places
 from penstock.profile.read import PROFILE_FILE, digest_of_profile, profile_of, read_profile
 from penstock.profile.reference import (
@@ -18,6 +23,7 @@ from penstock.profile.reference import (
 
 __all__ = [
     "CategoricalFeature",
+    "History",
     "HoursOfWeek",
     "NumericFeature",
     "PROFILE_FILE",

@@ -9,11 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from penstock.profile.places import CATEGORY_SPECIALS, SPECIALS, ascend
 
 __all__ = [
+    "BLOCKS_MIN",
     "CATEGORIES_MAX",
     "CategoricalFeature",
     "EDGES_MAX",
     "Feature",
     "HOURS",
+    "History",
     "NumericFeature",
     "SensitiveFeature",
     "is_none",
@@ -24,6 +26,8 @@ EDGES_MAX = 63
 CATEGORIES_MAX = 256
 #: Of a week, from the first one of Monday.
 HOURS = 7 * 24
+#: Of fewer blocks of rows nobody can tell how rows depend on each other.
+BLOCKS_MIN = 50
 
 Count = Annotated[int, Field(ge=0)]
 #: A number for each of the model's answers.
@@ -41,6 +45,21 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+class History(Part):
+    """What rows in the order of time tell of how they depend on each other.
+
+    Neighbouring blocks of `block_rows` rows do not, as far as can be seen; there are `blocks`.
+    """
+
+    block_rows: Annotated[int, Field(ge=1)]
+    blocks: Count
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether false alarms can be bounded by what they tell."""
+        return self.blocks >= BLOCKS_MIN
+
+
 class _Counted(Part):
     """What all columns have whose values may be known. Tuples are by place: see places.py."""
 
@@ -53,9 +72,11 @@ class _Counted(Part):
     loss: tuple[float | None, ...]
     #: How much worse the metric is with the column shuffled; None: not measured.
     importance: float | None = None
-    #: How many times more counts vary from one tick to the next than those of rows drawn
-    #: independently; None: the rows have no order in time, or are too few.
+    #: How many times more counts of blocks of rows vary than those of rows drawn independently:
+    #: an upper estimate. None: the rows have no order in time, or are too few.
     overdispersion: Annotated[float, Field(gt=0)] | None = None
+    #: None: the rows have no order in time, or a format before 3.
+    history: History | None = Field(default=None, exclude_if=is_none)
     #: The counts of each hour of the week; of an hour without rows none. None: not told.
     by_hour: Annotated[
         tuple[tuple[Count, ...], ...] | None, Field(min_length=HOURS, max_length=HOURS)

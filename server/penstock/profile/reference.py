@@ -11,6 +11,7 @@ from penstock.profile.places import ascend
 __all__ = [
     "FORMAT",
     "FORMAT_OF_BLOCKS",
+    "FORMAT_OF_HISTORY",
     "HoursOfWeek",
     "ReferenceProfile",
     "ScoreBins",
@@ -21,6 +22,8 @@ __all__ = [
 FORMAT: Literal[1] = 1
 #: Where something stands in it, or is left out, that format 1 does not know of.
 FORMAT_OF_BLOCKS: Literal[2] = 2
+#: Where it tells of rows in the order of time, of which format 2 does not know.
+FORMAT_OF_HISTORY: Literal[3] = 3
 FEATURES_MAX = 10_000
 
 
@@ -98,7 +101,7 @@ class HoursOfWeek(Part):
 class ReferenceProfile(Part):
     """What live rows are compared with: held-out rows, never those that the model learnt from."""
 
-    format: Literal[1, 2] = FORMAT
+    format: Literal[1, 2, 3] = FORMAT
     model: str
     #: Rows that it is of.
     rows: Annotated[int, Field(ge=1)]
@@ -145,4 +148,9 @@ class ReferenceProfile(Part):
         ]
         if told and self.format == FORMAT:
             raise ValueError(f"format {FORMAT} has not {told[0]}: wanted {FORMAT_OF_BLOCKS}")
+        has_history = any(
+            feature.kind != "sensitive" and feature.history is not None for feature in self.features
+        )
+        if has_history and self.format != FORMAT_OF_HISTORY:
+            raise ValueError(f"format {self.format} has not history: wanted {FORMAT_OF_HISTORY}")
         return self

@@ -84,6 +84,8 @@ def _lines(status: DriftStatus) -> Iterator[str]:
     against = REFERENCES.get(status.reference, status.reference)
     rows = f" of {status.reference_rows:,} rows" if status.reference_rows else ""
     yield f"Held against {against}{rows}."
+    if status.bound:
+        yield status.bound
     if status.end > status.begin:
         seen = f"{status.rows:,} rows, {status.tested_rows:,} of them tested"
         yield f"{shown_moment(status.begin)} to {shown_moment(status.end)}: {seen}."
