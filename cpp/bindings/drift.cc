@@ -15,6 +15,7 @@ namespace {
 namespace py = pybind11;
 using drift::ColumnSpec;
 using drift::Counts;
+using drift::Left;
 
 ColumnSpec column_spec(std::string name, std::string tensor, bool is_output,
                        const std::string& reading) {
@@ -54,6 +55,11 @@ std::map<std::uint32_t, std::vector<py::bytes>> sample_texts(const Counts& count
   return told;
 }
 
+template <Left why>
+std::uint64_t left_rows(const Counts& counts) {
+  return counts.left[static_cast<std::size_t>(why)];
+}
+
 void bind_column(py::module_& module) {
   using Names = decltype(ColumnSpec::categories);
   py::class_<ColumnSpec>(module, "Column")
@@ -86,7 +92,10 @@ void bind_counts(py::module_& module) {
       .def_readonly("requests", &Counts::requests)
       .def_readonly("rows", &Counts::rows)
       .def_readonly("tested_rows", &Counts::tested_rows)
-      .def_readonly("dropped_rows", &Counts::dropped_rows)
+      .def_property_readonly("full_rows", left_rows<Left::kFull>)
+      .def_property_readonly("large_rows", left_rows<Left::kLarge>)
+      .def_property_readonly("replaced_rows", left_rows<Left::kReplaced>)
+      .def_property_readonly("unsampled_rows", left_rows<Left::kUnsampled>)
       .def_readonly("repeated_rows", &Counts::repeated_rows)
       .def_readonly("capped_rows", &Counts::capped_rows)
       .def_readonly("unfit_rows", &Counts::unfit_rows)

@@ -107,7 +107,26 @@ void Accumulator::add(const Rows& rows) {
   if (admitted.rows == 0) return;
   const std::uint64_t tested =
       admitted.is_tested ? chance_.below(admitted.rows) : std::uint64_t{admitted.rows};
-  for (std::uint32_t row = 0; row < admitted.rows; ++row) add_row(row == tested);
+  const bool is_whole = note_unasked(rows, admitted.rows, admitted.is_tested);
+  has_seen_whole_ |= is_whole;
+  // What was not asked for is missing in a sample: there it is drawn only while nothing better
+  // came.
+  const bool is_drawn = is_whole || !has_seen_whole_;
+  for (std::uint32_t row = 0; row < admitted.rows; ++row) add_row(row == tested, is_drawn);
+}
+
+// An executor may leave out an output that a request did not ask for; it is then not missing. Such
+// rows are counted as if it were, which costs others nothing, and taken off again. False: there is
+// such an output.
+bool Accumulator::note_unasked(const Rows& rows, std::uint32_t admitted, bool is_tested) {
+  bool is_whole = true;
+  for (std::size_t i = plan_.inputs; i < tensors_.size(); ++i) {
+    if (rows.tensors[i].data() != nullptr) continue;
+    is_whole = false;
+    tensors_[i].unasked_rows += admitted;
+    tensors_[i].unasked_tested += is_tested ? 1 : 0;
+  }
+  return is_whole;
 }
 
 // False: it has no rows that the columns can be read from, and counts as missing.
@@ -135,13 +154,13 @@ bool Accumulator::begin(Tensor& tensor, std::span<const std::byte> bytes, std::u
   return true;
 }
 
-void Accumulator::add_row(bool is_tested) {
+void Accumulator::add_row(bool is_tested, bool is_drawn) {
   ++counts_.rows;
   if (is_tested) ++counts_.tested_rows;
   if (is_unfit_) ++counts_.unfit_rows;
   test_offsets_[filled_] = is_tested ? plan_.places : 0;
   row_hash_ = 0;
-  const Drawn drawn = sample_.draw(chance_);
+  const Drawn drawn = is_drawn ? sample_.draw(chance_) : std::nullopt;
   const std::byte** start = &starts_[filled_];
   for (Tensor& tensor : tensors_) {
     *start = tensor.at;
@@ -293,8 +312,28 @@ void Accumulator::count_numbers(Column& column, const Block& block) {
 // ---------------------------------------------------------------------------------------------
 // What was counted
 
+std::size_t Accumulator::missing_place(const Column& column) const {
+  switch (column.reading) {
+    case Reading::kPresent: return kMissingPlace;
+    case Reading::kCategory: return categories_[column.map].missing();
+    default: return bins_[column.map].missing();
+  }
+}
+
+void Accumulator::leave_out_unasked() {
+  for (const Column& column : columns_) {
+    const Tensor& tensor = tensors_[column.tensor];
+    if (tensor.unasked_rows == 0) continue;
+    const std::size_t place = column.first_place + missing_place(column);
+    places_[place] -= tensor.unasked_rows - tensor.unasked_tested;
+    places_[place + plan_.places] -= tensor.unasked_tested;
+  }
+  for (Tensor& tensor : tensors_) tensor.unasked_rows = tensor.unasked_tested = 0;
+}
+
 Counts Accumulator::take(bool ends_tick) {
   flush();
+  leave_out_unasked();
   const std::size_t columns = columns_.size();
   const auto tested = places_.begin() + plan_.places;
   counts_.tested.assign(tested, places_.end());

@@ -23,7 +23,8 @@
 
 namespace penstock::drift {
 
-// Rows -> counts, by a plan. Numbers of fixed size are left where they are until there are
+// Rows -> counts, by a plan. Each row is in each column once, but where its request did not ask for
+// an output that the column is of. Numbers of fixed size are left where they are until there are
 // kBlockRows rows, and counted column by column; texts and embeddings are read as they come.
 //
 // Lives on one thread. What it holds depends on the plan alone, whatever the rows are.
@@ -71,6 +72,9 @@ class Accumulator {
     std::size_t row_bytes = 0;      // not of texts
     std::uint64_t row_texts = 0;
     std::span<const std::byte> rest;  // of texts
+    // Rows of requests that did not ask for it, since they were taken last.
+    std::uint32_t unasked_rows = 0;
+    std::uint32_t unasked_tested = 0;
   };
   // From one tensor's starts to the next one's: a power of two would put all into a few sets of the
   // cache.
@@ -79,13 +83,16 @@ class Accumulator {
 
   void add_column(const PlannedColumn& planned, std::uint32_t index);
   bool begin(Tensor& tensor, std::span<const std::byte> bytes, std::uint32_t rows);
-  void add_row(bool is_tested);
+  void add_row(bool is_tested, bool is_drawn);
   void read_texts(Tensor& tensor, const Drawn& drawn);
   void read_text(std::uint32_t index, std::span<const std::byte> text, const Drawn& drawn);
   void read_whole(const Tensor& tensor, const Drawn& drawn);
   void stage(std::uint32_t index, float value, const Drawn& drawn);
   void hash_row(const Tensor& tensor, std::span<const std::byte> row);
   void draw_elements(std::size_t drawn);
+  bool note_unasked(const Rows& rows, std::uint32_t admitted, bool is_tested);
+  void leave_out_unasked();
+  std::size_t missing_place(const Column& column) const;
   void flush_column(Column& column);
   void count_numbers(Column& column, const Block& block);
   void count(const Column& column, std::size_t row, std::size_t place) {
@@ -104,7 +111,8 @@ class Accumulator {
   std::vector<const std::byte*> starts_;
   std::array<std::uint32_t, kBlockRows> test_offsets_{};
   std::size_t filled_ = 0;
-  bool is_unfit_ = false;  // the request under way
+  bool is_unfit_ = false;        // the request under way
+  bool has_seen_whole_ = false;  // a request that asked for all outputs
   std::uint64_t row_hash_ = 0;
 
   // Rows that are not tested, then those that are.

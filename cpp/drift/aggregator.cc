@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/least_priority.h"
 #include "base/signal_mask.h"
+#include "drift/cut.h"
 
 namespace penstock::drift {
 namespace {
@@ -45,15 +46,18 @@ base::Result<std::shared_ptr<Watch>> Aggregator::open_watch(Plan plan,
   if (state->is_stopped) return stopped();
   if (!std::exchange(state->is_started, true)) start();
   auto watch =
-      std::make_shared<Watch>(state->next_number++, std::move(plan), options, rings_.size());
+      std::make_shared<Watch>(state->next_number++, std::move(plan), options, ends_.size());
   state->opened.push_back(watch);
   return watch;
 }
 
 // The caller holds the state.
 void Aggregator::start() {
-  for (auto& ring : rings_) ring = std::make_unique<ByteRing>(ring_bytes_);
-  ring_bytes_used_.store(rings_.size() * ring_bytes_, std::memory_order_relaxed);
+  for (std::size_t i = 0; i < ends_.size(); ++i) {
+    ends_[i].ring = std::make_unique<ByteRing>(ring_bytes_);
+    ends_[i].chance = Chance(mixed(i + kMixStep));
+  }
+  ring_bytes_used_.store(ends_.size() * ring_bytes_, std::memory_order_relaxed);
   const base::AllSignalsBlocked blocked;
   thread_ = std::thread([this] { run(); });
 }
@@ -85,18 +89,27 @@ void Aggregator::wake() {
 // ---------------------------------------------------------------------------------------------
 // On io threads
 
-bool Aggregator::offer(std::size_t io_thread, const Tap& tap, const Rows& rows) {
-  std::byte* const record = rings_[io_thread]->reserve(record_bytes(rows));
-  if (record == nullptr) {
-    tap.record_dropped(io_thread, rows.rows);
-    return false;
+Offered Aggregator::offer(std::size_t io_thread, const Tap& tap, const Rows& rows) {
+  End& end = ends_[io_thread];
+  std::size_t bytes = record_bytes(rows);
+  Rows taken = rows;
+  if (bytes > end.ring->record_bytes_max()) {
+    const auto cut =
+        cut_rows(rows, tap.tensors(), end.ring->record_bytes_max(), end.chance, end.views);
+    if (!cut) return {.left = rows.rows, .why = Left::kLarge};
+    taken = *cut;
+    bytes = record_bytes(taken);
   }
-  write_record(tap.number(), rows, record);
-  return true;
+  std::byte* const record = end.ring->reserve(bytes);
+  if (record == nullptr) return {.left = rows.rows, .why = Left::kFull};
+  write_record(tap.number(), taken, record);
+  return {.is_taken = true, .left = rows.rows - taken.rows, .why = Left::kLarge};
 }
 
-void Aggregator::commit(std::size_t io_thread) {
-  ByteRing& ring = *rings_[io_thread];
+void Aggregator::commit(std::size_t io_thread, const Tap& tap, const Offered& offered) {
+  if (offered.left > 0) tap.record_left(io_thread, offered.why, offered.left);
+  if (!offered.is_taken) return;
+  ByteRing& ring = *ends_[io_thread].ring;
   ring.commit();
   // Waking takes a system call: not for every request, and once for all of them.
   if (ring.is_half_full() && !is_woken_.load(std::memory_order_relaxed)) wake();
@@ -136,8 +149,8 @@ bool Aggregator::pass() {
     state->opened.clear();
   }
   bool has_worked = false;
-  for (const auto& ring : rings_) {
-    if (ring != nullptr) has_worked = drain(*ring) || has_worked;
+  for (const End& end : ends_) {
+    if (end.ring != nullptr) has_worked = drain(*end.ring) || has_worked;
   }
   if (orders.empty()) return has_worked;
   for (Order* const order : orders) order->counts = order->watch->take(order->ends_tick);

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -14,6 +15,8 @@
 #include "base/monitor.h"
 #include "drift/byte_ring.h"
 #include "drift/counts.h"
+#include "drift/fingerprint.h"
+#include "drift/left.h"
 #include "drift/plan.h"
 #include "drift/record.h"
 #include "drift/tap.h"
@@ -23,6 +26,13 @@ namespace penstock::drift {
 
 // Between one io thread and the aggregator. A request that finds no room is not waited for.
 inline constexpr std::size_t kRingBytes = std::size_t{4} << 20;
+
+// What became of the rows of a request.
+struct Offered {
+  bool is_taken = false;   // some of them, or all
+  std::uint32_t left = 0;  // so many are not counted
+  Left why = Left::kFull;
+};
 
 // Where rows are counted: one thread for the whole engine, behind all those that answer.
 //
@@ -57,10 +67,10 @@ class Aggregator {
 
   // --- on io thread `io_thread`, which has a Tap -------------------------------------------
 
-  // False: there is no room for these rows, and they are counted as dropped.
-  bool offer(std::size_t io_thread, const Tap& tap, const Rows& rows);
-  // What was offered last is to be counted.
-  void commit(std::size_t io_thread);
+  // Of a request that has more than the ring takes of one, some rows (cut.h).
+  Offered offer(std::size_t io_thread, const Tap& tap, const Rows& rows);
+  // What was offered last was answered: it is to be counted, or to be told as left.
+  void commit(std::size_t io_thread, const Tap& tap, const Offered& offered);
 
  private:
   struct Order {
@@ -78,7 +88,14 @@ class Aggregator {
   };
 
   Aggregator(std::size_t io_threads, std::size_t ring_bytes, base::EventFd waking)
-      : ring_bytes_(ring_bytes), waking_(std::move(waking)), rings_(io_threads) {}
+      : ring_bytes_(ring_bytes), waking_(std::move(waking)), ends_(io_threads) {}
+
+  // What one io thread has here.
+  struct End {
+    std::unique_ptr<ByteRing> ring;  // there before any tap is
+    Chance chance{0};                // which rows are taken of too many
+    std::vector<std::span<const std::byte>> views;
+  };
 
   void start();
   void wake();
@@ -92,7 +109,7 @@ class Aggregator {
   const base::EventFd waking_;
   std::atomic<bool> is_woken_ = false;
   std::atomic<std::size_t> ring_bytes_used_ = 0;
-  std::vector<std::unique_ptr<ByteRing>> rings_;  // there before any tap is
+  std::vector<End> ends_;
   base::Monitor<State> state_;
 
   // The aggregator's alone:

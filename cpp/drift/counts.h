@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "drift/left.h"
+
 namespace penstock::drift {
 
 // Some rows as they came, drawn evenly. Sensitive columns have no values in it.
@@ -30,10 +32,10 @@ struct Counts {
   std::uint64_t requests = 0;
   std::uint64_t rows = 0;
   std::uint64_t tested_rows = 0;
-  std::uint64_t dropped_rows = 0;
   std::uint64_t repeated_rows = 0;
   std::uint64_t capped_rows = 0;
   std::uint64_t unfit_rows = 0;  // of which a tensor had fewer elements than the columns look at
+  LeftRows left{};               // that were answered, and are in nothing above
   Sample sample;
 };
 

@@ -13,16 +13,24 @@ std::uint64_t limit_of(double share, std::uint64_t all) {
 }  // namespace
 
 Tap::Tap(std::uint64_t number, const Plan& plan, double share, std::size_t io_threads)
-    : number_(number), share_(share), limit_(limit_of(share, kAll)), dropped_(io_threads) {
+    : number_(number),
+      share_(share),
+      limit_(limit_of(share, kAll)),
+      tensors_(plan.tensors),
+      left_(io_threads) {
   for (const PlannedTensor& tensor : plan.tensors) {
     (tensor.is_output ? outputs_ : inputs_).push_back(tensor.index);
   }
 }
 
-std::uint64_t Tap::dropped_rows() const {
-  std::uint64_t sum = 0;
-  for (const Dropped& one : dropped_) sum += one.rows.load(std::memory_order_relaxed);
-  return sum;
+LeftRows Tap::left_rows() const {
+  LeftRows sums{};
+  for (const LeftOfThread& one : left_) {
+    for (std::size_t why = 0; why < kLeftReasons; ++why) {
+      sums[why] += one.rows[why].load(std::memory_order_relaxed);
+    }
+  }
+  return sums;
 }
 
 }  // namespace penstock::drift

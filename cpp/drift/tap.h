@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
 
+#include "drift/left.h"
 #include "drift/plan.h"
 
 namespace penstock::drift {
@@ -30,18 +32,22 @@ class Tap {
   std::span<const std::uint32_t> inputs() const { return inputs_; }
   std::span<const std::uint32_t> outputs() const { return outputs_; }
 
+  // Both, as the plan has them.
+  std::span<const PlannedTensor> tensors() const { return tensors_; }
+
   // On io thread `io_thread`.
-  void record_dropped(std::size_t io_thread, std::uint64_t rows) const {
-    std::atomic<std::uint64_t>& mine = dropped_[io_thread].rows;
+  void record_left(std::size_t io_thread, Left why, std::uint64_t rows) const {
+    std::atomic<std::uint64_t>& mine = left_[io_thread].rows[static_cast<std::size_t>(why)];
     mine.store(mine.load(std::memory_order_relaxed) + rows, std::memory_order_relaxed);
   }
   // From any thread: since it was made.
-  std::uint64_t dropped_rows() const;
+  LeftRows left_rows() const;
 
  private:
   static constexpr std::uint64_t kAll = ~std::uint64_t{0};
-  struct alignas(64) Dropped {
-    std::atomic<std::uint64_t> rows = 0;  // written by one io thread alone
+  // Written by one io thread alone.
+  struct alignas(64) LeftOfThread {
+    std::array<std::atomic<std::uint64_t>, kLeftReasons> rows{};
   };
 
   const std::uint64_t number_;
@@ -49,7 +55,8 @@ class Tap {
   const std::uint64_t limit_;
   std::vector<std::uint32_t> inputs_;
   std::vector<std::uint32_t> outputs_;
-  mutable std::vector<Dropped> dropped_;
+  const std::vector<PlannedTensor> tensors_;
+  mutable std::vector<LeftOfThread> left_;
 };
 
 }  // namespace penstock::drift

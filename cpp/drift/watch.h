@@ -49,8 +49,10 @@ class Watch {
   Counts take(bool ends_tick) {
     accumulator_.keep_sample(sample_rows_.load(std::memory_order_relaxed));
     Counts counts = accumulator_.take(ends_tick);
-    const std::uint64_t dropped = tap_->dropped_rows();
-    counts.dropped_rows = dropped - std::exchange(dropped_before_, dropped);
+    const LeftRows left = tap_->left_rows();
+    for (std::size_t why = 0; why < kLeftReasons; ++why) {
+      counts.left[why] = left[why] - std::exchange(left_before_[why], left[why]);
+    }
     bytes_.store(accumulator_.bytes(), std::memory_order_relaxed);
     return counts;
   }
@@ -63,7 +65,7 @@ class Watch {
   Accumulator accumulator_;
   std::atomic<std::size_t> bytes_;
   std::vector<std::span<const std::byte>> tensors_;
-  std::uint64_t dropped_before_ = 0;
+  LeftRows left_before_{};
 };
 
 }  // namespace penstock::drift

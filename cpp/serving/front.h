@@ -232,8 +232,9 @@ class Front {
 
   // watched.cc: rows that are counted
   void keep_watched(Call& call, const drift::Tap& tap, const batching::Ticket& ticket);
-  bool offer_watched(Call& call, const Version& version, const batching::Outcome& outcome);
-  void commit_watched();
+  WatchedOutcome offer_watched(Call& call, const Version& version,
+                               const batching::Outcome& outcome);
+  void commit_watched(const WatchedOutcome& watched);
 
   // infer.cc: ModelInfer
   void start_inference(Call& call, base::Nanos now);

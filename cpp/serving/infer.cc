@@ -307,7 +307,8 @@ void Front::finish_inference(Call& call, batching::Outcome& outcome, Nanos now) 
   Version::IoShare& share = *call.share;
   if (is_mirrored) share.hold();  // the call leaves its version before the copies are offered
   if (is_mirrored) make_mirrors(call, outcome);
-  const bool is_watched = call.watched.tap != nullptr && offer_watched(call, version, outcome);
+  WatchedOutcome watched;
+  if (call.watched.tap != nullptr) watched = offer_watched(call, version, outcome);
   if (outcome.outputs) {
     auto shown = show_as_asked(call, version, *outcome.outputs);
     if (shown) {
@@ -316,7 +317,7 @@ void Front::finish_inference(Call& call, batching::Outcome& outcome, Nanos now) 
     }
     if (!shown) outcome.outputs = std::unexpected(std::move(shown).error());
   }
-  if (is_watched && outcome.outputs) commit_watched();
+  if (watched.tap != nullptr && outcome.outputs) commit_watched(watched);
   if (!outcome.outputs) {
     if (outcome.outputs.error().code == Code::kDeadlineExceeded) {
       metrics.record_expired(now - call.arrived_ns);

@@ -248,6 +248,51 @@ TEST(drift_accumulator, rows_that_lack_elements_are_missing_and_told) {
   EXPECT_EQ(counts.unfit_rows, 2);
 }
 
+TEST(drift_accumulator, an_output_that_was_not_asked_for_is_in_none_of_its_columns) {
+  const base::Signature signature{.inputs = {{.name = "x", .dtype = DType::kFp32, .dims = {1}}},
+                                  .outputs = {{.name = "y", .dtype = DType::kFp32, .dims = {2}},
+                                              {.name = "t", .dtype = DType::kBytes, .dims = {1}}},
+                                  .batch_rows_max = 8};
+  std::vector<drift::ColumnSpec> columns = {
+      column("x", Reading::kNumber),   column("y", Reading::kNumber, 1, {0}),
+      column("y", Reading::kPresent),  column("y", Reading::kNorm),
+      column("t", Reading::kCategory), column("t", Reading::kLength)};
+  for (std::size_t i = 1; i < columns.size(); ++i) columns[i].is_output = true;
+  const auto plan = plan_of(columns, signature);
+  Accumulator accumulator(plan, 1, 10);
+  const auto ask = [&](std::uint32_t rows, bool wants_y, bool wants_t, std::uint64_t key = 0) {
+    SentRows sent(rows);
+    sent.add(raw(std::vector<float>(rows, 1)));
+    wants_y ? sent.add(raw(std::vector<float>(2 * rows, kNan))) : sent.left_out();
+    wants_t ? sent.add(raw_texts(std::vector<std::string>(rows, "a"))) : sent.left_out();
+    if (key != 0) sent.key(key);
+    accumulator.add(sent.rows());
+    accumulator.flush();
+  };
+  const auto sum = [&](const std::vector<std::uint32_t>& counts, std::size_t i) {
+    const auto first = counts.begin() + plan.columns[i].first_place;
+    return std::accumulate(first, first + plan.columns[i].places, 0U);
+  };
+  ask(3, true, true);
+  ask(70, false, true);
+  ask(5, true, false);
+  ask(20, false, false, /*key=*/1);  // 10 of them
+  const Counts counts = accumulator.take(true);
+  EXPECT_EQ(counts.rows, 88);
+  EXPECT_EQ(counts.tested_rows, 4);
+  EXPECT_EQ(counts.unfit_rows, 0);
+  const std::vector<std::uint32_t> shown = {88, 8, 8, 8, 73, 73};
+  const std::vector<std::uint32_t> tested = {4, 2, 2, 2, 2, 2};
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    EXPECT_EQ(sum(counts.shown, i), shown[i]);
+    EXPECT_EQ(sum(counts.tested, i), tested[i]);
+  }
+  EXPECT_EQ(counts.shown[plan.columns[1].first_place + 2], 8);  // NaN is missing
+  EXPECT_EQ(counts.sample.rows, 3);                             // those that asked for all
+  ask(2, false, true);
+  EXPECT_EQ(sum(accumulator.take(true).shown, 1), 0);
+}
+
 TEST(drift_accumulator, tells_repeated_rows_by_their_inputs) {
   const auto plan = plan_of({column("x", Reading::kNumber), column("t", Reading::kLength)},
                             signature_of({{.name = "x", .dtype = DType::kFp32, .dims = {5}},

@@ -31,13 +31,20 @@ struct Rig {
   bool send(const drift::Watch& watch, float value, std::size_t io_thread = 0) {
     SentRows sent(1);
     sent.add(raw(std::vector<float>{9, 9, value, 9}));
-    if (!aggregator->offer(io_thread, *watch.tap(), sent.rows())) return false;
-    aggregator->commit(io_thread);
-    return true;
+    return give(*watch.tap(), sent.rows(), io_thread).is_taken;
+  }
+  drift::Offered give(const drift::Tap& tap, const drift::Rows& rows, std::size_t io_thread = 0) {
+    const drift::Offered offered = aggregator->offer(io_thread, tap, rows);
+    aggregator->commit(io_thread, tap, offered);
+    return offered;
   }
 
   std::shared_ptr<Aggregator> aggregator;
 };
+
+std::uint64_t left(const drift::Counts& counts, drift::Left why) {
+  return counts.left[static_cast<std::size_t>(why)];
+}
 
 }  // namespace
 
@@ -71,7 +78,7 @@ TEST(drift_aggregator, counts_all_that_it_took_and_tells_all_that_was_dropped) {
   const auto take = [&](drift::Watch& watch) {
     const auto counts = rig.aggregator->take(watch, true);
     counted += counts->rows;
-    dropped += counts->dropped_rows;
+    dropped += left(*counts, drift::Left::kFull);
     EXPECT_EQ(counts->shown[1], counts->rows);
   };
   for (int i = 0; i < 20; ++i) take(*first);
@@ -82,17 +89,34 @@ TEST(drift_aggregator, counts_all_that_it_took_and_tells_all_that_was_dropped) {
   EXPECT(counted > 0);
 }
 
-TEST(drift_aggregator, a_full_ring_takes_no_part_of_a_request) {
+TEST(drift_aggregator, takes_some_rows_of_a_request_that_is_too_large_and_tells_the_others) {
   Rig rig(1, 1 << 10);
   const auto watch = rig.watch();
   SentRows large(100);
   large.add(raw(std::vector<float>(400, 1)));
-  EXPECT(!rig.aggregator->offer(0, *watch->tap(), large.rows()));
+  const drift::Offered offered = rig.give(*watch->tap(), large.rows());
+  EXPECT(offered.is_taken);
+  EXPECT(offered.left > 60 && offered.left < 85);
   EXPECT(rig.send(*watch, 1));
   const auto counts = rig.aggregator->take(*watch, false);
-  EXPECT_EQ(counts->dropped_rows, 100);
-  EXPECT_EQ(counts->rows, 1);
-  EXPECT_EQ(rig.aggregator->take(*watch, false)->dropped_rows, 0);
+  EXPECT_EQ(left(*counts, drift::Left::kLarge), offered.left);
+  EXPECT_EQ(counts->rows, 100 - offered.left + 1);
+  EXPECT_EQ(counts->tested_rows, 2);
+  EXPECT_EQ(left(*rig.aggregator->take(*watch, false), drift::Left::kLarge), 0);
+}
+
+TEST(drift_aggregator, drops_whole_what_has_no_row_that_fits_and_tells_nothing_uncommitted) {
+  Rig rig(1, 1 << 8);
+  const auto watch = rig.watch();
+  SentRows wide(2);
+  wide.add(raw(std::vector<float>(400, 1)));
+  const drift::Offered offered = rig.aggregator->offer(0, *watch->tap(), wide.rows());
+  EXPECT(!offered.is_taken);
+  EXPECT_EQ(left(*rig.aggregator->take(*watch, false), drift::Left::kLarge), 0);
+  rig.aggregator->commit(0, *watch->tap(), offered);
+  const auto counts = rig.aggregator->take(*watch, false);
+  EXPECT_EQ(left(*counts, drift::Left::kLarge), 2);
+  EXPECT_EQ(counts->requests, 0);
 }
 
 TEST(drift_aggregator, passes_over_rows_of_a_watch_that_is_gone) {
@@ -103,8 +127,7 @@ TEST(drift_aggregator, passes_over_rows_of_a_watch_that_is_gone) {
   gone.reset();
   SentRows sent(1);
   sent.add(raw(std::vector<float>{1, 1, 1, 1}));
-  EXPECT(rig.aggregator->offer(0, *tap, sent.rows()));
-  rig.aggregator->commit(0);
+  EXPECT(rig.give(*tap, sent.rows()).is_taken);
   EXPECT(rig.send(*watch, 1));
   EXPECT_EQ(rig.aggregator->take(*watch, false)->rows, 1);
 }

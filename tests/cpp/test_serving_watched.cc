@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Versions whose rows are counted: which requests are, and under which key.
 #include <memory>
+#include <numeric>
 #include <string>
 
 #include "drift_rows.h"
@@ -65,7 +66,77 @@ base::Result<> fails_twos(const model::ExecutorBatch& batch, std::vector<base::T
   return echo_batch(batch, outputs);
 }
 
+std::uint64_t left(const drift::Counts& counts, drift::Left why) {
+  return counts.left[static_cast<std::size_t>(why)];
+}
+
+// Two outputs, "y" and "z", of which it gives none that the request did not ask for.
+base::Signature x_to_y_and_z() {
+  base::Signature signature = x_to_y();
+  signature.outputs.push_back(signature.outputs.front());
+  signature.outputs.back().name = "z";
+  return signature;
+}
+base::Result<> echo_without_z(const model::ExecutorBatch& batch,
+                              std::vector<base::Tensor>& outputs) {
+  outputs.assign(2, batch.inputs[0]);
+  outputs[1] = {.dtype = base::DType::kFp32, .shape = {}, .bytes = {}, .is_present = false};
+  return {};
+}
+
 }  // namespace
+
+TEST(serving_watched, an_output_that_was_not_asked_for_is_not_counted_as_missing) {
+  FrontRig rig;
+  const auto version =
+      rig.serve({.name = "m", .lane = Lane::kInline}, x_to_y_and_z(), echo_without_z);
+  auto z = column("z", Reading::kNumber, 0, {0.5F});
+  z.is_output = true;
+  std::vector<drift::ColumnSpec> columns = x_and_y();
+  columns.push_back(z);
+  const auto watched =
+      *rig.drift->open_watch(plan_of(std::move(columns), version->signature()), {});
+  version->set_tap(watched->tap());
+  Link& link = rig.connect();
+  const std::int32_t id = link.infer(infer_x("m", {1, 1}, sized_field(6, sized_field(1, "y"))));
+  rig.await(link, id);
+  EXPECT_EQ(link.status(id), "0");
+  const auto counts = *rig.drift->take(*watched, true);
+  EXPECT_EQ(counts.shown, (std::vector<std::uint32_t>{0, 2, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0}));
+}
+
+TEST(serving_watched, every_row_that_was_answered_is_counted_or_told_as_left) {
+  FrontRig rig;
+  const auto version = rig.serve({.name = "m", .lane = Lane::kInline}, x_to_y(), fails_twos);
+  const auto watched = watch(rig, *version, {.share = 0.8});
+  set_route(rig, routing::KeySource::kHeader, "user");
+  Link& link = rig.connect();
+  std::uint64_t answered = 0;
+  std::uint64_t counted = 0;
+  std::uint64_t capped = 0;
+  drift::LeftRows sums{};
+  const auto take = [&] {
+    const auto counts = *rig.drift->take(*watched, true);
+    counted += counts.rows;
+    capped += counts.capped_rows;
+    for (std::size_t why = 0; why < sums.size(); ++why) sums[why] += counts.left[why];
+  };
+  for (int i = 0; i < 600; ++i) {
+    const std::vector<float> rows(static_cast<std::size_t>(1 + i % 8), i % 10 == 0 ? 2.0F : 1.0F);
+    const std::string id_field = sized_field(3, "id " + std::to_string(i));
+    const std::int32_t id =
+        link.infer(infer_x("m", rows, id_field), {{"user", "user " + std::to_string(i / 20)}});
+    rig.await(link, id);
+    if (link.status(id) == "0") answered += rows.size();
+    if (i % 200 == 0) take();
+  }
+  take();
+  EXPECT_EQ(counted + capped + std::accumulate(sums.begin(), sums.end(), std::uint64_t{0}),
+            answered);
+  EXPECT(counted > 0);
+  EXPECT(capped > 0);
+  EXPECT(sums[static_cast<std::size_t>(drift::Left::kUnsampled)] > 0);
+}
 
 TEST(serving_watched, rows_are_counted_with_their_answers_on_either_lane) {
   for (const Lane lane : {Lane::kInline, Lane::kBatch}) {
@@ -114,7 +185,9 @@ TEST(serving_watched, a_watch_may_be_replaced_while_a_request_is_under_way) {
   rig.await(link, first);
   rig.await(link, link.infer(infer_x("m", {1})));
   EXPECT_EQ(rig.drift->take(*before, true)->requests, 0);
-  EXPECT_EQ(rig.drift->take(*after, true)->requests, 1);
+  const auto counts = *rig.drift->take(*after, true);
+  EXPECT_EQ(counts.requests, 1);
+  EXPECT_EQ(left(counts, drift::Left::kReplaced), 1);
   before.reset();
   version->set_tap(nullptr);
   rig.await(link, link.infer(infer_x("m", {1})));

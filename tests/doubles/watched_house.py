@@ -60,6 +60,7 @@ class WatchedHouse:
     seen: list[Watched] = field(default_factory=list)
 
     async def begin_to_watch(self) -> None:
+        await self.controller.idle()
         told, self.late.told = self.late.told, []
         for version, early in told:
             self.drift.served(version, early)

@@ -50,7 +50,6 @@ class ScriptedWatch:
     layout: Layout
     share: float
     sample_rows: int
-    unfit_rows: int = 0
     memory_bytes: int = 4096
     rows: int = 0
     since: float = 0.0

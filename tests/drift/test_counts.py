@@ -19,6 +19,7 @@ from tests.doubles.model_files import add_affine, add_config, add_identity, conf
 
 from penstock.drift import Layout, WatchedColumn
 from penstock.drift.counting import EngineWatches, Watch
+from penstock.drift.totals import Totals
 from penstock.errors import EngineError
 from penstock.profile.places import category_places, number_places
 from penstock_client import Client
@@ -112,6 +113,11 @@ def watched(served: InProcess, model: str, layout: Layout = LAYOUT, **options: f
     return watches.open(model, 1, layout, now=time.time(), **options)  # type: ignore[arg-type]
 
 
+def rows_answered(served: InProcess, model: str) -> int:
+    (told,) = served.engine.statistics(model)
+    return told.inference_count
+
+
 def client(served: InProcess) -> Client:
     return Client(served.grpc)
 
@@ -151,7 +157,7 @@ def test_counts_are_those_of_a_recount(served: InProcess, model: str, protocol: 
                 ask_rest(served, model, inputs)
     taken = watch.take(time.time(), ends_tick=True)
     assert (taken.requests, taken.rows, taken.dropped_rows) == (requests, len(sent.x), 0)
-    assert (taken.tested_rows, taken.capped_rows, watch.unfit_rows) == (requests, 0, 0)
+    assert (taken.tested_rows, taken.capped_rows, taken.unfit_rows) == (requests, 0, 0)
     for column, begin in zip(LAYOUT.columns, LAYOUT.offsets, strict=False):
         wanted = np.bincount(sent.places(column), minlength=column.places)
         found = taken.shown[begin : begin + column.places]
@@ -225,20 +231,37 @@ def test_rows_that_are_too_narrow_are_missing(served: InProcess) -> None:
             asking.infer("wide", {"x": np.ones((2, width), np.float32)})
         taken = watch.take(time.time(), ends_tick=True)
     assert taken.shown.tolist() == [0, 4, 2, 0]
-    assert watch.unfit_rows == 2
+    assert taken.unfit_rows == 2
 
 
-def test_a_request_that_is_too_large_to_copy_is_dropped_whole_and_counted(
-    served: InProcess,
-) -> None:
+def test_of_a_request_that_is_too_large_to_copy_some_rows_are_counted(served: InProcess) -> None:
     column = WatchedColumn(name="x[2]", tensor="x", reading="number", element=2, edges=(0.0,))
     watch = watched(served, "wide", Layout(columns=(column,)))
     with client(served) as asking:
         asking.infer("wide", {"x": np.ones((8, 100_000), np.float32)})
         asking.infer("wide", {"x": np.ones((8, 10), np.float32)})
         taken = watch.take(time.time(), ends_tick=True)
-    assert (taken.requests, taken.rows, taken.dropped_rows) == (1, 8, 8)
-    assert taken.shown.sum() == 8
+    assert (taken.requests, taken.tested_rows) == (2, 2)
+    assert (taken.rows, taken.large_rows, taken.dropped_rows) == (8 + 4, 4, 4)
+    assert taken.shown.tolist() == [0, 12, 0, 0]
+
+
+def test_every_row_that_was_answered_is_counted_or_told_as_left(served: InProcess) -> None:
+    column = WatchedColumn(name="x[2]", tensor="x", reading="number", element=2, edges=(0.0,))
+    layout, random = Layout(columns=(column,)), np.random.default_rng(3)
+    before = rows_answered(served, "wide")
+    watch, totals = watched(served, "wide", layout, share=0.7), Totals()
+    with client(served) as asking:
+        for number in range(200):
+            width = int(random.choice([2, 10, 80_000]))
+            rows = np.ones((1 + number % 8, width), np.float32)
+            asking.infer("wide", {"x": rows}, request_id=f"request {number}")
+            if number % 10 == 0:
+                totals.add(watch.take(time.time(), ends_tick=True))
+        totals.add(watch.take(time.time(), ends_tick=True))
+    assert totals.answered_rows == rows_answered(served, "wide") - before
+    assert min(totals.large_rows, totals.unsampled_rows, totals.unfit_rows, totals.rows) > 0
+    assert totals.dropped_rows == sum(totals.dropped_by.values())
 
 
 def test_a_watch_ends_with_its_version_and_keeps_what_it_had(served: InProcess) -> None:

@@ -46,7 +46,20 @@ class Counts:
     @property
     def tested_rows(self) -> int: ...
     @property
-    def dropped_rows(self) -> int: ...
+    def full_rows(self) -> int:
+        """Not counted: there was no room."""
+
+    @property
+    def large_rows(self) -> int:
+        """Not counted: of requests that have more than is taken of one."""
+
+    @property
+    def replaced_rows(self) -> int:
+        """Not counted: they were under way while another watch took this one's place."""
+
+    @property
+    def unsampled_rows(self) -> int:
+        """Not counted: of requests that are not looked at."""
     @property
     def repeated_rows(self) -> int: ...
     @property

@@ -32,7 +32,6 @@ class Watch:
         self._since = now
         self._sample_rows = sample_rows
         self._takes_sample = sample_rows > 0
-        self._unfit_rows = 0
 
     def take(self, now: float, *, ends_tick: bool, forgets_keys: bool = False) -> Taken:
         """What was counted since the last call; `now`: seconds since 1970, UTC.
@@ -46,7 +45,6 @@ class Watch:
         except CoreError as error:
             raise EngineError(str(error), code=error.code) from None
         since, self._since = self._since, now
-        self._unfit_rows += counts.unfit_rows
         takes_sample, self._takes_sample = self._takes_sample, self._sample_rows > 0
         return Taken(
             at=now,
@@ -58,7 +56,11 @@ class Watch:
             requests=counts.requests,
             rows=counts.rows,
             tested_rows=counts.tested_rows,
-            dropped_rows=counts.dropped_rows,
+            dropped_rows=counts.full_rows + counts.large_rows + counts.replaced_rows,
+            large_rows=counts.large_rows,
+            replaced_rows=counts.replaced_rows,
+            unsampled_rows=counts.unsampled_rows,
+            unfit_rows=counts.unfit_rows,
             repeated_rows=counts.repeated_rows,
             capped_rows=counts.capped_rows,
             share=self.share,
@@ -73,14 +75,6 @@ class Watch:
         """
         self._sample_rows = rows
         self._core.keep_sample(rows)
-
-    @property
-    def unfit_rows(self) -> int:
-        """Rows taken of which a tensor had fewer elements than the columns look at.
-
-        What they lack is counted as missing.
-        """
-        return self._unfit_rows
 
     @property
     def memory_bytes(self) -> int:

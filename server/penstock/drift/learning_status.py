@@ -22,6 +22,7 @@ def learning_status(watched: Watched, wall_s: float, *, can_judge: bool) -> Drif
     else:
         learning = watched.learning
         notes.append(f"{learning.rows} of {learning.rows_wanted} rows of a reference are there.")
+    notes += totals.notes()
     return DriftStatus(
         model=watched.model,
         version=watched.version,

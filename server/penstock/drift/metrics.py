@@ -39,7 +39,8 @@ FAMILIES: Mapping[str, tuple[str, str]] = {
     "requests_total": (COUNTER, "Requests that were looked at."),
     "rows_total": (COUNTER, "Rows that were counted."),
     "tested_rows_total": (COUNTER, "Rows that evidence is made of."),
-    "dropped_rows_total": (COUNTER, "Rows that were not counted, for want of room."),
+    "dropped_rows_total": (COUNTER, "Rows that were answered and not counted, by reason."),
+    "unsampled_rows_total": (COUNTER, "Rows of requests that are not looked at."),
     "capped_rows_total": (COUNTER, "Rows beyond what one sticky key may bring."),
     "repeated_rows_total": (COUNTER, "Rows that were equal to an earlier one."),
     "unfit_rows_total": (COUNTER, "Rows of which a tensor had too few elements."),
@@ -51,6 +52,11 @@ FAMILIES: Mapping[str, tuple[str, str]] = {
     "process_restarts_total": (COUNTER, "How often that process was started again."),
 }
 STATES: Mapping[ColumnState, int] = {"ok": 0, "warn": 1, "alarm": 2, "learning": -1}
+#: Of Totals, those without further labels.
+COUNTED = (
+    "requests", "rows", "tested_rows", "unsampled_rows", "capped_rows", "repeated_rows",
+    "unfit_rows", "ticks",
+)  # fmt: skip
 REFERENCES = ("profile", "self", "learning")
 
 
@@ -121,10 +127,10 @@ def _samples(watched: Watched) -> Iterator[tuple[str, Labels, float]]:
         yield "alarms_ongoing", (("kind", kind),), ongoing[kind]
     for column in columns[:METRIC_COLUMNS_MAX]:
         yield from _column_samples(column)
-    for name in ("requests", "rows", "tested_rows", "dropped_rows", "capped_rows", "repeated_rows"):
+    for name in COUNTED:
         yield f"{name}_total", (), getattr(totals, name)
-    yield "unfit_rows_total", (), watched.watch.unfit_rows
-    yield "ticks_total", (), totals.ticks
+    for reason, rows in totals.dropped_by.items():
+        yield "dropped_rows_total", (("reason", reason),), rows
     yield "failures", (), watched.failures
     yield "counts_bytes", (), watched.watch.memory_bytes
 

@@ -44,10 +44,6 @@ class Watch(Protocol):
         """At most so many rows of each span from now on; 0: none."""
 
     @property
-    def unfit_rows(self) -> int:
-        """Rows of which a tensor had too few elements."""
-
-    @property
     def memory_bytes(self) -> int:
         """Of its counts."""
 

@@ -48,12 +48,22 @@ class Taken:
     requests: int
     rows: int
     tested_rows: int
-    #: Rows of requests that were to be seen and for which the ring had no room.
+    #: Rows that were answered, were to be seen, and are in no count: `large_rows` and
+    #: `replaced_rows` of them, and those for which the ring had no room.
     dropped_rows: int
     #: Rows that were equal to another one among the last 1024.
     repeated_rows: int
     #: Rows beyond what one sticky key may bring in `tick_s`, which are in no count.
     capped_rows: int
+    #: Of requests that have more than the ring takes of one; others of their rows are counted.
+    large_rows: int = 0
+    #: Under way while a watch by other columns took the place of the one that they came under.
+    replaced_rows: int = 0
+    #: Rows of requests that are not looked at, which are in no count.
+    unsampled_rows: int = 0
+    #: Rows counted of which a tensor had fewer elements than the columns look at: what they lack is
+    #: counted as missing.
+    unfit_rows: int = 0
     #: The share of requests that are looked at.
     share: float
     #: Whether a tick ends with it.

@@ -49,7 +49,8 @@ def taken_of(frame: bytes) -> Taken:
     """The counts of a frame. Raises MonitoringError for one that is damaged."""
     try:
         header, content, sizes = _parts(frame)
-        found: dict[str, Any] = {name: header[name] for name in PLAIN}
+        # Frames that were kept by an earlier version may lack what has a default.
+        found: dict[str, Any] = {name: header[name] for name in PLAIN if name in header}
         at = 0
         for (name, (kind, shape)), size in zip(ARRAYS.items(), sizes, strict=False):
             found[name] = np.frombuffer(content, kind, size, at).reshape(shape)

@@ -13,8 +13,9 @@ from penstock.drift.status import Alarm, DriftStatus
 from penstock.drift.taken import Taken
 from penstock.drift.taken_bytes import taken_bytes
 from penstock.drift.tick import Tick
+from penstock.drift.totals import Totals
 
-__all__ = ["IDLE_S_MAX", "Totals", "Watched"]
+__all__ = ["IDLE_S_MAX", "Watched"]
 
 #: Without requests a version is looked at ever more rarely, down to once in so many seconds.
 IDLE_S_MAX = 10.0
@@ -24,29 +25,6 @@ SAMPLE_ROWS = 32
 LEARNING_ROWS = 1000
 #: Counts that wait to be kept, while they cannot be.
 FRAMES_MAX = 1000
-
-
-@dataclass(slots=True, kw_only=True)
-class Totals:
-    """What was counted since the version was loaded."""
-
-    requests: int = 0
-    rows: int = 0
-    tested_rows: int = 0
-    dropped_rows: int = 0
-    repeated_rows: int = 0
-    capped_rows: int = 0
-    ticks: int = 0
-
-    def add(self, taken: Taken) -> None:
-        """Counts of one more span."""
-        self.requests += taken.requests
-        self.rows += taken.rows
-        self.tested_rows += taken.tested_rows
-        self.dropped_rows += taken.dropped_rows
-        self.repeated_rows += taken.repeated_rows
-        self.capped_rows += taken.capped_rows
-        self.ticks += taken.ends_tick
 
 
 @dataclass(slots=True, kw_only=True)
@@ -121,7 +99,8 @@ class Watched:
         self.tick = self.tick.after(taken.tested_rows, now, has_ended=ends, has_forgotten=forgets)
         self.totals.add(taken)
         self.wants_monitor |= taken.rows > 0
-        is_quiet = not (taken.requests or taken.dropped_rows or ends)
+        has_rows = taken.requests or taken.dropped_rows or taken.unsampled_rows
+        is_quiet = not (has_rows or ends)
         self.pause_s = min(IDLE_S_MAX, 2 * self.pause_s + 1.0) if is_quiet else 0.0
         is_first = self.looked_s == 0.0
         self.looked_s = now
@@ -149,7 +128,8 @@ class Watched:
 
     def with_notes(self, status: DriftStatus) -> DriftStatus:
         """A monitor's status, with what the server knows besides."""
-        return replace(status, notes=(*self.course.warnings, *self.course.notes, *status.notes))
+        notes = (*self.course.warnings, *self.course.notes, *status.notes, *self.totals.notes())
+        return replace(status, notes=notes)
 
     def told(self, status: DriftStatus) -> tuple[Sequence[Alarm], Sequence[Alarm]]:
         """How it stands now; the alarms that were raised since it was told last, and those that

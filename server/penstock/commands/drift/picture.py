@@ -92,7 +92,7 @@ def _lines(status: DriftStatus) -> Iterator[str]:
     if status.share < 1:
         yield f"{shown_percent(status.share)} of the requests are looked at."
     if status.dropped_rows:
-        yield f"Rows that were not looked at, for want of room: {status.dropped_rows:,}."
+        yield f"Rows that were answered and are not counted: {status.dropped_rows:,}."
     if status.repeated_rows:
         yield f"Rows that came before: {status.repeated_rows:,}."
 
