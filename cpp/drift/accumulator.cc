@@ -19,6 +19,18 @@ constexpr float kMissing = std::numeric_limits<float>::quiet_NaN();
 constexpr std::size_t kPresentPlace = 0;
 constexpr std::size_t kMissingPlace = 1;
 
+// At most 8 bytes. A word that was stored in parts is slow to load.
+std::uint64_t small_word(std::span<const std::byte> bytes) {
+  if (bytes.size() == sizeof(std::uint32_t)) {
+    std::uint32_t word = 0;
+    std::memcpy(&word, bytes.data(), sizeof word);
+    return word;
+  }
+  std::uint64_t word = 0;
+  copy_small(&word, bytes);
+  return word;
+}
+
 // How many texts there are; 0 if they are no texts.
 std::uint64_t texts_in(std::span<const std::byte> rest) {
   std::uint64_t count = 0;
@@ -40,6 +52,7 @@ Accumulator::Accumulator(const Plan& plan, std::uint64_t seed, std::size_t sampl
   for (const PlannedTensor& planned : plan.tensors) {
     Tensor& tensor = tensors_.emplace_back();
     tensor.plan = planned;
+    tensor.salt = mixed(tensors_.size() * kMixStep);
     tensor.element_bytes = base::element_bytes(planned.dtype);
     if (tensor.element_bytes > 0) tensor.number = read_number(planned.dtype);
   }
@@ -179,16 +192,11 @@ void Accumulator::add_row(bool is_tested, bool is_drawn) {
   if (++filled_ == kBlockRows) flush();
 }
 
-// Inputs alone: equal ones have equal answers.
+// Inputs alone: equal ones have equal answers. A sum, so that none waits for the one before.
 void Accumulator::hash_row(const Tensor& tensor, std::span<const std::byte> row) {
   if (tensor.plan.is_output) return;
-  std::uint64_t small = 0;
-  if (row.size() > sizeof small) {
-    row_hash_ = fingerprint(row, row_hash_);
-    return;
-  }
-  copy_small(&small, row);
-  row_hash_ = mixed((row_hash_ ^ small) + kMixStep);
+  row_hash_ += row.size() > sizeof(std::uint64_t) ? fingerprint(row, tensor.salt)
+                                                  : mixed(small_word(row) ^ tensor.salt);
 }
 
 void Accumulator::read_texts(Tensor& tensor, const Drawn& drawn) {

@@ -64,6 +64,7 @@ class Accumulator {
   struct Tensor {
     PlannedTensor plan;
     std::size_t element_bytes = 0;     // 0: texts
+    std::uint64_t salt = 0;            // of its place among the tensors
     std::vector<std::uint32_t> texts;  // columns, by their element
     std::vector<std::uint32_t> whole;  // columns that are of the whole row
     ReadNumber number = nullptr;
