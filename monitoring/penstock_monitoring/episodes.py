@@ -8,8 +8,10 @@ from typing import Any
 
 from penstock.drift import Alarm, Effect
 
-__all__ = ["Episode", "Episodes", "utc"]
+__all__ = ["REMIND_S", "Episode", "Episodes", "utc"]
 
+#: An alarm that goes on is told of again each time that so long has passed.
+REMIND_S = 86_400.0
 #: Past alarms that are kept.
 _PAST_MAX = 100
 _NAMED_MAX = 3
@@ -31,6 +33,9 @@ class Episode:
     effect: Effect | None
     said: str
     cleared_at: float | None = None
+    #: How often it was told of again, and when last.
+    reminders: int = 0
+    reminded_at: float | None = None
 
     def alarm(self) -> Alarm:
         """As it is told."""
@@ -44,7 +49,20 @@ class Episode:
             log_e=self.log_e,
             effect=self.effect,
             message=self._message(),
+            reminders=self.reminders,
         )
+
+    def remind(self, at: float) -> bool:
+        """Tells of it again if it goes on and was not told of for a day.
+
+        Once, however long ago that was.
+        """
+        told_at = self.raised_at if self.reminded_at is None else self.reminded_at
+        if self.cleared_at is not None or at - told_at < REMIND_S:
+            return False
+        self.reminders += 1
+        self.reminded_at = at
+        return True
 
     def _message(self) -> str:
         names = ", ".join(self.columns[:_NAMED_MAX])
@@ -105,6 +123,10 @@ class Episodes:
                     episode.cleared_at = at
                     is_over = True
         return is_over
+
+    def remind(self, at: float) -> bool:
+        """Tells again of those that go on and that nobody was told of for a day; True: of one."""
+        return any([episode.remind(at) for episode in self.all])
 
     def going(self, of: Sequence[str]) -> set[tuple[str, str]]:
         """Kinds of alarms against some things, and the columns that they go on for."""

@@ -180,7 +180,8 @@ class VersionMonitor:
         window = judged_window(self._windows, self._at)
         self._judge.look(self._compared(window))
         recent = self._sketches.recent
-        return self._rules.look(self._judge.episodes, self._at, recent)
+        is_changed = self._rules.look(self._judge.episodes, self._at, recent)
+        return self._judge.episodes.remind(self._at) or is_changed
 
     def _compared(self, window: Window) -> list[Comparison]:
         columns = range(len(self._baselines))

@@ -55,6 +55,7 @@ ALARM = Alarm(
     log_e=18.5,
     effect=PSI,
     message="age has drifted since 12:00: PSI 0.31 (0.25 to 0.36).",
+    reminders=2,
 )
 DRIFTED = DriftStatus(
     model="fraud",

@@ -12,16 +12,12 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from tests.doubles.drift import AGE, ALARM, DRIFTED
-from tests.doubles.watches import ScriptedWatch, small_profile
+from tests.doubles.watched_version import watched_version
+from tests.doubles.watches import small_profile
 
-from penstock.drift import Layout, MonitoringSettings
-from penstock.drift.columns import VersionSignature
-from penstock.drift.course import Course
 from penstock.drift.judge import Judge
 from penstock.drift.metrics import FAMILIES, METRIC_COLUMNS_MAX, drift_metrics_text
-from penstock.drift.tick import Tick
 from penstock.drift.watched import Watched
-from penstock.profile import ReferenceProfile
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = ROOT / "docs/alerts/drift.yml"
@@ -41,22 +37,8 @@ class Told:
     ring_bytes: int = 4096
 
 
-def watched(model: str = "fraud", profile: ReferenceProfile | None = None) -> Watched:
-    layout = Layout(columns=())
-    course = Course(
-        settings=MonitoringSettings(),
-        signature=VersionSignature(tensors=()),
-        layout=layout,
-        profile=profile,
-        is_self_reference=False,
-        identity="",
-    )
-    watch = ScriptedWatch(layout=layout, share=1.0, sample_rows=0)
-    return Watched(model=model, version=2, course=course, watch=watch, tick=Tick(since=0.0))
-
-
 def told() -> Told:
-    one, other = watched(profile=small_profile("fraud", "age")), watched('n"\\\n')
+    one, other = watched_version(profile=small_profile("fraud", "age")), watched_version('n"\\\n')
     one.told(replace(DRIFTED, alarms=()))
     one.told(DRIFTED)
     return Told([one, other])
@@ -92,7 +74,7 @@ def test_a_version_is_told_with_its_columns() -> None:
 
 
 def test_columns_are_bounded_as_labels_and_categories_never_are() -> None:
-    one = watched()
+    one = watched_version()
     columns = tuple(
         replace(AGE, name=f"c{n}", unseen=(("Köln", 3),)) for n in range(3 * METRIC_COLUMNS_MAX)
     )

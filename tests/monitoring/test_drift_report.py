@@ -144,6 +144,7 @@ def test_a_page_says_first_how_it_stands() -> None:
         "1,200 rows beside 5,000 rows of the reference: held-out rows. At most 1 false alarm in 30 "
         "days, if rows do not depend on each other.",
         "age has drifted since 12:00: PSI 0.31 (0.25 to 0.36).",
+        "and again on 2 days since",
         "largest effect: PSI 0.310 (0.250 to 0.360)",
         "The version has no column income of the profile: not watched.",
         "Not in the reference: Köln (7)",

@@ -44,6 +44,7 @@ def test_a_version_is_shown_with_its_alarms_and_columns(server: AdminServer) -> 
         "Note: The version has no column income of the profile: not watched.",
         "drift age has drifted since 12:00: PSI 0.31 (0.25 to 0.36).",
         "age alarm 0.310 (0.250 to 0.360) 18.5 of 14.8 1,200",
+        "told again 2 times",
         "below 20 %",
         "town ok -inf of 10.2 to 14.8",
     ):

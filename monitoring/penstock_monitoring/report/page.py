@@ -135,6 +135,8 @@ def _alarm(alarm: Alarm, status: DriftStatus) -> str:
         facts.append(f"Began {shown_time(alarm.onset)}")
         if not is_of_tables(status):
             facts.append(f"told {shown_time(alarm.raised_at)}")
+            if alarm.reminders:
+                facts.append(f"and again on {plural(alarm.reminders, 'day')} since")
         if alarm.cleared_at is not None:
             facts.append(f"ended {shown_time(alarm.cleared_at)}")
     if effect := alarm.effect:

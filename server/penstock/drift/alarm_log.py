@@ -2,10 +2,9 @@
 """Alarms as events of the log."""
 
 import logging
-from collections.abc import Sequence
 
 from penstock.drift.status import Alarm
-from penstock.drift.watched import Watched
+from penstock.drift.watched import Told, Watched
 
 __all__ = ["log_alarms"]
 
@@ -15,11 +14,14 @@ log = logging.getLogger(__name__)
 COLUMNS_MAX = 10
 
 
-def log_alarms(watched: Watched, raised: Sequence[Alarm], cleared: Sequence[Alarm]) -> None:
-    """Tells of alarms that were raised, and of those that were cleared."""
-    for one in raised:
+def log_alarms(watched: Watched, told: Told) -> None:
+    """Tells of alarms that were raised, of those that still go on, and that were cleared."""
+    for one in told.raised:
         log.warning("drift_alarm", extra={**_told(watched, one), "what": one.message})
-    for one in cleared:
+    for one in told.reminded:
+        again = {"what": one.message, "reminders": one.reminders}
+        log.warning("drift_alarm_goes_on", extra={**_told(watched, one), **again})
+    for one in told.cleared:
         log.info("drift_alarm_cleared", extra=_told(watched, one))
 
 

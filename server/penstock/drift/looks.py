@@ -193,7 +193,7 @@ class Looks:
             raise
         watched.failures = 0
         if has_changed or has_ended:
-            log_alarms(watched, *watched.told(await judge.short_status(watched)))
+            log_alarms(watched, watched.told(await judge.short_status(watched)))
         watched.ticks_unsaved += has_ended
         if has_changed and watched.recent:
             await self._keep(watched)
@@ -208,7 +208,7 @@ class Looks:
         lost = await judge.open(watched, kept)
         if lost:
             log.warning("drift_counts_lost", extra={**named(watched), "spans": lost})
-        log_alarms(watched, *watched.told(await judge.short_status(watched)))
+        log_alarms(watched, watched.told(await judge.short_status(watched)))
         watched.queue = list(watched.recent)
 
     async def _save(self, watched: Watched, judge: Judge) -> None:

@@ -17,7 +17,7 @@ class Monitor(Protocol):
     """One version being watched. No clock but what it is told, no I/O, no thread."""
 
     def take(self, taken: Taken) -> bool:
-        """Adds counts, the newest last; True: an alarm was raised or cleared.
+        """Adds counts, the newest last; True: an alarm was raised, cleared or told of again.
 
         Times that go backwards are taken as the last one seen.
         """

@@ -2,7 +2,6 @@
 """One version being watched, as the server keeps it. No clock, no I/O but the watch's."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -15,7 +14,7 @@ from penstock.drift.taken_bytes import taken_bytes
 from penstock.drift.tick import Tick
 from penstock.drift.totals import Totals
 
-__all__ = ["IDLE_S_MAX", "Watched"]
+__all__ = ["IDLE_S_MAX", "Told", "Watched"]
 
 #: Without requests a version is looked at ever more rarely, down to once in so many seconds.
 IDLE_S_MAX = 10.0
@@ -25,6 +24,15 @@ SAMPLE_ROWS = 32
 LEARNING_ROWS = 1000
 #: Counts that wait to be kept, while they cannot be.
 FRAMES_MAX = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """Alarms that were raised, cleared, and told of again since they were told last."""
+
+    raised: tuple[Alarm, ...] = ()
+    cleared: tuple[Alarm, ...] = ()
+    reminded: tuple[Alarm, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -131,23 +139,26 @@ class Watched:
         notes = (*self.course.warnings, *self.course.notes, *status.notes, *self.totals.notes())
         return replace(status, notes=notes)
 
-    def told(self, status: DriftStatus) -> tuple[Sequence[Alarm], Sequence[Alarm]]:
-        """How it stands now; the alarms that were raised since it was told last, and those that
-        were cleared.
-        """
+    def told(self, status: DriftStatus) -> Told:
+        """How it stands now; what has become of alarms since it was told last."""
         before = self.alarms
         is_first = self.status is None
         self.status = self.with_notes(status)
         self.alarms = {one.id: one for one in status.alarms}
         if is_first:
-            return (), ()
-        raised = [one for one in status.alarms if one.id not in before]
-        cleared = [
-            one
-            for one in status.alarms
-            if one.cleared_at is not None
-            and (one.id in before and before[one.id].cleared_at is None)
-        ]
-        for one in raised:
+            return Told()
+        known = [(one, before[one.id]) for one in status.alarms if one.id in before]
+        found = Told(
+            raised=tuple(one for one in status.alarms if one.id not in before),
+            cleared=tuple(
+                one for one, old in known if one.cleared_at is not None and old.cleared_at is None
+            ),
+            reminded=tuple(
+                one
+                for one, old in known
+                if one.cleared_at is None and one.reminders > old.reminders
+            ),
+        )
+        for one in found.raised:
             self.alarms_raised[one.kind] = self.alarms_raised.get(one.kind, 0) + 1
-        return raised, cleared
+        return found

@@ -101,11 +101,18 @@ def _alarms(alarms: Sequence[DriftAlarm]) -> Table:
     table = _table("Since", "Kind", "What")
     for one in alarms:
         ended = f"\ncleared {shown_moment(one.cleared_at)}" if one.cleared_at is not None else ""
+        again = f"\ntold again {_times(one.reminders)}" if one.reminders else ""
         style = "dim" if ended else STYLES["alarm"]
         table.add_row(
-            Text(shown_moment(one.onset) + ended), Text(one.kind, style), Text(escaped(one.message))
+            Text(shown_moment(one.onset) + again + ended),
+            Text(one.kind, style),
+            Text(escaped(one.message)),
         )
     return table
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 def _columns(columns: Sequence[ColumnDrift]) -> Table:
