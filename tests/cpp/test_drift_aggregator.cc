@@ -70,23 +70,33 @@ TEST(drift_aggregator, counts_all_that_it_took_and_tells_all_that_was_dropped) {
   std::vector<std::thread> io_threads;
   for (std::size_t io = 0; io < 2; ++io) {
     io_threads.emplace_back([&, io] {
-      for (std::uint64_t i = 0; i < kRows; ++i) rig.send(i % 2 == 0 ? *first : *second, 1, io);
+      SentRows large(200);
+      large.add(raw(std::vector<float>(800, 1)));
+      const drift::Rows rows = large.rows();
+      for (std::uint64_t i = 0; i < kRows; ++i) {
+        rig.send(i % 2 == 0 ? *first : *second, 1, io);
+        if (i % 100 == 0) rig.give(*second->tap(), rows, io);
+      }
     });
   }
   std::uint64_t counted = 0;
-  std::uint64_t dropped = 0;
+  drift::LeftRows dropped{};
   const auto take = [&](drift::Watch& watch) {
     const auto counts = rig.aggregator->take(watch, true);
     counted += counts->rows;
-    dropped += left(*counts, drift::Left::kFull);
+    for (std::size_t why = 0; why < dropped.size(); ++why) dropped[why] += counts->left[why];
     EXPECT_EQ(counts->shown[1], counts->rows);
   };
   for (int i = 0; i < 20; ++i) take(*first);
   for (auto& io : io_threads) io.join();
   take(*first);
   take(*second);
-  EXPECT_EQ(counted + dropped, 2 * kRows);
+  const auto [full, large, replaced, unsampled] = dropped;
+  EXPECT_EQ(counted + full + large, 2 * (kRows + 200 * kRows / 100));
   EXPECT(counted > 0);
+  EXPECT(full > 0);
+  EXPECT(large > 0);
+  EXPECT_EQ(replaced + unsampled, 0);
 }
 
 TEST(drift_aggregator, takes_some_rows_of_a_request_that_is_too_large_and_tells_the_others) {
