@@ -195,8 +195,9 @@ void Accumulator::add_row(bool is_tested, bool is_drawn) {
 // Inputs alone: equal ones have equal answers. A sum, so that none waits for the one before.
 void Accumulator::hash_row(const Tensor& tensor, std::span<const std::byte> row) {
   if (tensor.plan.is_output) return;
-  row_hash_ += row.size() > sizeof(std::uint64_t) ? fingerprint(row, tensor.salt)
-                                                  : mixed(small_word(row) ^ tensor.salt);
+  const std::uint64_t word =
+      row.size() > sizeof(std::uint64_t) ? fingerprint(row) : small_word(row);
+  row_hash_ += mixed(word ^ tensor.salt);
 }
 
 void Accumulator::read_texts(Tensor& tensor, const Drawn& drawn) {

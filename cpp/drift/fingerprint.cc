@@ -6,8 +6,8 @@
 
 namespace penstock::drift {
 
-std::uint64_t fingerprint(std::span<const std::byte> bytes, std::uint64_t seed) {
-  return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed);
+std::uint64_t fingerprint(std::span<const std::byte> bytes) {
+  return XXH3_64bits(bytes.data(), bytes.size());
 }
 
 }  // namespace penstock::drift

@@ -16,7 +16,7 @@ constexpr std::uint64_t mixed(std::uint64_t state) {
 inline constexpr std::uint64_t kMixStep = 0x9e3779b97f4a7c15;
 
 // XXH3's 64 bits.
-std::uint64_t fingerprint(std::span<const std::byte> bytes, std::uint64_t seed = 0);
+std::uint64_t fingerprint(std::span<const std::byte> bytes);
 
 // Numbers that follow from a seed (SplitMix64), for choices that need no more.
 class Chance {
