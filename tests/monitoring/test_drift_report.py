@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,15 @@ from penstock.errors import MonitoringError
 from penstock_client import Client
 from penstock_monitoring import DriftReport, compare
 from penstock_monitoring.commands import add_to
-from penstock_monitoring.report.charts import bars, line
+from penstock_monitoring.report.charts import (
+    LABELS_MAX,
+    LEFT,
+    RIGHT,
+    STEP_MAX,
+    WIDTH,
+    bars,
+    line,
+)
 from penstock_monitoring.report.words import (
     shown_number,
     shown_p_value,
@@ -280,6 +289,20 @@ def test_pictures_stay_within_their_frame() -> None:
         width, height = (float(part) for part in (frame["viewbox"] or "").split()[2:])
         for x, y in re.findall(r"[ML]([\d.-]+) ([\d.-]+)", picture):
             assert 0 <= float(x) <= width and 0 <= float(y) <= height
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 6, 7, 10, 11, 20])
+@pytest.mark.parametrize("specials", [[], ["missing"], ["missing", "infinite"]])
+def test_labels_below_many_bins_stand_apart(count: int, specials: list[str]) -> None:
+    names = [f"[{place}, {place + 1})" for place in range(count)] + specials
+    shares = [1 / len(names)] * len(names)
+    picture = bars(names, shares, shares, what="x", side="live")
+    found = [float(x) for x in re.findall(r'class="mid" x="([\d.]+)"', picture)]
+    step = min(STEP_MAX, (WIDTH - LEFT - RIGHT) / len(names))
+    gaps = [(after - before) / step for before, after in pairwise(found)]
+    assert 1 <= len(found) <= LABELS_MAX + 1
+    regular = gaps[: len(gaps) - len(specials)]
+    assert not regular or min(regular) > 1.5 or len(names) <= LABELS_MAX
 
 
 def test_numbers_are_short() -> None:

@@ -4,6 +4,7 @@
 Pure. Coordinates are rounded to a tenth of a pixel, for pages of a hundred columns to be small.
 """
 
+import math
 from collections.abc import Sequence
 from html import escape
 
@@ -200,7 +201,11 @@ def _labels(names: Sequence[str]) -> list[tuple[int, str]]:
     regular = [place for place, name in enumerate(names) if name not in SPECIALS]
     specials = [(place, name) for place, name in enumerate(names) if name in SPECIALS]
     most = min(len(regular), LABELS_MAX - len(specials))
-    chosen = [regular[place * (len(regular) - 1) // max(1, most - 1)] for place in range(most)]
+    # As far apart as they can be: what stands below neighbours runs into one on a phone.
+    step = max(1, math.ceil((len(regular) - 1) / max(1, most - 1)))
+    chosen = [*regular[:-1:step], *regular[-1:]]
+    if len(chosen) > 2 and chosen[-1] - chosen[-2] < step:
+        del chosen[-2]
     if specials and chosen and chosen[-1] + 2 > specials[0][0] and len(chosen) > 1:
         chosen.pop()
     return [(place, _begin(names[place])) for place in chosen] + specials
