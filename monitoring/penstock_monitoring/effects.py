@@ -4,26 +4,28 @@
 PSI = sum (p - q) log(p / q) and JS, both in nats, less their mean without any drift, which is
 (K - 1)(1/n + 1/m) for PSI (Yurdakul 2018) and an eighth of that for JS; KS = the largest difference
 of cumulative shares at a cut; W1 = its integral over the reference's interquartile range; TV = half
-the sum of differences of shares. Intervals are basic (pivotal) bootstrap intervals (Efron &
-Tibshirani 1993, ch. 13) of Poisson draws of the counts: a plain bootstrap would add the bias of
-PSI once more.
+the sum of differences of shares. Intervals are closed forms, of all columns at once: see
+divergences.py and differences.py.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from penstock.drift import Effect, WatchedColumn
 from penstock.drift.status import EffectName
-from penstock_monitoring.bins import BINS_MAX, Bins, bins_of_rows
+from penstock_monitoring.bins import BINS_MAX, ColumnPlaces, MergedBins
+from penstock_monitoring.differences import CutDifferences, total_variation
+from penstock_monitoring.divergences import HALF_ROW, Divergences, Interval, Sides
+from penstock_monitoring.widths import cut_widths
 
 __all__ = [
     "ALARM",
     "Comparison",
-    "DRAWS",
+    "Comparisons",
     "Pair",
     "WARN",
     "compare",
@@ -36,15 +38,17 @@ __all__ = [
 WARN = 0.05
 ALARM = 0.1
 
-#: Of each bootstrap.
-DRAWS = 200
-#: Columns whose draws are held in memory at once.
-_CHUNK = 64
-_EDGES_OF_95 = (0.025, 0.975)
-#: Keeps the logarithm of an empty bin finite.
-_HALF_ROW = 0.5
+#: Columns that are compared at once: what is reckoned of them then stays in cache.
+_CHUNK = 1024
+_NAMES: tuple[EffectName, ...] = ("psi", "js", "tv", "ks", "wasserstein")
+#: Of columns whose bins do not follow each other.
+_UNORDERED = 3
+#: Rows; fewer are none.
+_LEAST = 1e-9
 
 Floats = npt.NDArray[np.float64]
+Level = Literal["ok", "warn", "alarm"]
+_LEVELS = np.array(get_args(Level))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +90,7 @@ class Comparison:
         return found.low if found else 0.0
 
 
-def level_of(comparison: Comparison) -> Literal["ok", "warn", "alarm"]:
+def level_of(comparison: Comparison) -> Level:
     """How much an effect is: `warn` from WARN on, `alarm` from ALARM on, by its lower end."""
     if comparison.low("psi") > ALARM or comparison.low("wasserstein") > ALARM:
         return "alarm"
@@ -100,170 +104,157 @@ def smallest_psi(bins: int, rows: float, reference_rows: float) -> float:
     the noncentrality with which 80 % lie above its 95 % quantile without drift, both as normal
     approximations (Wilson & Hilferty 1931 for the quantile).
     """
-    if min(rows, reference_rows) <= 0 or bins < 2:
-        return float("inf")
-    k = bins - 1
+    return float(_smallest_psi(np.array([bins]), np.array([rows]), np.array([reference_rows]))[0])
+
+
+def _smallest_psi(bins: npt.NDArray[Any], rows: Floats, reference_rows: Floats) -> Floats:
+    is_known = (np.minimum(rows, reference_rows) > 0) & (bins >= 2)
+    k = np.maximum(bins - 1.0, 1.0)
     limit = k * (1 - 2 / (9 * k) + 1.6449 * (2 / (9 * k)) ** 0.5) ** 3
     # k + x - z sqrt(2 k + 4 x) = limit, solved for x; z is the 80 % quantile.
     z2 = 0.8416**2
     over = limit - k
     noncentrality = over + 2 * z2 + (4 * over * z2 + 4 * z2**2 + 2 * k * z2) ** 0.5
-    return float(noncentrality * (1 / rows + 1 / reference_rows))
+    n, m = np.where(is_known, rows, 1.0), np.where(is_known, reference_rows, 1.0)
+    return np.where(is_known, noncentrality * (1 / n + 1 / m), np.inf)
 
 
 def debiased_psi(reference: Floats, live: Floats, *, dispersion: float = 1.0) -> Floats:
     """PSI of counts (..., bins) less its mean without drift; bins that both lack must not be."""
     n, m = live.sum(axis=-1), reference.sum(axis=-1)
-    p, q = _shares(live, np.ones_like(live)), _shares(reference, np.ones_like(reference))
+    p, q = _shares(live), _shares(reference)
     bias = (live.shape[-1] - 1) * (dispersion / n + 1 / m)
     return np.asarray(((p - q) * np.log(p / q)).sum(axis=-1) - bias)
 
 
-def compare(pairs: Sequence[Pair], *, draws: int = DRAWS, seed: int = 0) -> list[Comparison]:
-    """What each pair shows; the same draws for the same seed. `draws`: of each bootstrap."""
-    random = np.random.default_rng(seed)
-    found: list[Comparison] = []
-    for first in range(0, len(pairs), _CHUNK):
-        found += _compared(pairs[first : first + _CHUNK], draws, random)
+def _shares(counts: Floats) -> Floats:
+    more = counts + HALF_ROW
+    return np.asarray(more / more.sum(axis=-1, keepdims=True))
+
+
+class Comparisons(Sequence[Comparison]):
+    """What each pair shows. Comparisons are made when they are asked for: names take time."""
+
+    def __init__(self, pairs: Sequence[Pair]) -> None:
+        self._chunks = [
+            _Chunk(pairs[first : first + _CHUNK]) for first in range(0, len(pairs), _CHUNK)
+        ]
+        self._size = len(pairs)
+
+    @overload
+    def __getitem__(self, index: int) -> Comparison: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Comparison]: ...
+
+    def __getitem__(self, index: int | slice) -> Comparison | list[Comparison]:
+        if isinstance(index, slice):
+            return [self[place] for place in range(*index.indices(self._size))]
+        place = range(self._size)[index]
+        return self._chunks[place // _CHUNK].comparison(place % _CHUNK, is_short=False)
+
+    def __len__(self) -> int:
+        return self._size
+
+    def short(self, place: int) -> Comparison:
+        """One without bins and the shares in them."""
+        return self._chunks[place // _CHUNK].comparison(place % _CHUNK, is_short=True)
+
+    def levels(self) -> list[Level]:
+        """level_of() of each."""
+        return [level for chunk in self._chunks for level in chunk.levels()]
+
+
+def compare(pairs: Sequence[Pair]) -> Comparisons:
+    """What each pair shows."""
+    return Comparisons(pairs)
+
+
+class _Chunk:
+    """Pairs that are compared at once."""
+
+    def __init__(self, pairs: Sequence[Pair]) -> None:
+        places = ColumnPlaces([pair.column for pair in pairs])
+        live = places.rows_of([pair.live for pair in pairs])
+        reference = places.rows_of([pair.reference for pair in pairs])
+        self._rows = live.sum(axis=1).astype(np.int64).tolist()
+        self._reference_rows = reference.sum(axis=1).astype(np.int64).tolist()
+        # Of so many times more variance as many rows less are worth as much as independent ones.
+        live /= np.array([max(1.0, pair.dispersion) for pair in pairs])[:, None]
+        self._merged = merged = MergedBins(places, reference, live)
+        sides = Sides(
+            live=merged.sums(live).T,
+            reference=merged.sums(reference).T,
+            is_bin=_first(merged.bins),
+        )
+        self._live, self._reference = sides.live, sides.reference
+        n, m = live.sum(axis=1), reference.sum(axis=1)
+        self._smallest_psi = _smallest_psi(merged.bins, n, m).tolist()
+        self._is_known = ((n > 0) & (m > 0)).tolist()
+        self._is_ordered = (merged.ordered > 0).tolist()
+        found = _intervals(sides, places, merged, reference)
+        self._psi_low, self._w1_low = found[0, 1], found[4, 1]
+        #: By pair, effect: value, low end, high end.
+        self._found = found.transpose(2, 0, 1).tolist()
+
+    def levels(self) -> list[Level]:
+        is_known = np.array(self._is_known)
+        is_warn = is_known & (self._psi_low > WARN)
+        is_alarm = is_known & ((self._psi_low > ALARM) | (self._w1_low > ALARM))
+        found: list[Level] = _LEVELS[np.where(is_alarm, 2, is_warn)].tolist()
+        return found
+
+    def comparison(self, place: int, *, is_short: bool) -> Comparison:
+        effects: tuple[Effect, ...] = ()
+        if self._is_known[place]:
+            names = _NAMES if self._is_ordered[place] else _NAMES[:_UNORDERED]
+            effects = tuple(
+                Effect(name=name, value=value, low=low, high=high)
+                for name, (value, low, high) in zip(names, self._found[place], strict=False)
+            )
+        bins: tuple[str, ...] = ()
+        if not is_short:
+            bins = self._merged.one(place).names
+        return Comparison(
+            effects=effects,
+            bins=bins,
+            live=_parts(self._live[: len(bins), place]),
+            reference=_parts(self._reference[: len(bins), place]),
+            rows=self._rows[place],
+            reference_rows=self._reference_rows[place],
+            smallest_psi=self._smallest_psi[place],
+        )
+
+
+def _intervals(sides: Sides, places: ColumnPlaces, merged: MergedBins, reference: Floats) -> Floats:
+    """(effects, 3, pairs) by _NAMES; 0 of those that a pair has not."""
+    found = np.zeros((len(_NAMES), 3, len(merged.bins)))
+    divergences = Divergences(sides)
+    every: tuple[Interval, ...] = (
+        divergences.psi(),
+        divergences.jensen_shannon(),
+        total_variation(sides),
+    )
+    for place, interval in enumerate(every):
+        found[place] = interval
+    mine = np.flatnonzero(merged.ordered > 1)
+    if len(mine):
+        follows = _first(merged.ordered)[:, mine]
+        ordered = Sides(
+            live=sides.live[:, mine] * follows,
+            reference=sides.reference[:, mine] * follows,
+            is_bin=follows,
+        )
+        cuts = CutDifferences.of(ordered)
+        found[3][:, mine] = cuts.kolmogorov_smirnov()
+        found[4][:, mine] = cuts.wasserstein(cut_widths(places, merged, reference).T[:, mine])
     return found
 
 
-def _compared(
-    pairs: Sequence[Pair], draws: int, random: np.random.Generator
-) -> Iterator[Comparison]:
-    merged = [bins_of_rows(pair.column, pair.reference, pair.live) for pair in pairs]
-    table = _Table.of(pairs, merged)
-    seen = table.sizes(table.live, table.reference)
-    spread = table.dispersion[:, None]
-    drawn = table.sizes(
-        random.poisson(table.live / spread, size=(draws, *table.live.shape)) * spread,
-        random.poisson(table.reference, size=(draws, *table.reference.shape)).astype(np.float64),
-    )
-    effects: dict[EffectName, tuple[Floats, Floats, Floats]] = {}
-    for name, value in seen.items():
-        low, high = np.quantile(drawn[name], _EDGES_OF_95, axis=0)
-        of_chance = drawn[name].mean(axis=0) - value
-        if name in ("psi", "js"):
-            of_chance = table.bias / (1 if name == "psi" else 8)
-        at_least_none = np.maximum(value - of_chance, 0.0)
-        effects[name] = (
-            at_least_none,
-            np.clip(2 * value - high, 0.0, at_least_none),
-            np.maximum(2 * value - low, at_least_none),
-        )
-    for place, (pair, bins) in enumerate(zip(pairs, merged, strict=True)):
-        n, m = float(pair.live.sum()), float(pair.reference.sum())
-        names: list[EffectName] = ["psi", "js", "tv"]
-        names += ["ks", "wasserstein"] if bins.ordered else []
-        yield Comparison(
-            effects=tuple(
-                Effect(name=name, value=float(v[place]), low=float(a[place]), high=float(b[place]))
-                for name, (v, a, b) in ((name, effects[name]) for name in names)
-            )
-            if n and m
-            else (),
-            bins=bins.names,
-            live=tuple((bins.sums(pair.live) / max(n, 1.0)).tolist()),
-            reference=tuple((bins.sums(pair.reference) / max(m, 1.0)).tolist()),
-            rows=int(n),
-            reference_rows=int(m),
-            smallest_psi=smallest_psi(len(bins.names), n / max(1.0, pair.dispersion), m),
-        )
+def _first(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Which are the first so many bins (BINS_MAX, d)."""
+    return np.asarray(np.arange(BINS_MAX)[:, None] < counts)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Table:
-    """Counts of d pairs in as many bins each, (d, BINS_MAX), and which of those there are."""
-
-    live: Floats
-    reference: Floats
-    is_bin: npt.NDArray[np.bool_]
-    is_ordered: npt.NDArray[np.bool_]
-    #: Of the difference at each cut, in W1; 0 where there is no cut.
-    widths: Floats
-    dispersion: Floats
-    #: Of PSI.
-    bias: Floats
-
-    @classmethod
-    def of(cls, pairs: Sequence[Pair], merged: Sequence[Bins]) -> "_Table":
-        shape = (len(pairs), BINS_MAX)
-        live, reference, widths = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-        kinds = np.array([[len(bins.names), bins.ordered] for bins in merged])
-        for place, (pair, bins) in enumerate(zip(pairs, merged, strict=True)):
-            live[place, : kinds[place, 0]] = bins.sums(pair.live)
-            reference[place, : kinds[place, 0]] = bins.sums(pair.reference)
-            if bins.cuts:
-                widths[place, : len(bins.cuts)] = _widths(pair, bins)
-        dispersion = np.array([max(1.0, pair.dispersion) for pair in pairs])
-        n, m = np.maximum(live.sum(axis=1), 1), np.maximum(reference.sum(axis=1), 1)
-        return cls(
-            live=live,
-            reference=reference,
-            is_bin=np.arange(BINS_MAX) < kinds[:, :1],
-            is_ordered=np.arange(BINS_MAX) < kinds[:, 1:],
-            widths=widths,
-            dispersion=dispersion,
-            bias=(kinds[:, 0] - 1) * (dispersion / n + 1 / m),
-        )
-
-    def sizes(self, live: Floats, reference: Floats) -> dict[EffectName, Floats]:
-        """The effects (..., d), with their biases, of counts (..., d, BINS_MAX)."""
-        p, q = _shares(live, self.is_bin), _shares(reference, self.is_bin)
-        log_p, log_q, log_middle = _log(p), _log(q), _log((p + q) / 2)
-        below = np.abs(_cumulative(live, self.is_ordered) - _cumulative(reference, self.is_ordered))
-        return {
-            "psi": ((p - q) * (log_p - log_q)).sum(axis=-1),
-            "js": (p * (log_p - log_middle) + q * (log_q - log_middle)).sum(axis=-1) / 2,
-            "tv": np.abs(p - q).sum(axis=-1) / 2,
-            "ks": below.max(axis=-1),
-            "wasserstein": (below * self.widths).sum(axis=-1),
-        }
-
-
-def _log(shares: Floats) -> Floats:
-    """Logarithms; 0 of 0, which only what is no bin has."""
-    return np.log(shares, where=shares > 0, out=np.zeros_like(shares))
-
-
-def _shares(counts: Floats, is_bin: npt.NDArray[Any]) -> Floats:
-    """Shares (..., bins) with half a row more in each bin."""
-    more = counts + _HALF_ROW * is_bin
-    return np.asarray(more / np.maximum(more.sum(axis=-1, keepdims=True), _HALF_ROW))
-
-
-def _cumulative(counts: Floats, is_ordered: npt.NDArray[np.bool_]) -> Floats:
-    summed = np.cumsum(counts * is_ordered, axis=-1)
-    return np.asarray(summed / np.maximum(summed[..., -1:], 1.0))
-
-
-def _widths(pair: Pair, bins: Bins) -> Floats:
-    """What the difference at each cut counts in W1 (cuts,): how far its neighbours are apart.
-
-    Over the interquartile range; over the whole range where that is nothing. Beyond the outer cuts
-    the difference is taken to go to zero as the reference's own share does, which is over the mean
-    distance of its rows there.
-    """
-    edges = np.asarray(pair.column.edges)
-    least, most = pair.column.minimum, pair.column.maximum
-    low = edges[0] if least is None else min(least, edges[0])
-    high = edges[-1] if most is None else max(most, edges[-1])
-    around = np.concatenate([[low], edges, [high]])
-    middles = (around[:-1] + around[1:]) / 2
-    regular = pair.reference[: len(middles)]
-    of_place = bins.of_place[: len(middles)]
-    cuts = np.asarray(bins.cuts)
-    first = _mean(middles, regular * (of_place == 0), cuts[0])
-    last = _mean(middles, regular * (of_place == bins.ordered - 1), cuts[-1])
-    points = np.concatenate([[2 * first - cuts[0]], cuts, [2 * last - cuts[-1]]])
-    shares = np.concatenate([[0.0], np.cumsum(regular)])
-    if shares[-1] <= 0 or high <= low:
-        return np.zeros(len(cuts))
-    lower, upper = np.interp([0.25, 0.75], shares / shares[-1], around)
-    scale = upper - lower if upper > lower else high - low
-    return np.asarray((points[2:] - points[:-2]) / 2 / scale)
-
-
-def _mean(values: Floats, weights: npt.NDArray[Any], otherwise: float) -> float:
-    total = float(weights.sum())
-    return float((values * weights).sum()) / total if total else otherwise
+def _parts(counts: Floats) -> tuple[float, ...]:
+    return tuple((counts / max(float(counts.sum()), _LEAST)).tolist())

@@ -8,7 +8,14 @@ import numpy.typing as npt
 
 from penstock.drift import Effect, Layout
 from penstock_monitoring.baseline import Baseline
-from penstock_monitoring.effects import ALARM, Comparison, Pair, compare, level_of
+from penstock_monitoring.effects import (
+    ALARM,
+    Comparison,
+    Comparisons,
+    Pair,
+    compare,
+    level_of,
+)
 from penstock_monitoring.episodes import Episode, Episodes
 from penstock_monitoring.evidence import Evidence, Finding
 from penstock_monitoring.hysteresis import Standing
@@ -80,10 +87,10 @@ class Judge:
                     is_changed |= self._raise(finding, effect, begin, at)
         return is_changed
 
-    def look(self, comparisons: Sequence[Comparison]) -> None:
+    def look(self, comparisons: Comparisons) -> None:
         """Warns by what the window that columns are judged by shows."""
-        for standing, comparison in zip(self.standings, comparisons, strict=True):
-            standing.warn(level_of(comparison) != "ok")
+        for standing, level in zip(self.standings, comparisons.levels(), strict=True):
+            standing.warn(level != "ok")
 
     def pair(self, column: int, window: Window) -> Pair:
         """A column's rows in a window beside what it is held against."""

@@ -18,7 +18,7 @@ from penstock.drift import DriftStatus, Layout, Monitor, MonitoringSettings, Sam
 from penstock.profile import ReferenceProfile
 from penstock_monitoring.baseline import Baseline, baselines_of
 from penstock_monitoring.bound import bound_of
-from penstock_monitoring.effects import DRAWS, Comparison, compare
+from penstock_monitoring.effects import Comparisons, compare
 from penstock_monitoring.evidence import Evidence, put
 from penstock_monitoring.judging import Judge, judged_window
 from penstock_monitoring.margins import Margins, Simulated
@@ -34,9 +34,6 @@ from penstock_monitoring.windows import Window, Windows
 __all__ = ["ProfileMonitors", "VersionMonitor", "monitors"]
 
 _LOOK_S = 60.0
-#: Of all columns' intervals together: wide layouts have fewer for each.
-_DRAWS_OF_ALL = 100_000
-_DRAWS_MIN = 40
 #: A clock that is set back by more is believed, and windows begin anew.
 _BACK_MAX_S = 3600.0
 
@@ -183,10 +180,9 @@ class VersionMonitor:
         is_changed = self._rules.look(self._judge.episodes, self._at, recent)
         return self._judge.episodes.remind(self._at) or is_changed
 
-    def _compared(self, window: Window) -> list[Comparison]:
+    def _compared(self, window: Window) -> Comparisons:
         columns = range(len(self._baselines))
-        draws = max(_DRAWS_MIN, min(DRAWS, _DRAWS_OF_ALL // max(1, len(columns))))
-        return compare([self._judge.pair(place, window) for place in columns], draws=draws)
+        return compare([self._judge.pair(place, window) for place in columns])
 
     def status(self, *, window_s: float | None = None) -> DriftStatus:
         """See Monitor.status."""

@@ -73,7 +73,7 @@ def status_of_counts(compared: Compared) -> tuple[DriftStatus, dict[str, float]]
         )
         for one, baseline in zip(compared.columns, baselines, strict=True)
     ]
-    shown = effects.compare(pairs, seed=compared.profile.seed)
+    shown = effects.compare(pairs)
     log_ps = [_log_p(pair) for pair in pairs]
     findings = [
         finding

@@ -122,8 +122,3 @@ def test_the_smallest_psi_is_what_noncentral_chi_square_says() -> None:
     for bins, exact in ((2, 7.85), (6, 12.83), (11, 16.24), (20, 20.56)):
         assert smallest_psi(bins, 1000, 1000) == pytest.approx(exact * 0.002, rel=0.05)
     assert smallest_psi(20, 0, 1000) == float("inf")
-
-
-def test_the_same_seed_gives_the_same_intervals() -> None:
-    pair = normal_pair(np.random.default_rng(7), 1000, 1000, shift=0.3)
-    assert compare([pair], seed=3) == compare([pair], seed=3)
