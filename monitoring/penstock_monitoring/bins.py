@@ -134,15 +134,22 @@ class MergedBins:
         width = int(regular.max())
         is_regular = np.arange(width) < regular[:, None]
         held = np.where(is_regular, shares[:, :width], 0.0)
-        wanted = np.maximum(least, held.sum(axis=1) / _REGULAR_MAX) - _ALMOST
+        below = np.cumsum(held, axis=1)
+        wanted = np.maximum(least, below[:, -1] / _REGULAR_MAX) - _ALMOST
         begins = np.zeros(held.shape, dtype=bool)
-        filled = np.zeros(len(mine))
-        for place in range(width):
-            begins[:, place] = (filled >= wanted) & is_regular[:, place]
-            filled = np.where(begins[:, place], 0.0, filled) + held[:, place]
+        column, base = np.arange(len(mine)), np.zeros(len(mine))
+        last, is_open = np.zeros(len(mine), dtype=np.int64), np.ones(len(mine), dtype=bool)
+        for _ in range(_REGULAR_MAX):
+            # A bin begins behind the place that fills the one before it.
+            place = (below < (base + wanted)[:, None]).sum(axis=1) + 1
+            is_open &= place < regular
+            if not is_open.any():
+                break
+            begins[column[is_open], place[is_open]] = True
+            last = np.where(is_open, place, last)
+            base = np.where(is_open, below[column, last - 1], base)
         # What is left over goes to the bin before it.
-        last = width - 1 - np.argmax(begins[:, ::-1], axis=1)
-        begins[np.arange(len(mine)), last] &= filled >= wanted
+        begins[column, last] &= below[:, -1] - base >= wanted
         of_place = np.cumsum(begins, axis=1)
         self.ordered[mine] = of_place[:, -1] + 1
         self.bins[mine] = self.ordered[mine]
@@ -232,9 +239,8 @@ class MergedBins:
                 for one in alone
             )
         names = _interval_names(cuts)
-        specials = zip(
-            self.of_place[place, len(column.edges) + 1 :].tolist(), SPECIALS, strict=True
-        )
+        of_specials = self.of_place[place, len(column.edges) + 1 : column.places].tolist()
+        specials = zip(of_specials, SPECIALS, strict=True)
         return (*names, *(special for bin_, special in specials if bin_ >= len(names)))
 
 

@@ -1,20 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """One column as it is told of: what of counts, effects and evidence goes into ColumnDrift."""
 
-from collections.abc import Sequence
 from typing import Any, Literal
 
-import numpy as np
 import numpy.typing as npt
 
 from penstock.drift import ColumnDrift, HistoryPoint, Rate, WatchedColumn
 from penstock.drift.status import ColumnState
 from penstock_monitoring.baseline import Baseline
-from penstock_monitoring.bins import bins_of_rows
-from penstock_monitoring.effects import Comparison, debiased_psi
-from penstock_monitoring.windows import Window
+from penstock_monitoring.effects import Comparison
 
-__all__ = ["LEARNING_ROWS", "column_drift", "history_of", "kind_of", "rates_of"]
+__all__ = ["LEARNING_ROWS", "column_drift", "kind_of", "rates_of"]
 
 #: A window of fewer rows says nothing.
 LEARNING_ROWS = 100
@@ -62,54 +58,6 @@ def rates_of(
             Rate(name=name, live=float(outside[side]) / rows, reference=None if no is None else 0.0)
             for side, (name, no) in enumerate(bounds)
         ),
-    )
-
-
-def history_of(
-    column: WatchedColumn,
-    baseline: Baseline,
-    place: int,
-    begin: int,
-    end: int,
-    windows: Sequence[Window],
-) -> tuple[HistoryPoint, ...]:
-    """A column's past windows; its counts are `begin` to `end` of all."""
-    if not windows:
-        return ()
-    parts = np.array([window.counts[begin:end] for window in windows])
-    rows = parts.sum(axis=1)
-    # The same bins throughout, as large as the window of fewest rows needs.
-    bins = bins_of_rows(column, baseline.counts, parts[int(rows.argmin())])
-    is_in = bins.of_place[:, None] == np.arange(len(bins.names))
-    psi = debiased_psi(
-        bins.sums(baseline.counts)[None, :] + 0.5,
-        parts @ is_in.astype(np.float64) + 0.5,
-        dispersion=baseline.dispersion,
-    )
-    is_number = column.reading not in ("category", "present")
-    missing = parts[:, len(column.edges) + 1 if is_number else -1] / np.maximum(rows, 1)
-    finite = parts[:, : len(column.edges) + 1].sum(axis=1) if is_number else rows * 0
-    sums = np.array([window.moments[place, 0] for window in windows])
-    means = sums / np.maximum(finite, 1) + column.shift
-    has_mean = (finite > 0) & (not column.is_sensitive)
-    return tuple(
-        HistoryPoint(
-            begin=window.begin,
-            end=window.end,
-            rows=n,
-            psi=max(0.0, off),
-            missing=share,
-            mean=mean if is_told else None,
-        )
-        for window, n, off, share, mean, is_told in zip(
-            windows,
-            rows.tolist(),
-            psi.tolist(),
-            missing.tolist(),
-            means.tolist(),
-            has_mean.tolist(),
-            strict=True,
-        )
     )
 
 

@@ -76,6 +76,12 @@ class Divergences:
         # 1 where there is no bin: neither logarithms nor divisions fail there.
         self._at_p, self._at_q = np.where(sides.is_bin, p, 1.0), np.where(sides.is_bin, q, 1.0)
 
+    def debiased_psi(self) -> Floats:
+        """The value of psi() alone; below 0 where there is less than chance makes."""
+        ratio = np.log(self._at_p / self._at_q)
+        chance = np.maximum(self._bins - 1, 0) * (1 / self._n + 1 / self._m)
+        return np.asarray(((self._p - self._q) * ratio).sum(axis=0) - chance)
+
     def psi(self) -> Interval:
         """PSI less its mean without drift (K - 1)(1/n + 1/m), Yurdakul 2018."""
         p, q, n, m = self._at_p, self._at_q, self._n, self._m

@@ -100,6 +100,7 @@ class VersionMonitor:
         self._look_at = float("-inf")
         self._share = 1.0
         self._told: tuple[Any, DriftStatus] | None = None
+        self._seen: tuple[Any, Comparisons] | None = None
 
     def _learn_hours(self) -> None:
         hours = self._profile.hours
@@ -181,12 +182,17 @@ class VersionMonitor:
         return self._judge.episodes.remind(self._at) or is_changed
 
     def _compared(self, window: Window) -> Comparisons:
-        columns = range(len(self._baselines))
-        return compare([self._judge.pair(place, window) for place in columns])
+        """Of a look and the status after it once."""
+        key = (self._at, self._ticks, window.begin, window.rows)
+        if self._seen is None or self._seen[0] != key:
+            columns = range(len(self._baselines))
+            seen = compare([self._judge.pair(place, window) for place in columns])
+            self._seen = key, seen
+        return self._seen[1]
 
-    def status(self, *, window_s: float | None = None) -> DriftStatus:
+    def status(self, *, window_s: float | None = None, is_short: bool = False) -> DriftStatus:
         """See Monitor.status."""
-        key = (self._at, self._ticks, window_s, len(self._notes))
+        key = (self._at, self._ticks, window_s, len(self._notes), is_short)
         if self._told is not None and self._told[0] == key:
             return self._told[1]
         at = max(self._at, 0.0)
@@ -218,7 +224,7 @@ class VersionMonitor:
                 self._evidence,
                 self._sketches,
                 window,
-                list(self._windows.history(at)),
+                None if is_short else list(self._windows.history(at)),
                 self._compared(window),
                 self._margins,
             ),

@@ -18,6 +18,7 @@ from penstock.drift import (
     Sample,
     Taken,
 )
+from penstock.drift.codec import short_status
 from penstock.drift.monitor import Monitor
 from penstock.drift.ports import Unserved
 from penstock.errors import EngineError
@@ -154,7 +155,7 @@ class CountingMonitor:
         self._alarms += rows >= 1000
         return rows >= 1000
 
-    def status(self, *, window_s: float | None = None) -> DriftStatus:
+    def status(self, *, window_s: float | None = None, is_short: bool = False) -> DriftStatus:
         alarms = [
             Alarm(
                 id=f"{self._status.model}-{number}",
@@ -169,13 +170,14 @@ class CountingMonitor:
             )
             for number in range(self._alarms)
         ]
-        return replace(
+        found = replace(
             self._status,
             rows=self._rows,
             ticks=self._ticks,
             end=window_s or 0.0,
             alarms=tuple(alarms),
         )
+        return short_status(found) if is_short else found
 
     def save(self) -> bytes:
         told = {"rows": self._rows, "ticks": self._ticks, "alarms": self._alarms}

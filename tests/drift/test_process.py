@@ -16,7 +16,7 @@ from tests.doubles.monitor_process import write_entry_point
 from tests.doubles.watches import SetClock, small_profile
 
 from penstock.drift import Layout, MonitoringSettings, WatchedColumn
-from penstock.drift.codec import layout_digest, layout_of, layout_told
+from penstock.drift.codec import layout_digest, layout_of, layout_told, status_of
 from penstock.drift.ports import MonitorGone
 from penstock.drift.process import COMMAND, MonitorProcess
 from penstock.errors import MonitoringError
@@ -79,8 +79,8 @@ def test_a_process_that_is_killed_is_started_again_after_a_while(
         assert process.id is not None
         assert os.getpgid(process.id) == process.id  # no child of a terminal's group
         await opened(process)
-        status, _ = await process.ask("status", key="m/1", window_s=None, is_short=False)
-        assert [one["name"] for one in status["columns"]] == ["x", "t"]
+        _, (told,) = await process.ask("status", key="m/1", window_s=None, is_short=False)
+        assert [one.name for one in status_of(told).columns] == ["x", "t"]
         assert process.memory_bytes > 1 << 20
         _, (snapshot,) = await process.ask("save", key="m/1")
         assert snapshot.startswith(b"{")
@@ -165,8 +165,8 @@ def test_who_leaves_a_monitor_waits_no_more_and_it_is_closed_later(
         with pytest.raises(MonitorGone, match="waits"):
             await told[0]
         os.kill(process.id, signal.SIGCONT)
-        status, _ = await told[1]
-        assert status["model"] == "m"
+        _, (status,) = await told[1]
+        assert status_of(status).model == "m"
         with pytest.raises(MonitoringError, match="m/1 is not watched"):
             await process.ask("status", key="m/1", window_s=None, is_short=True)
         await process.stop()

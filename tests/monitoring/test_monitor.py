@@ -10,6 +10,7 @@ import pytest
 from tests.doubles.live_rows import BEGIN, LiveRows, layout_of, profile_of_values, taken_of
 
 from penstock.drift import Alarm, ColumnDrift, DriftStatus, Monitor, MonitoringSettings, Sample
+from penstock.drift.codec import short_status, status_bytes, status_of
 from penstock.errors import ProfileError
 from penstock.profile import CategoricalFeature
 from penstock_monitoring.monitor import VersionMonitor, monitors
@@ -75,6 +76,17 @@ def test_quiet_rows_raise_nothing_and_are_told_of_in_full() -> None:
     assert x.quantiles[2] == pytest.approx(0.0, abs=0.2)
     assert x.log_e < x.log_limit and sum(point.rows for point in x.history) == 6400
     assert watched.column("city").bins[:2] == ("north", "south")
+
+
+def test_a_short_status_is_one_in_full_without_its_pictures_and_both_travel() -> None:
+    """Where there are no rows yet, evidence is minus infinity and the smallest PSI infinity."""
+    watched = Watched()
+    for _ in range(2):
+        short = watched.monitor.status(is_short=True)
+        full = watched.monitor.status()
+        assert short == short_status(full)
+        assert status_of(status_bytes(full)) == full
+        watched.live(20)
 
 
 def test_a_shift_is_an_alarm_with_its_onset_and_is_cleared_once_it_is_gone() -> None:

@@ -74,10 +74,10 @@ class Judge:
     async def _status(
         self, watched: Watched, window_s: float | None, *, is_short: bool
     ) -> DriftStatus:
-        told, _ = await self._process.ask(
+        _, (content,) = await self._process.ask(
             "status", key=watched.key, window_s=window_s, is_short=is_short
         )
-        return status_of(told)
+        return status_of(content)
 
     async def save(self, watched: Watched) -> bytes:
         """What its monitor knows."""

@@ -23,8 +23,11 @@ class Monitor(Protocol):
         """
         ...
 
-    def status(self, *, window_s: float | None = None) -> DriftStatus:
-        """How it stands, of the last `window_s` seconds; None: of the window that it judges by."""
+    def status(self, *, window_s: float | None = None, is_short: bool = False) -> DriftStatus:
+        """How it stands, of the last `window_s` seconds; None: of the window that it judges by.
+
+        `is_short`: without what only a picture of one version needs, as codec.short_status().
+        """
         ...
 
     def save(self) -> bytes:

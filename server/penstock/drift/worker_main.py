@@ -17,7 +17,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO
 
-from penstock.drift.codec import layout_of, short_status, status_told
+from penstock.drift.codec import layout_of, status_bytes
 from penstock.drift.entry import load_monitors
 from penstock.drift.frames import message_bytes, read_message
 from penstock.drift.monitor import Monitor, Monitors
@@ -52,8 +52,10 @@ class MonitorDesk:
                 changes = [monitor.take(taken_of(frame)) for frame in blobs]
                 return any(changes), ()
             case "status":
-                status = self._monitor(asked).status(window_s=asked["window_s"])
-                return status_told(short_status(status) if asked["is_short"] else status), ()
+                status = self._monitor(asked).status(
+                    window_s=asked["window_s"], is_short=asked["is_short"]
+                )
+                return None, [status_bytes(status)]
             case "save":
                 return None, [self._monitor(asked).save()]
             case "close":
