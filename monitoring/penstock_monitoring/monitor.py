@@ -34,6 +34,8 @@ from penstock_monitoring.windows import Window, Windows
 __all__ = ["ProfileMonitors", "VersionMonitor", "monitors"]
 
 _LOOK_S = 60.0
+#: Of all columns together: more take seconds, in which no other version is judged.
+_HISTORY_POINTS = 60_000
 #: A clock that is set back by more is believed, and windows begin anew.
 _BACK_MAX_S = 3600.0
 
@@ -224,7 +226,7 @@ class VersionMonitor:
                 self._evidence,
                 self._sketches,
                 window,
-                None if is_short else list(self._windows.history(at)),
+                None if is_short else self._past(at),
                 self._compared(window),
                 self._margins,
             ),
@@ -235,6 +237,11 @@ class VersionMonitor:
         )
         self._told = key, found
         return found
+
+    def _past(self, at: float) -> list[Window]:
+        """The latest of past windows: of many columns fewer."""
+        most = max(1, _HISTORY_POINTS // max(1, len(self._baselines)))
+        return list(self._windows.history(at, most))
 
     def _more_notes(self) -> list[str]:
         found = []

@@ -21,6 +21,7 @@ Floats = npt.NDArray[np.float64]
 
 #: Seconds of a slot, and how many slots there are of it.
 SPANS = ((1, 60), (60, 60), (3600, 24), (86_400, 28))
+_SLOTS_MAX = 60
 #: Beyond, no seconds are kept: they are a third of what all slots take.
 COLUMNS_WITH_SECONDS = 1000
 #: What is counted of all columns together.
@@ -134,11 +135,12 @@ class Ring:
         slots = np.flatnonzero((self.spans >= oldest) & (self.spans <= newest))
         return self.window(slots, float(oldest * self.span), now)
 
-    def each(self, now: float) -> Iterator[Window]:
-        """Each slot that has rows, the oldest first."""
+    def each(self, now: float, most: int = _SLOTS_MAX) -> Iterator[Window]:
+        """Each slot that has rows, the oldest first; of more than `most` the latest."""
         newest = int(now // self.span)
         is_recent = (self.spans > newest - len(self.spans)) & (self.scalars[:, 1] > 0)
-        for slot in sorted(np.flatnonzero(is_recent).tolist(), key=self.spans.__getitem__):
+        slots = sorted(np.flatnonzero(is_recent).tolist(), key=self.spans.__getitem__)
+        for slot in slots[-most:]:
             begin = float(self.spans[slot] * self.span)
             yield self.window(np.array([slot]), begin, min(now, begin + self.span))
 
@@ -191,10 +193,13 @@ class Windows:
         seen = minutes.spans[is_recent & (minutes.scalars[:, 1] > 0)]
         return float(seen.min() * minutes.span) if len(seen) else now
 
-    def history(self, now: float) -> Iterator[Window]:
-        """Hours with rows, the oldest first; minutes as long as there are fewer than three."""
+    def history(self, now: float, most: int = _SLOTS_MAX) -> Iterator[Window]:
+        """Hours with rows, the oldest first; minutes as long as there are fewer than three.
+
+        Of more than `most` the latest.
+        """
         minutes, hours = self.rings[-3], self.rings[-2]
-        return (hours if int((hours.scalars[:, 1] > 0).sum()) > 2 else minutes).each(now)
+        return (hours if int((hours.scalars[:, 1] > 0).sum()) > 2 else minutes).each(now, most)
 
     @property
     def nbytes(self) -> int:
