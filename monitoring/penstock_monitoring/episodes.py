@@ -52,6 +52,15 @@ class Episode:
             reminders=self.reminders,
         )
 
+    def join(self, other: "Episode") -> None:
+        """Takes the columns of an alarm that began together with it; what differs most first."""
+        self.going += [name for name in other.going if name not in self.going]
+        first, then = self.columns, other.columns
+        if _size(other.effect) > _size(self.effect):
+            first, then, self.effect = then, first, other.effect
+        self.columns = [*first, *(name for name in then if name not in first)]
+        self.log_e = max(self.log_e, other.log_e)
+
     def remind(self, at: float) -> bool:
         """Tells of it again if it goes on and was not told of for a day.
 
@@ -72,7 +81,8 @@ class Episode:
         if self.effect is not None:
             name = {"psi": "PSI", "wasserstein": "W1"}.get(self.effect.name, self.effect.name)
             effect = self.effect
-            size = f", {name} {effect.value:.2g} ({effect.low:.2g} to {effect.high:.2g})"
+            most = "up to " if len(self.columns) > 1 else ""
+            size = f", {most}{name} {effect.value:.2g} ({effect.low:.2g} to {effect.high:.2g})"
         end = "" if self.cleared_at is None else f" until {utc(self.cleared_at)}"
         return f"{who}: {self.said} since {utc(self.onset)}{end}{size}."
 
@@ -97,10 +107,8 @@ class Episodes:
                 and abs(other.onset - episode.onset) <= together_s
             ):
                 new = [name for name in episode.columns if name not in other.going]
-                other.columns += [name for name in new if name not in other.columns]
-                other.going += new
-                if new and episode.log_e > other.log_e:
-                    other.log_e, other.effect = episode.log_e, episode.effect or other.effect
+                if new:
+                    other.join(episode)
                 return bool(new)
         self.count += 1
         self.all.append(episode)
@@ -154,6 +162,11 @@ class Episodes:
             effect = None if one["effect"] is None else Effect(**one["effect"])
             found.append(Episode(**{**one, "effect": effect}))
         return cls(all=found, count=count)
+
+
+def _size(effect: Effect | None) -> float:
+    """Lower ends of PSI and of W1 are held against one limit."""
+    return -1.0 if effect is None else effect.low
 
 
 def utc(at: float) -> str:

@@ -306,8 +306,11 @@ def test_labels_below_many_bins_stand_apart(count: int, specials: list[str]) -> 
 
 
 def test_numbers_are_short() -> None:
-    assert [shown_number(value) for value in (0, 0.5, 0.0004, 12.34, 4560, 1.2e7)] == [
-        "0", "0.500", "0.0004", "12.3", "4,560", "1.2e+7",
+    assert [shown_number(value) for value in (0, 0.5, 0.0004, 12.34, 4560, 99_940, 1e20)] == [
+        "0", "0.500", "0.0004", "12.3", "4,560", "99,940", "1e+20",
+    ]  # fmt: skip
+    assert [shown_number(value) for value in (99_960, -123_456, 999_600, 1.95e7, 4e9, 9e14)] == [
+        "100k", "-123k", "1M", "19.5M", "4G", "900T",
     ]  # fmt: skip
     assert [shown_share(share) for share in (0, 1, 0.00001, 0.005, 0.25, 0.999999)] == [
         "0%", "100%", "<0.01%", "0.50%", "25.0%", ">99.99%",

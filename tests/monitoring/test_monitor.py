@@ -9,10 +9,19 @@ import numpy as np
 import pytest
 from tests.doubles.live_rows import BEGIN, LiveRows, layout_of, profile_of_values, taken_of
 
-from penstock.drift import Alarm, ColumnDrift, DriftStatus, Monitor, MonitoringSettings, Sample
+from penstock.drift import (
+    Alarm,
+    ColumnDrift,
+    DriftStatus,
+    Effect,
+    Monitor,
+    MonitoringSettings,
+    Sample,
+)
 from penstock.drift.codec import short_status, status_bytes, status_of
 from penstock.errors import ProfileError
 from penstock.profile import CategoricalFeature
+from penstock_monitoring.episodes import Episode, Episodes
 from penstock_monitoring.monitor import VersionMonitor, monitors
 
 TICK_S = 10.0
@@ -117,6 +126,31 @@ def test_columns_that_begin_to_differ_together_are_one_alarm() -> None:
     (alarm,) = watched.alarms()
     assert sorted(alarm.columns) == ["x", "z"]
     assert alarm.message.startswith(", ".join(alarm.columns))
+
+
+def test_an_alarm_of_several_columns_tells_the_largest_effect_whichever_came_first() -> None:
+    def episode(column: str, psi: float, log_e: float) -> Episode:
+        return Episode(
+            id=column,
+            kind="drift",
+            against="reference",
+            columns=[column],
+            going=[column],
+            raised_at=2.0,
+            onset=1.0,
+            log_e=log_e,
+            effect=Effect(name="psi", value=psi, low=psi - 0.1, high=psi + 0.1),
+            said="other values",
+        )
+
+    for order in (("income", "age"), ("age", "income")):
+        episodes = Episodes()
+        made = {"income": episode("income", 4.0, 20.0), "age": episode("age", 0.3, 30.0)}
+        assert all([episodes.raise_one(made[name], 1.0) for name in order])
+        (alarm,) = episodes.alarms()
+        assert (alarm.columns, alarm.log_e) == (("income", "age"), 30.0)
+        assert alarm.effect is not None and alarm.effect.value == 4.0
+        assert alarm.message.endswith(", up to PSI 4 (3.9 to 4.1).")
 
 
 def test_a_drift_that_comes_and_goes_within_a_window_is_one_alarm() -> None:

@@ -230,7 +230,8 @@ def _range(
     if starts_at_zero:
         return 0.0, high or 1.0
     room = (high - low) * 0.1 or abs(high) * 0.1 or 1.0
-    return low - room, high + room
+    # Of what is never negative, neither is the axis.
+    return (max(0.0, low - room) if low >= 0 else low - room), high + room
 
 
 def _at(time: float, other: float) -> str:

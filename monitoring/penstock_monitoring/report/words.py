@@ -34,19 +34,26 @@ RATE_NAMES = {
     "above": "Above the reference",
     "unseen": "Other categories",
 }
+#: Of large numbers, beside "k" from 100,000 on: beside pictures there is room for six characters.
+_PREFIXES = {"T": 1e12, "G": 1e9, "M": 1e6}
 #: Below this floats have no p-value but 0.
 LOG_P_MIN = -690.0
 
 
 def shown_number(value: float) -> str:
-    """With three significant digits: 0.238, 12.3, 4,560, 1.2e+7."""
+    """With three significant digits: 0.238, 12.3, 4,560, 120k, 12M, 1e+20."""
     if not isfinite(value):
         return "∞" if value > 0 else "-∞" if value < 0 else "unknown"
     if value == 0:
         return "0"
     size = abs(value)
+    for prefix, scale in _PREFIXES.items():
+        if 0.9995 * scale <= size < 999.5 * scale:
+            return f"{value / scale:.3g}{prefix}"
     if size >= 1e6 or 0 < size < 1e-3:
         return f"{value:.3g}".replace("e-0", "e-").replace("e+0", "e+")
+    if size >= 99_950:
+        return f"{value / 1e3:.0f}k"
     if size >= 100:
         return f"{value:,.0f}"
     return f"{value:.3g}" if size >= 1 else f"{value:.3f}"
