@@ -24,4 +24,21 @@ inline std::optional<std::span<const std::byte>> take_bytes_element(
   return element;
 }
 
+// Takes `count` elements off the front of `rest`. False: it has fewer, and those were taken.
+inline bool skip_bytes_elements(std::span<const std::byte>& rest, std::uint64_t count) {
+  for (; count > 0; --count) {
+    if (!take_bytes_element(rest)) return false;
+  }
+  return true;
+}
+
+// How many elements a tensor has; nothing if its last one is not whole.
+inline std::optional<std::uint64_t> count_bytes_elements(std::span<const std::byte> rest) {
+  std::uint64_t count = 0;
+  for (; !rest.empty(); ++count) {
+    if (!take_bytes_element(rest)) return std::nullopt;
+  }
+  return count;
+}
+
 }  // namespace penstock::base

@@ -35,9 +35,7 @@ bool is_aligned(const Tensor& tensor) {
 std::optional<std::size_t> bytes_elements_size(std::span<const std::byte> bytes,
                                                std::int64_t elements) {
   std::span<const std::byte> rest = bytes;
-  for (; elements > 0; --elements) {
-    if (!base::take_bytes_element(rest)) return std::nullopt;
-  }
+  if (!base::skip_bytes_elements(rest, static_cast<std::uint64_t>(elements))) return std::nullopt;
   return bytes.size() - rest.size();
 }
 

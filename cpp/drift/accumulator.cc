@@ -31,16 +31,6 @@ std::uint64_t small_word(std::span<const std::byte> bytes) {
   return word;
 }
 
-// How many texts there are; 0 if they are no texts.
-std::uint64_t texts_in(std::span<const std::byte> rest) {
-  std::uint64_t count = 0;
-  while (!rest.empty()) {
-    if (!base::take_bytes_element(rest)) return 0;
-    ++count;
-  }
-  return count;
-}
-
 }  // namespace
 
 Accumulator::Accumulator(const Plan& plan, std::uint64_t seed, std::size_t sample_rows)
@@ -148,7 +138,7 @@ bool Accumulator::begin(Tensor& tensor, std::span<const std::byte> bytes, std::u
   if (bytes.data() == nullptr || rows == 0) return false;
   std::uint64_t elements = 0;
   if (tensor.element_bytes == 0) {
-    const std::uint64_t all = texts_in(bytes);
+    const std::uint64_t all = base::count_bytes_elements(bytes).value_or(0);
     if (all % rows != 0) return false;
     elements = tensor.row_texts = all / rows;
     tensor.rest = bytes;

@@ -18,22 +18,6 @@ struct Run {
 
 bool is_text(const PlannedTensor& tensor) { return tensor.dtype == base::DType::kBytes; }
 
-std::optional<std::uint64_t> texts_in(Bytes rest) {
-  std::uint64_t count = 0;
-  while (!rest.empty()) {
-    if (!base::take_bytes_element(rest)) return std::nullopt;
-    ++count;
-  }
-  return count;
-}
-
-bool skip_texts(Bytes& rest, std::uint64_t count) {
-  for (; count > 0; --count) {
-    if (!base::take_bytes_element(rest)) return false;
-  }
-  return true;
-}
-
 // The run's rows of a tensor that has `rows`.
 std::optional<Bytes> view_of(const PlannedTensor& tensor, Bytes bytes, std::uint64_t rows,
                              const Run& run) {
@@ -45,14 +29,14 @@ std::optional<Bytes> view_of(const PlannedTensor& tensor, Bytes bytes, std::uint
   }
   std::uint64_t texts = tensor.elements;
   if (texts == 0) {
-    const auto all = texts_in(bytes);
+    const auto all = base::count_bytes_elements(bytes);
     if (!all || *all % rows != 0) return std::nullopt;
     texts = *all / rows;
   }
   Bytes rest = bytes;
-  if (!skip_texts(rest, run.first * texts)) return std::nullopt;
+  if (!base::skip_bytes_elements(rest, run.first * texts)) return std::nullopt;
   const Bytes begin = rest;
-  if (!skip_texts(rest, run.rows * texts)) return std::nullopt;
+  if (!base::skip_bytes_elements(rest, run.rows * texts)) return std::nullopt;
   return begin.first(begin.size() - rest.size());
 }
 

@@ -147,10 +147,8 @@ bool holds_its_elements(const base::Tensor& tensor) {
     const std::size_t each = base::element_bytes(tensor.dtype);
     return rest.size() % each == 0 && std::cmp_equal(rest.size() / each, *elements);
   }
-  for (std::int64_t i = 0; i < *elements; ++i) {
-    if (!base::take_bytes_element(rest)) return false;
-  }
-  return rest.empty();
+  const bool has_all = base::skip_bytes_elements(rest, static_cast<std::uint64_t>(*elements));
+  return has_all && rest.empty();
 }
 
 std::string difference_of(std::string_view name, const base::Tensor& found,

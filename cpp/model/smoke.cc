@@ -51,7 +51,7 @@ base::Tensor take_rows(base::Tensor& rest, std::int64_t rows) {
   taken.shape[0] = rows;
   if (rest.dtype == base::DType::kBytes) {
     std::span<const std::byte> behind = all;
-    for (std::int64_t i = *taken.shape.elements(); i > 0; --i) base::take_bytes_element(behind);
+    base::skip_bytes_elements(behind, static_cast<std::uint64_t>(*taken.shape.elements()));
     size = all.size() - behind.size();
   }
   taken.bytes.bytes = all.first(size);

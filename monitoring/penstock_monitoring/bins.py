@@ -192,6 +192,16 @@ class MergedBins:
         is_joined = ~has_rest & (of_rest > 0)
         self.alone[mine[is_joined], counts[is_joined] - 1] = -1
 
+    @property
+    def is_bin(self) -> Places:
+        """Which bins each column has (BINS_MAX, d)."""
+        return _first(self.bins)
+
+    @property
+    def follows(self) -> Places:
+        """Which of them follow each other (BINS_MAX, d)."""
+        return _first(self.ordered)
+
     def sums(self, counts: Floats) -> Floats:
         """Counts (d, places) by bin (d, BINS_MAX)."""
         rows = np.arange(len(counts))[:, None] * BINS_MAX
@@ -244,9 +254,18 @@ class MergedBins:
         return (*names, *(special for bin_, special in specials if bin_ >= len(names)))
 
 
-def bins_of_rows(column: WatchedColumn, reference: Counts, live: Counts) -> Bins:
-    """Bins of one column for reference and live rows (places,): see MergedBins."""
-    rows = np.array([reference, live], dtype=np.float64)
+def _first(counts: Integers) -> Places:
+    return np.asarray(np.arange(BINS_MAX)[:, None] < counts)
+
+
+def bins_of_rows(
+    column: WatchedColumn, reference: Counts, live: Counts, *, dispersion: float = 1.0
+) -> Bins:
+    """Bins of one column for reference and live rows (places,): see MergedBins.
+
+    `dispersion`: how many times more live counts vary than those of independent rows.
+    """
+    rows = np.array([reference, live / dispersion], dtype=np.float64)
     return MergedBins(ColumnPlaces([column]), rows[:1], rows[1:]).one(0)
 
 

@@ -16,14 +16,14 @@ import numpy.typing as npt
 from penstock_monitoring.inversion import size_at
 from penstock_monitoring.normal import Z_OF_95
 
-__all__ = ["Divergences", "HALF_ROW", "Interval", "Sides"]
+__all__ = ["Divergences", "Interval", "Sides"]
 
 Floats = npt.NDArray[np.float64]
 #: Value, low end and high end, (d,) each.
 Interval = tuple[Floats, Floats, Floats]
 
 #: Keeps the logarithm of an empty bin finite.
-HALF_ROW = 0.5
+_HALF_ROW = 0.5
 #: Added to a share, in rows, where that divides: derivatives at next to no rows are far too steep.
 _FEW_ROWS = 0.2
 #: Of what the second order adds to the mean of PSI beyond what it is without drift: it is reckoned
@@ -50,8 +50,8 @@ class Sides:
     @property
     def rows(self) -> tuple[Floats, Floats]:
         """Live and reference rows (d,); never nothing."""
-        return np.maximum(self.live.sum(axis=0), HALF_ROW), np.maximum(
-            self.reference.sum(axis=0), HALF_ROW
+        return np.maximum(self.live.sum(axis=0), _HALF_ROW), np.maximum(
+            self.reference.sum(axis=0), _HALF_ROW
         )
 
     @property
@@ -60,8 +60,8 @@ class Sides:
         return self._shares(self.live), self._shares(self.reference)
 
     def _shares(self, counts: Floats) -> Floats:
-        more = counts + HALF_ROW * self.is_bin
-        return np.asarray(more / np.maximum(more.sum(axis=0), HALF_ROW))
+        more = counts + _HALF_ROW * self.is_bin
+        return np.asarray(more / np.maximum(more.sum(axis=0), _HALF_ROW))
 
 
 class Divergences:

@@ -17,9 +17,9 @@ import numpy.typing as npt
 
 from penstock.drift import Effect, WatchedColumn
 from penstock.drift.status import EffectName
-from penstock_monitoring.bins import BINS_MAX, ColumnPlaces, MergedBins
+from penstock_monitoring.bins import ColumnPlaces, MergedBins
 from penstock_monitoring.differences import CutDifferences, total_variation
-from penstock_monitoring.divergences import HALF_ROW, Divergences, Interval, Sides
+from penstock_monitoring.divergences import Divergences, Interval, Sides
 from penstock_monitoring.widths import cut_widths
 
 __all__ = [
@@ -29,7 +29,6 @@ __all__ = [
     "Pair",
     "WARN",
     "compare",
-    "debiased_psi",
     "level_of",
     "smallest_psi",
 ]
@@ -119,19 +118,6 @@ def _smallest_psi(bins: npt.NDArray[Any], rows: Floats, reference_rows: Floats) 
     return np.where(is_known, noncentrality * (1 / n + 1 / m), np.inf)
 
 
-def debiased_psi(reference: Floats, live: Floats, *, dispersion: float = 1.0) -> Floats:
-    """PSI of counts (..., bins) less its mean without drift; bins that both lack must not be."""
-    n, m = live.sum(axis=-1), reference.sum(axis=-1)
-    p, q = _shares(live), _shares(reference)
-    bias = (live.shape[-1] - 1) * (dispersion / n + 1 / m)
-    return np.asarray(((p - q) * np.log(p / q)).sum(axis=-1) - bias)
-
-
-def _shares(counts: Floats) -> Floats:
-    more = counts + HALF_ROW
-    return np.asarray(more / more.sum(axis=-1, keepdims=True))
-
-
 class Comparisons(Sequence[Comparison]):
     """What each pair shows. Comparisons are made when they are asked for: names take time."""
 
@@ -185,7 +171,7 @@ class _Chunk:
         sides = Sides(
             live=merged.sums(live).T,
             reference=merged.sums(reference).T,
-            is_bin=_first(merged.bins),
+            is_bin=merged.is_bin,
         )
         self._live, self._reference = sides.live, sides.reference
         n, m = live.sum(axis=1), reference.sum(axis=1)
@@ -239,7 +225,7 @@ def _intervals(sides: Sides, places: ColumnPlaces, merged: MergedBins, reference
         found[place] = interval
     mine = np.flatnonzero(merged.ordered > 1)
     if len(mine):
-        follows = _first(merged.ordered)[:, mine]
+        follows = merged.follows[:, mine]
         ordered = Sides(
             live=sides.live[:, mine] * follows,
             reference=sides.reference[:, mine] * follows,
@@ -249,11 +235,6 @@ def _intervals(sides: Sides, places: ColumnPlaces, merged: MergedBins, reference
         found[3][:, mine] = cuts.kolmogorov_smirnov()
         found[4][:, mine] = cuts.wasserstein(cut_widths(places, merged, reference).T[:, mine])
     return found
-
-
-def _first(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Which are the first so many bins (BINS_MAX, d)."""
-    return np.asarray(np.arange(BINS_MAX)[:, None] < counts)
 
 
 def _parts(counts: Floats) -> tuple[float, ...]:

@@ -8,11 +8,11 @@ import numpy.typing as npt
 
 from penstock.drift import HistoryPoint, Layout
 from penstock_monitoring.baseline import Baseline
-from penstock_monitoring.bins import BINS_MAX, ColumnPlaces, MergedBins
+from penstock_monitoring.bins import ColumnPlaces, MergedBins
 from penstock_monitoring.divergences import Divergences, Sides
 from penstock_monitoring.windows import Window
 
-__all__ = ["histories_of"]
+__all__ = ["histories_of", "psi_over_time"]
 
 Floats = npt.NDArray[np.float64]
 #: Columns that are looked at together.
@@ -31,6 +31,28 @@ def histories_of(
             yield from ((),) * (last - first)
 
 
+def psi_over_time(
+    places: ColumnPlaces, baselines: Sequence[Baseline], parts: Sequence[Floats]
+) -> Floats:
+    """PSI of each column in each part of the time (parts, d), less its mean without drift; 0 where
+    there is less. `parts`: counts (d, places) of each.
+    """
+    reference = places.rows_of([baseline.counts for baseline in baselines])
+    dispersion = np.array([baseline.dispersion for baseline in baselines])
+    # The same bins throughout, as large as the part of fewest rows needs.
+    fewest = np.array([part.sum(axis=1) for part in parts]).argmin(axis=0)
+    least = np.array([parts[part][column] for column, part in enumerate(fewest.tolist())])
+    merged = MergedBins(places, reference, least / dispersion[:, None])
+    held = merged.sums(reference).T
+    found = [
+        Divergences(
+            Sides(live=merged.sums(part).T / dispersion, reference=held, is_bin=merged.is_bin)
+        ).debiased_psi()
+        for part in parts
+    ]
+    return np.maximum(found, 0.0)
+
+
 def _of_chunk(
     layout: Layout,
     baselines: Sequence[Baseline],
@@ -43,20 +65,7 @@ def _of_chunk(
     begin, end = layout.offsets[first], layout.offsets[last]
     parts = [places.rows_of([window.counts[begin:end]]) for window in windows]
     rows = np.array([part.sum(axis=1) for part in parts])
-    reference = places.rows_of([baseline.counts for baseline in baselines[first:last]])
-    dispersion = np.array([baseline.dispersion for baseline in baselines[first:last]])
-    # The same bins throughout, as large as the window of fewest rows needs.
-    fewest = rows.argmin(axis=0)
-    least = np.array([parts[window][column] for column, window in enumerate(fewest.tolist())])
-    merged = MergedBins(places, reference, least / dispersion[:, None])
-    is_bin = np.arange(BINS_MAX)[:, None] < merged.bins
-    held = merged.sums(reference).T
-    psi = [
-        Divergences(
-            Sides(live=(merged.sums(part).T / dispersion), reference=held, is_bin=is_bin)
-        ).debiased_psi()
-        for part in parts
-    ]
+    psi = psi_over_time(places, baselines[first:last], parts)
     column = np.arange(len(columns))
     at = np.where(places.is_number, places.regular, places.sizes - 1)
     missing = np.array([part[column, at] for part in parts]) / np.maximum(rows, 1)
@@ -66,7 +75,7 @@ def _of_chunk(
     shifts = np.array([one.shift for one in columns])
     means = sums / np.maximum(finite, 1) + shifts
     is_told = (finite > 0) & ~np.array([one.is_sensitive for one in columns])
-    told = (rows.astype(np.int64), np.maximum(psi, 0.0), missing, means, is_told)
+    told = (rows.astype(np.int64), psi, missing, means, is_told)
     for of_column in zip(*(one.T.tolist() for one in told), strict=True):
         yield tuple(
             HistoryPoint(

@@ -10,9 +10,10 @@ from penstock.drift.status import ColumnState
 from penstock.profile import ReferenceProfile
 from penstock_monitoring import effects
 from penstock_monitoring.baseline import Baseline, baseline_of
-from penstock_monitoring.bins import bins_of_rows
+from penstock_monitoring.bins import ColumnPlaces, bins_of_rows
 from penstock_monitoring.bound import bound_of
 from penstock_monitoring.describe import kind_of, rates_of
+from penstock_monitoring.history import psi_over_time
 from penstock_monitoring.multiplicity import ed_bh
 from penstock_monitoring.onset import onset_of
 from penstock_monitoring.quantiles import QUANTILES
@@ -158,7 +159,7 @@ def _how(rate: float) -> str:
 
 
 def _log_p(pair: effects.Pair) -> float:
-    bins = bins_of_rows(pair.column, pair.reference, pair.live)
+    bins = bins_of_rows(pair.column, pair.reference, pair.live, dispersion=pair.dispersion)
     return log_p_of_bins(
         bins.sums(pair.live), bins.sums(pair.reference), dispersion=pair.dispersion
     )
@@ -211,22 +212,19 @@ def _history(one: ColumnCounts, baseline: Baseline, spans: Spans) -> tuple[Histo
     used = np.flatnonzero(rows_of)
     if len(used) == 0:
         return ()
-    # The same bins throughout, as large as the span of fewest rows needs.
-    fewest = one.by_window[used[np.argmin(rows_of[used])]]
-    bins = bins_of_rows(one.column, baseline.counts, fewest)
-    reference = bins.sums(baseline.counts)
+    places = ColumnPlaces([one.column])
+    psi = psi_over_time(places, [baseline], list(one.by_window[used, None].astype(np.float64)))
     found = []
-    for span in used.tolist():
+    for span, off in zip(used.tolist(), psi[:, 0].tolist(), strict=True):
         counts = one.by_window[span]
         rows = int(rows_of[span])
-        psi = effects.debiased_psi(reference, bins.sums(counts), dispersion=baseline.dispersion)
         finite, total = one.sums[span].tolist()
         found.append(
             HistoryPoint(
                 begin=spans.begin_of(span),
                 end=spans.begin_of(span + 1),
                 rows=rows,
-                psi=max(0.0, float(psi)),
+                psi=off,
                 missing=int(counts[_missing(one)]) / rows,
                 mean=total / finite if finite and not one.column.is_sensitive else None,
             )
@@ -243,6 +241,6 @@ def _onset(one: ColumnCounts, baseline: Baseline, spans: Spans) -> float | None:
     """When it began to differ; None: its rows have no times."""
     if not spans.count:
         return None
-    bins = bins_of_rows(one.column, baseline.counts, one.counts)
+    bins = bins_of_rows(one.column, baseline.counts, one.counts, dispersion=baseline.dispersion)
     by_span = np.stack([bins.sums(counts) for counts in one.by_window])
     return spans.begin_of(onset_of(by_span, bins.sums(baseline.counts)))

@@ -140,6 +140,18 @@ class LiveRows:
         self.profile = profile_of_values(self.draw(self.reference_rows))
         self.layout = layout_of(self.profile)
 
+    def monitor_arguments(self, saved: bytes | None = None) -> dict[str, Any]:
+        """Of a monitor of these rows, held against their profile."""
+        return {
+            "model": "m",
+            "version": 1,
+            "layout": self.layout,
+            "profile": self.profile,
+            "is_self_reference": False,
+            "settings": self.settings,
+            "saved": saved,
+        }
+
     def draw(self, n: int, *, shift: float = 0.0, missing: float = 0.01) -> dict[str, Any]:
         """Rows whose x is `shift` deviations higher, and z missing as often as said."""
         draws = self.random

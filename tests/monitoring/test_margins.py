@@ -80,15 +80,7 @@ def test_what_is_known_is_learnt_again() -> None:
 
 
 def opened(rows: LiveRows, saved: bytes | None = None) -> Monitor:
-    return VersionMonitor(
-        model="m",
-        version=1,
-        layout=rows.layout,
-        profile=rows.profile,
-        is_self_reference=False,
-        settings=rows.settings,
-        saved=saved,
-    )
+    return VersionMonitor(**rows.monitor_arguments(saved))
 
 
 @pytest.fixture(scope="module")

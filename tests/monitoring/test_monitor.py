@@ -36,16 +36,7 @@ class Watched:
         self.monitor = self.open(**more)
 
     def open(self, saved: bytes | None = None, **more: Any) -> Monitor:
-        given: dict[str, Any] = {
-            "model": "m",
-            "version": 1,
-            "layout": self.rows.layout,
-            "profile": self.rows.profile,
-            "is_self_reference": False,
-            "settings": self.rows.settings,
-            "saved": saved,
-        }
-        return monitors.open(**given | more)
+        return monitors.open(**self.rows.monitor_arguments(saved) | more)
 
     def live(self, ticks: int, *, rows: int = 64, values: Any = None, **how: Any) -> int:
         """Ticks of rows; how many of them raised or cleared an alarm."""

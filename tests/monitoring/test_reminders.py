@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Alarms that still stand after a day are told of again, once a day."""
 
-from typing import Any
-
 import pytest
 from tests.doubles.live_rows import BEGIN, LiveRows, taken_of
 
@@ -24,15 +22,7 @@ class Standing:
         self.raised_at = self.at
 
     def opened(self, saved: bytes | None) -> Monitor:
-        given: dict[str, Any] = {
-            "model": "m",
-            "version": 1,
-            "layout": self.rows.layout,
-            "profile": self.rows.profile,
-            "is_self_reference": False,
-            "settings": self.rows.settings,
-        }
-        return monitors.open(**given, saved=saved)
+        return monitors.open(**self.rows.monitor_arguments(saved))
 
     def step(self, seconds: float = 600.0) -> bool:
         drawn = self.rows.draw(100, shift=0.6)

@@ -75,6 +75,20 @@ def shifted(shift: float, bins: int = 32) -> Floats:
     return np.concatenate([np.diff(below), np.zeros(2)])
 
 
+def alarms_of(tolerance: float, shift: float, *, streams: int, ticks: int, seed: int) -> int:
+    """Of independent streams of ticks of 32 rows, each begun anew at its alarms."""
+    shares = shifted(shift)
+    random = np.random.default_rng(seed)
+    detector = Detector([bets_for(tolerance)] * streams)
+    alarms = 0
+    for _ in range(ticks):
+        detector.update(random.multinomial(32, shares, size=streams).ravel(), 0.0)
+        reached = np.flatnonzero(detector.log_e >= np.log(ARL0_TICKS))
+        alarms += len(reached)
+        detector.restart(reached.tolist())
+    return alarms
+
+
 @pytest.mark.parametrize(
     ("tolerance", "shift"), [(0.02, 0.0), (0.02, 0.0354), (0.05, 0.05), (0.05, 0.0886)]
 )
@@ -83,15 +97,7 @@ def test_the_bound_holds_without_drift_and_at_the_edge_of_the_tolerance(
 ) -> None:
     """24 million observations each. s deviations move the mean of 2u - 1 by s / 1.77."""
     streams, ticks = 160, ARL0_TICKS
-    bets, shares = bets_for(tolerance), shifted(shift)
-    random = np.random.default_rng(2)
-    detector = Detector([bets] * streams)
-    alarms = 0
-    for _ in range(ticks):
-        detector.update(random.multinomial(32, shares, size=streams).ravel(), 0.0)
-        reached = np.flatnonzero(detector.log_e >= np.log(ARL0_TICKS))
-        alarms += len(reached)
-        detector.restart(reached.tolist())
+    alarms = alarms_of(tolerance, shift, streams=streams, ticks=ticks, seed=2)
     observations = streams * ticks * 32
     record_property("alarms", alarms)
     record_property("observations", observations)
@@ -108,15 +114,7 @@ def test_rows_within_the_tolerance_alarm_at_most_once_in_ten_million(
     So many that a rate of one in ten million is told from a half of that.
     """
     streams, ticks = 500, 62_500
-    shares = shifted(shift)
-    random = np.random.default_rng(10)
-    detector = Detector([bets_for(tolerance)] * streams)
-    alarms = 0
-    for _ in range(ticks):
-        detector.update(random.multinomial(32, shares, size=streams).ravel(), 0.0)
-        reached = np.flatnonzero(detector.log_e >= np.log(ARL0_TICKS))
-        alarms += len(reached)
-        detector.restart(reached.tolist())
+    alarms = alarms_of(tolerance, shift, streams=streams, ticks=ticks, seed=10)
     observations = streams * ticks * 32
     record_property("alarms", alarms)
     record_property("observations", observations)

@@ -31,15 +31,7 @@ def without(taken: Taken, rows: LiveRows, values: dict[str, Any], asked: int) ->
 
 def status_after(ticks: int, *, share: float, shift: float = 0.0) -> DriftStatus:
     rows = LiveRows()
-    monitor = monitors.open(
-        model="m",
-        version=1,
-        layout=rows.layout,
-        profile=rows.profile,
-        is_self_reference=False,
-        settings=rows.settings,
-        saved=None,
-    )
+    monitor = monitors.open(**rows.monitor_arguments())
     at = BEGIN
     for _ in range(ticks):
         values = rows.draw(64, missing=0.01)

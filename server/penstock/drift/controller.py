@@ -259,8 +259,10 @@ class DriftController:
     def _course(self, version: ServedVersion, early: EarlyWatch | None) -> Course:
         files = early.files if early else read_version_files(version.folder, version.files)
         kept = self._kept.get(version.model, version.version)
-        # Anew also of one that is counted already: what is kept may have changed since.
-        course = course_of_version(version, files, kept)
+        if early is not None and not early.course.depends_on_kept:
+            course = early.course
+        else:  # what is kept may have changed since
+            course = course_of_version(version, files, kept)
         if kept is None or kept.identity != course.identity:
             now_ms = self._clock.wall_ms()
             self._kept.begin(version.model, version.version, course.identity, now_ms)

@@ -45,6 +45,11 @@ class Course:
         """Of requests that are looked at."""
         return self.settings.share if self.settings.mode == "sampled" else 1.0
 
+    @property
+    def depends_on_kept(self) -> bool:
+        """Whether it is another one by what was kept of the version, not by its files alone."""
+        return self.profile is None or self.is_self_reference
+
 
 def course_of(
     files: VersionFiles, signature: VersionSignature, kept: Kept | None, *, file_bytes: int

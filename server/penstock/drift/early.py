@@ -50,6 +50,7 @@ class EarlyWatches:
                 return None
             return EarlyWatch(
                 files=files,
+                course=course,
                 watch=self._watches.open(
                     version.model,
                     version.version,

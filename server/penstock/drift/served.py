@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from penstock.drift.course import Course
 from penstock.drift.files import VersionFiles
 from penstock.drift.ports import Unserved, Watch
 from penstock.repository.plan import TensorPlan
@@ -31,9 +32,12 @@ class ServedVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EarlyWatch:
-    """What counts the rows of a version from its first request on, and the files that say which."""
+    """What counts the rows of a version from its first request on; the files that say which, and
+    the course that was made of them.
+    """
 
     files: VersionFiles
+    course: Course
     watch: Watch
 
 
